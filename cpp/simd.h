@@ -1,0 +1,23 @@
+// The only place that picks wasm intrinsics or their native stand-in (SIMDe).
+#pragma once
+
+#if defined(__wasm__)
+#include <wasm_simd128.h>
+#else
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/wasm/simd128.h>
+#endif
+
+namespace conv1d {
+
+// a * b + c in each of four lanes: rounded once where the relaxed build's CPU has fused multiply-add, twice elsewhere.
+// One build on one machine always does the same, which is what makes summation bit-identical across tiles and threads.
+inline v128_t madd(v128_t a, v128_t b, v128_t c) {
+#if defined(__wasm_relaxed_simd__)
+  return wasm_f32x4_relaxed_madd(a, b, c);
+#else
+  return wasm_f32x4_add(wasm_f32x4_mul(a, b), c);
+#endif
+}
+
+}  // namespace conv1d
