@@ -1,0 +1,84 @@
+#include "kernel_table.h"
+
+#include <algorithm>
+
+namespace conv1d {
+namespace {
+
+constexpr DenseTile kDenseTiles[] = {
+    {"dense_f32_6x8", 6, 8, dense_f32_6x8},    {"dense_f32_4x8", 4, 8, dense_f32_4x8},
+    {"dense_f32_3x12", 3, 12, dense_f32_3x12}, {"dense_f32_2x24", 2, 24, dense_f32_2x24},
+    {"dense_f32_1x48", 1, 48, dense_f32_1x48},
+};
+
+// Floats of a packed input block: with the panel of weights it stays in a 1 MB L2 cache.
+constexpr int64_t kBlockFloats = 96 * 1024;
+constexpr int32_t kLeastBlock = 48;
+constexpr int32_t kLongestStrip = 4096;
+// Multiplications an input element must take part in, in its group, before a packed copy of it pays.
+constexpr int32_t kPackWorth = 96;
+// Multiplications below which waking another thread costs more than it brings.
+constexpr double kThreadWorth = 100e3;
+
+int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+}  // namespace
+
+const DenseTile& dense_tile(int32_t channels) {
+  switch (channels) {
+    case 1:
+      return kDenseTiles[4];
+    case 2:
+      return kDenseTiles[3];
+    case 3:
+    case 5:
+      return kDenseTiles[2];
+    // 7 = 4 + 3, 8 = 4 + 4, 11 = 4 + 4 + 3: no thinner tile than must be.
+    case 4:
+    case 7:
+    case 8:
+    case 11:
+      return kDenseTiles[1];
+    default:
+      return kDenseTiles[0];
+  }
+}
+
+Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
+  Schedule schedule{};
+  const double multiplications =
+      static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
+  schedule.threads = multiplications >= kThreadWorth ? threads : 1;
+
+  const int64_t reach = params.reach();
+  const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
+  schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024);
+
+  const int32_t outputs = round_up(geometry.out_length, 8);
+  const int64_t span_room = (kBlockFloats / params.group_in() - reach) / params.stride;
+  const int64_t window_room = kBlockFloats / params.group_in() / params.kernel_size;
+  schedule.tap_windows = window_room > span_room && reach > kLeastBlock;
+  const int64_t room = schedule.tap_windows ? window_room : span_room;
+  schedule.block = static_cast<int32_t>(std::clamp<int64_t>(room / 48 * 48, kLeastBlock, 48 * 1024));
+  schedule.strip = kLongestStrip;
+  schedule.oc_parts = 1;
+
+  // Enough pieces for every thread to have several, cut along time as long as blocks stay long, then along channels.
+  const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
+  const int64_t wanted = schedule.threads == 1 ? 1 : (4 * schedule.threads + images - 1) / images;
+  const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / (2 * kLeastBlock)));
+  if (pieces > 1) {
+    const int32_t piece = round_up((outputs + pieces - 1) / pieces, 48);
+    schedule.block = std::min(schedule.block, piece);
+    schedule.strip = std::min(schedule.strip, piece);
+  }
+  schedule.block = std::min(schedule.block, outputs);
+  if (wanted > 1) {
+    const int32_t across = (outputs + schedule.block - 1) / schedule.block;
+    schedule.oc_parts = static_cast<int32_t>(
+        std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
+  }
+  return schedule;
+}
+
+}  // namespace conv1d

@@ -1,0 +1,132 @@
+#include "kernels/dense_f32.h"
+
+#include <algorithm>
+
+#include "simd.h"
+
+namespace conv1d {
+namespace {
+
+// Outputs [t, t + 4 * kVectors) of kRows rows, all sums in registers.
+template <int kRows, int kVectors>
+struct Tile {
+  v128_t sum[kRows][kVectors];
+
+  inline __attribute__((always_inline)) void add_tap(const float* weights, const float* input) {
+    if constexpr (kRows >= kVectors) {
+      v128_t x[kVectors];
+#pragma GCC unroll 12
+      for (int v = 0; v < kVectors; ++v) x[v] = wasm_v128_load(input + 4 * v);
+#pragma GCC unroll 12
+      for (int r = 0; r < kRows; ++r) {
+        const v128_t w = wasm_v128_load32_splat(weights + r);
+#pragma GCC unroll 12
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = madd(w, x[v], sum[r][v]);
+      }
+    } else {
+      v128_t w[kRows];
+#pragma GCC unroll 12
+      for (int r = 0; r < kRows; ++r) w[r] = wasm_v128_load32_splat(weights + r);
+#pragma GCC unroll 12
+      for (int v = 0; v < kVectors; ++v) {
+        const v128_t x = wasm_v128_load(input + 4 * v);
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r) sum[r][v] = madd(w[r], x, sum[r][v]);
+      }
+    }
+  }
+
+  inline __attribute__((always_inline)) void compute(const DenseStrip& strip, int32_t t) {
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const v128_t b = wasm_v128_load32_splat(strip.bias + r);
+#pragma GCC unroll 12
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = b;
+    }
+    const float* weights = strip.weights;
+    const float* plane = strip.input + t;
+    const int32_t taps = strip.taps;
+    if (taps == 1) {
+      plane += strip.tap_offset[0];
+      for (int32_t c = 0; c < strip.channels; ++c) {
+        add_tap(weights, plane);
+        weights += kRows;
+        plane += strip.channel_stride;
+      }
+    } else if (taps == 3) {
+      const int32_t offset0 = strip.tap_offset[0];
+      const int32_t offset1 = strip.tap_offset[1];
+      const int32_t offset2 = strip.tap_offset[2];
+      for (int32_t c = 0; c < strip.channels; ++c) {
+        add_tap(weights, plane + offset0);
+        add_tap(weights + kRows, plane + offset1);
+        add_tap(weights + 2 * kRows, plane + offset2);
+        weights += 3 * kRows;
+        plane += strip.channel_stride;
+      }
+    } else {
+      for (int32_t c = 0; c < strip.channels; ++c) {
+        int32_t k = 0;
+        for (; k + 2 <= taps; k += 2) {
+          add_tap(weights, plane + strip.tap_offset[k]);
+          add_tap(weights + kRows, plane + strip.tap_offset[k + 1]);
+          weights += 2 * kRows;
+        }
+        if (k < taps) {
+          add_tap(weights, plane + strip.tap_offset[k]);
+          weights += kRows;
+        }
+        plane += strip.channel_stride;
+      }
+    }
+  }
+
+  inline __attribute__((always_inline)) void store(float* output, size_t row_stride) const {
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 12
+      for (int v = 0; v < kVectors; ++v) wasm_v128_store(output + r * row_stride + 4 * v, sum[r][v]);
+    }
+  }
+};
+
+template <int kRows, int kVectors>
+int32_t run_tiles(const DenseStrip& strip, int32_t t) {
+  for (; t + 4 * kVectors <= strip.count; t += 4 * kVectors) {
+    Tile<kRows, kVectors> tile;
+    tile.compute(strip, t);
+    tile.store(strip.output + t, strip.row_stride);
+  }
+  return t;
+}
+
+// Fewer outputs than a whole tile: computed in full, the valid part stored.
+template <int kRows, int kVectors>
+void run_tail(const DenseStrip& strip, int32_t t) {
+  Tile<kRows, kVectors> tile;
+  tile.compute(strip, t);
+  float spill[kRows * kVectors * 4];
+  tile.store(spill, 4 * kVectors);
+  for (int r = 0; r < kRows; ++r) {
+    std::copy_n(spill + r * 4 * kVectors, strip.count - t, strip.output + r * strip.row_stride + t);
+  }
+}
+
+template <int kRows, int kVectors>
+void dense(const DenseStrip& strip) {
+  int32_t t = run_tiles<kRows, kVectors>(strip, 0);
+  if constexpr (kVectors > 4) t = run_tiles<kRows, 4>(strip, t);
+  if constexpr (kVectors > 2) t = run_tiles<kRows, 2>(strip, t);
+  t = run_tiles<kRows, 1>(strip, t);
+  if (t < strip.count) run_tail<kRows, 1>(strip, t);
+}
+
+}  // namespace
+
+void dense_f32_6x8(const DenseStrip& strip) { dense<6, 2>(strip); }
+void dense_f32_4x8(const DenseStrip& strip) { dense<4, 2>(strip); }
+void dense_f32_3x12(const DenseStrip& strip) { dense<3, 3>(strip); }
+void dense_f32_2x24(const DenseStrip& strip) { dense<2, 6>(strip); }
+void dense_f32_1x48(const DenseStrip& strip) { dense<1, 12>(strip); }
+
+}  // namespace conv1d

@@ -1,0 +1,36 @@
+// Direct convolution kernels, float32, vectors along time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace conv1d {
+
+// One strip of output rows: rows[r][t] = bias[r] + sum over c, k of weights[c][k][r] * input[c][t + taps[k]],
+// summed in that order, each product by madd().
+//
+// Reads `input` up to 3 floats past the last element that an output needs when count is not a multiple of 4, and nothing
+// past it when it is. Writes exactly `count` floats a row. Nothing needs alignment; output and input do not overlap.
+struct DenseStrip {
+  const float* weights;      // panel [channels][taps][rows], see pack.h
+  const float* bias;         // [rows]
+  const float* input;        // plane of channel 0, at the first output's first tap
+  size_t channel_stride;     // floats from a channel's plane to the next
+  const int32_t* tap_offset; // [taps] floats from an output's position to where the tap reads
+  int32_t channels;
+  int32_t taps;
+  float* output;
+  size_t row_stride;         // floats from an output row to the next
+  int32_t count;             // outputs a row
+};
+
+using DenseKernel = void (*)(const DenseStrip&);
+
+// <rows>x<outputs held in registers>.
+void dense_f32_6x8(const DenseStrip& strip);
+void dense_f32_4x8(const DenseStrip& strip);
+void dense_f32_3x12(const DenseStrip& strip);
+void dense_f32_2x24(const DenseStrip& strip);
+void dense_f32_1x48(const DenseStrip& strip);
+
+}  // namespace conv1d

@@ -1,0 +1,59 @@
+#include "padding.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "half.h"
+
+namespace conv1d {
+namespace {
+
+float load(DType dtype, const void* row, int64_t index) {
+  return dtype == DType::kFloat32 ? static_cast<const float*>(row)[index]
+                                  : half_to_float(static_cast<const uint16_t*>(row)[index]);
+}
+
+}  // namespace
+
+int64_t source_index(PaddingMode mode, int64_t index, int64_t length) {
+  if (index >= 0 && index < length) return index;
+  switch (mode) {
+    case PaddingMode::kZeros:
+      return -1;
+    case PaddingMode::kReflect:
+      index = index < 0 ? -index : 2 * (length - 1) - index;
+      break;
+    case PaddingMode::kReplicate:
+      index = index < 0 ? 0 : length - 1;
+      break;
+    case PaddingMode::kCircular:
+      index = index < 0 ? index + length : index - length;
+      break;
+  }
+  return index >= 0 && index < length ? index : -1;
+}
+
+void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t count,
+                 float* destination) {
+  const auto pad = [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j) {
+      const int64_t index = source_index(mode, first + j, length);
+      destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
+    }
+  };
+  const int64_t inside_begin = std::clamp<int64_t>(-first, 0, count);
+  const int64_t inside_end = std::clamp<int64_t>(length - first, inside_begin, count);
+  pad(0, inside_begin);
+  if (inside_end > inside_begin) {
+    const auto inside = static_cast<size_t>(inside_end - inside_begin);
+    const int64_t source = first + inside_begin;
+    if (dtype == DType::kFloat32) {
+      std::memcpy(destination + inside_begin, static_cast<const float*>(row) + source, inside * sizeof(float));
+    } else {
+      halves_to_floats(static_cast<const uint16_t*>(row) + source, destination + inside_begin, inside);
+    }
+  }
+  pad(inside_end, count);
+}
+
+}  // namespace conv1d

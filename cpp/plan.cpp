@@ -1,0 +1,266 @@
+#include "plan.h"
+
+#include <cstring>
+#include <numeric>
+
+#include "half.h"
+#include "pack.h"
+#include "padding.h"
+#include "simd.h"
+
+namespace conv1d {
+namespace {
+
+// Work is handed to threads in runs of pieces, about this many a thread: few enough that handing out costs nothing.
+constexpr int32_t kRunsPerThread = 8;
+constexpr int32_t kMostTileRows = 6;
+// Floats that a kernel may read past a row.
+constexpr int32_t kOverRead = 4;
+
+size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// destination[j] = source[j * step], j in [0, count).
+void pick(const float* source, int32_t step, int32_t count, float* destination) {
+  int32_t j = 0;
+  if (step == 2) {
+    for (; j + 4 <= count - 1; j += 4) {
+      const v128_t low = wasm_v128_load(source + 2 * j);
+      const v128_t high = wasm_v128_load(source + 2 * j + 4);
+      wasm_v128_store(destination + j, wasm_i32x4_shuffle(low, high, 0, 2, 4, 6));
+    }
+  }
+  for (; j < count; ++j) destination[j] = source[static_cast<ptrdiff_t>(j) * step];
+}
+
+Error out_of_memory(double bytes) {
+  return {"ERR_OUT_OF_MEMORY", "runtime",
+          "no room for " + std::to_string(static_cast<int64_t>(bytes)) + " bytes of scratch memory"};
+}
+
+}  // namespace
+
+bool Plan::allocate() {
+  const auto weights = static_cast<size_t>(params_.weight_size());
+  const auto outputs = static_cast<size_t>(params_.out_channels);
+  const auto element = static_cast<size_t>(params_.element_bytes());
+  if (!weight_.reserve(weights * element) || !bias_.reserve(outputs * element) || !panels_.reserve(weights) ||
+      !wide_bias_.reserve(outputs)) {
+    return false;
+  }
+  std::memset(weight_.data(), 0, weights * element);
+  std::memset(bias_.data(), 0, outputs * element);
+  return true;
+}
+
+std::optional<Error> Plan::prepare(double batch, double length, int threads) {
+  Prepared prepared;
+  if (std::optional<Error> error = resolve(params_, batch, length, &prepared.geometry)) return error;
+  prepared.schedule = choose_schedule(params_, prepared.geometry, threads);
+  cut_ranges(&prepared);
+  if (!lay_out_block(&prepared)) return out_of_memory(static_cast<double>(params_.kernel_size) * sizeof(int32_t));
+  const size_t floats = prepared.scratch_floats * static_cast<size_t>(prepared.schedule.threads);
+  if (!scratch_.reserve(floats)) return out_of_memory(static_cast<double>(floats) * sizeof(float));
+  prepared_ = std::move(prepared);
+  return std::nullopt;
+}
+
+void Plan::cut_ranges(Prepared* prepared) const {
+  const Geometry& g = prepared->geometry;
+  const Schedule& schedule = prepared->schedule;
+  int32_t inner_begin = 0;
+  int32_t inner_end = 0;
+  if (schedule.direct) {
+    // Inside, a multiple of 4 outputs, so that no kernel reads past a row.
+    const int64_t last = g.length + g.pad_left - params_.reach();
+    inner_begin = std::min(g.pad_left, g.out_length);
+    const auto inside = static_cast<int32_t>(std::clamp<int64_t>(last - inner_begin, 0, g.out_length - inner_begin));
+    inner_end = inner_begin + inside / 4 * 4;
+  }
+  prepared->ranges = {Range{0, inner_begin, schedule.block, false},
+                      Range{inner_begin, inner_end, schedule.strip, true},
+                      Range{inner_end, g.out_length, schedule.block, false}};
+  prepared->pieces_of_image = 0;
+  for (const Range& range : prepared->ranges) prepared->pieces_of_image += range.pieces();
+  prepared->pieces_of_image *= schedule.oc_parts;
+}
+
+bool Plan::lay_out_block(Prepared* prepared) const {
+  const auto taps = static_cast<size_t>(params_.kernel_size);
+  const int32_t stride = params_.stride;
+  const int32_t outputs = std::max(prepared->ranges[0].longest(), prepared->ranges[2].longest());
+  const bool windows = prepared->schedule.tap_windows;
+  const auto reach = static_cast<int32_t>(params_.reach());
+
+  // Taps lie dilation apart, so they meet stride / gcd(stride, dilation) phases before they come round again.
+  const int32_t phases = std::min(params_.kernel_size, stride / std::gcd(stride, params_.dilation));
+  prepared->rows = windows ? params_.kernel_size : phases;
+  prepared->row_count = windows ? outputs : outputs + reach / stride;
+  // Rows a multiple of 1 KB apart would compete for the same few lines of the L1 cache.
+  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(prepared->row_count + kOverRead), 4));
+  if (prepared->pitch % 256 == 0) prepared->pitch += 16;
+
+  if (!prepared->row_start.reserve(static_cast<size_t>(prepared->rows)) || !prepared->block_taps.reserve(taps) ||
+      !prepared->direct_taps.reserve(taps)) {
+    return false;
+  }
+  for (int32_t k = 0; k < params_.kernel_size; ++k) {
+    const int32_t position = k * params_.dilation;
+    prepared->direct_taps[k] = position;
+    if (windows) {
+      prepared->row_start[k] = position;
+      prepared->block_taps[k] = k * prepared->pitch;
+    } else {
+      const int32_t row = k % phases;
+      if (k < phases) prepared->row_start[row] = position % stride;
+      prepared->block_taps[k] = row * prepared->pitch + position / stride;
+    }
+  }
+
+  const bool empty = outputs == 0;
+  prepared->block_floats =
+      empty ? 0 : round_up(static_cast<size_t>(params_.group_in()) * prepared->rows * prepared->pitch + kOverRead, 16);
+  prepared->line_floats = empty || stride == 1 ? 0 : round_up(static_cast<size_t>(prepared->row_count) * stride, 16);
+  const bool narrow = params_.dtype == DType::kFloat16;
+  prepared->scratch_floats = prepared->block_floats + prepared->line_floats +
+                             (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
+  return true;
+}
+
+Explanation Plan::explain() const {
+  const Geometry& g = prepared_.geometry;
+  const double images = g.batch;
+  const double outputs = images * params_.out_channels * g.out_length;
+  return {.algorithm = "direct",
+          .kernel = dense_tile(params_.group_out()).name,
+          .flops = 2 * outputs * params_.group_in() * params_.kernel_size,
+          .bytes = params_.element_bytes() * (images * params_.in_channels * g.length + outputs +
+                                              static_cast<double>(params_.weight_size()) +
+                                              (params_.bias ? params_.out_channels : 0)),
+          .scratch_bytes =
+              static_cast<double>(prepared_.scratch_floats) * prepared_.schedule.threads * sizeof(float),
+          .threads = prepared_.schedule.threads};
+}
+
+void Plan::run(const void* input, void* output, ThreadPool& pool) {
+  if (!packed_) {
+    pack_weights(params_, weight_.data(), panels_.data());
+    widen(params_.dtype, bias_.data(), wide_bias_.data(), static_cast<size_t>(params_.out_channels));
+    packed_ = true;
+  }
+  const int32_t threads = prepared_.schedule.threads;
+  const int32_t pieces = prepared_.geometry.batch * params_.groups * prepared_.pieces_of_image;
+  const int32_t runs = std::min(pieces, threads * kRunsPerThread);
+  pool.parallel_for(runs, threads, [&](int run, int thread) {
+    float* scratch = scratch_.data() + static_cast<size_t>(thread) * prepared_.scratch_floats;
+    const auto end = static_cast<int32_t>(int64_t{pieces} * (run + 1) / runs);
+    for (auto i = static_cast<int32_t>(int64_t{pieces} * run / runs); i < end; ++i) {
+      run_piece(piece(i), input, output, scratch);
+    }
+  });
+}
+
+Plan::Piece Plan::piece(int32_t index) const {
+  Piece piece{};
+  const int32_t image_group = index / prepared_.pieces_of_image;
+  index %= prepared_.pieces_of_image;
+  piece.image = image_group / params_.groups;
+  piece.group = image_group % params_.groups;
+  piece.oc_part = index % prepared_.schedule.oc_parts;
+  index /= prepared_.schedule.oc_parts;
+  for (const Range& range : prepared_.ranges) {
+    if (index < range.pieces()) {
+      piece.begin = range.begin + index * range.step;
+      piece.count = std::min(range.step, range.end - piece.begin);
+      piece.direct = range.direct;
+      break;
+    }
+    index -= range.pieces();
+  }
+  return piece;
+}
+
+void Plan::run_piece(const Piece& piece, const void* input, void* output, float* scratch) const {
+  const Geometry& g = prepared_.geometry;
+  const auto element = static_cast<size_t>(params_.element_bytes());
+  const auto length = static_cast<size_t>(g.length);
+  const auto out_length = static_cast<size_t>(g.out_length);
+  const bool narrow = params_.dtype == DType::kFloat16;
+  const size_t first_in = (static_cast<size_t>(piece.image) * params_.in_channels +
+                           static_cast<size_t>(piece.group) * params_.group_in()) *
+                          length;
+  const size_t first_out = static_cast<size_t>(piece.group) * params_.group_out();
+
+  DenseStrip strip{};
+  strip.channels = params_.group_in();
+  strip.taps = params_.kernel_size;
+  strip.count = piece.count;
+  if (piece.direct) {
+    strip.input = static_cast<const float*>(input) + first_in + (piece.begin - g.pad_left);
+    strip.channel_stride = length;
+    strip.tap_offset = prepared_.direct_taps.data();
+  } else {
+    pack_block(piece, static_cast<const uint8_t*>(input) + first_in * element, scratch,
+               scratch + prepared_.block_floats);
+    strip.input = scratch;
+    strip.channel_stride = static_cast<size_t>(prepared_.rows) * prepared_.pitch;
+    strip.tap_offset = prepared_.block_taps.data();
+  }
+
+  float* wide_rows = scratch + prepared_.block_floats + prepared_.line_floats;
+  const auto depth = static_cast<size_t>(params_.group_in()) * params_.kernel_size;
+  const int32_t channels = params_.group_out();
+  const int32_t parts = prepared_.schedule.oc_parts;
+  for (int32_t o = 0; o < channels;) {
+    const DenseTile& tile = dense_tile(channels - o);
+    if (int64_t{o} * parts / channels == piece.oc_part) {
+      const size_t oc = first_out + o;
+      const size_t at = (static_cast<size_t>(piece.image) * params_.out_channels + oc) * out_length + piece.begin;
+      strip.weights = panels_.data() + oc * depth;
+      strip.bias = wide_bias_.data() + oc;
+      strip.output = narrow ? wide_rows : static_cast<float*>(output) + at;
+      strip.row_stride = narrow ? static_cast<size_t>(piece.count) : out_length;
+      tile.run(strip);
+      for (int32_t r = 0; r < tile.rows; ++r) {
+        float* row = strip.output + r * strip.row_stride;
+        apply_activation(params_.activation, params_.slope, row, static_cast<size_t>(piece.count));
+        if (narrow) {
+          floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_length,
+                           static_cast<size_t>(piece.count));
+        }
+      }
+    }
+    o += tile.rows;
+  }
+}
+
+void Plan::pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const {
+  const Geometry& g = prepared_.geometry;
+  const int32_t stride = params_.stride;
+  const auto row_bytes = static_cast<size_t>(g.length) * params_.element_bytes();
+  const int64_t first = int64_t{piece.begin} * stride - g.pad_left;
+  const int32_t count = piece.count + (prepared_.schedule.tap_windows ? 0 : static_cast<int32_t>(params_.reach()) / stride);
+  const auto copy = [&](const uint8_t* row, int64_t from, int64_t n, float* destination) {
+    copy_window(params_.padding_mode, params_.dtype, row, g.length, from, n, destination);
+  };
+  for (int32_t c = 0; c < params_.group_in(); ++c) {
+    const uint8_t* row = input + c * row_bytes;
+    if (stride == 1) {
+      for (int32_t i = 0; i < prepared_.rows; ++i) {
+        copy(row, first + prepared_.row_start[i], count, block + static_cast<size_t>(i) * prepared_.pitch);
+      }
+    } else if (prepared_.schedule.tap_windows) {
+      for (int32_t i = 0; i < prepared_.rows; ++i) {
+        copy(row, first + prepared_.row_start[i], int64_t{count - 1} * stride + 1, line);
+        pick(line, stride, count, block + static_cast<size_t>(i) * prepared_.pitch);
+      }
+    } else {
+      copy(row, first, int64_t{count} * stride, line);
+      for (int32_t i = 0; i < prepared_.rows; ++i) {
+        pick(line + prepared_.row_start[i], stride, count, block + static_cast<size_t>(i) * prepared_.pitch);
+      }
+    }
+    block += static_cast<size_t>(prepared_.rows) * prepared_.pitch;
+  }
+}
+
+}  // namespace conv1d

@@ -1,0 +1,111 @@
+// One layer made ready: create -> weights packed; prepare(shape) -> a kernel chosen, scratch sized; run -> output.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "buffer.h"
+#include "kernel_table.h"
+#include "params.h"
+#include "thread_pool.h"
+
+namespace conv1d {
+
+// What prepare() settled on.
+struct Explanation {
+  const char* algorithm;
+  const char* kernel;    // of most output channels
+  double flops;          // 2 * batch * out_channels * out_length * group_in * kernel_size
+  double bytes;          // input, weight, bias and output, each once
+  double scratch_bytes;  // beyond those and the packed weights, all threads
+  int threads;
+};
+
+class Plan {
+ public:
+  explicit Plan(const Params& params) : params_(params) {}
+
+  // Makes room for the weights, all zero. False when memory is short; the plan is of no use then.
+  [[nodiscard]] bool allocate();
+
+  const Params& params() const { return params_; }
+
+  // The layer's own weight (groups, group_out, group_in, kernel_size) and bias (out_channels), params().dtype.
+  // Whoever writes there calls weights_changed() afterwards; packing happens at the next run.
+  void* weight() { return weight_.data(); }
+  void* bias() { return params_.bias ? bias_.data() : nullptr; }
+  void weights_changed() { packed_ = false; }
+
+  // Chooses how to run inputs (batch, in_channels, length) on up to `threads` threads. On failure (ERR_SHAPE,
+  // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.
+  std::optional<Error> prepare(double batch, double length, int threads);
+
+  // Valid after prepare().
+  const Geometry& geometry() const { return prepared_.geometry; }
+  Explanation explain() const;
+
+  // Computes `output` (batch, out_channels, out_length) from `input` (batch, in_channels, length), both params().dtype
+  // and row-major, without allocating. The two do not overlap. Needs a prepare() that succeeded.
+  void run(const void* input, void* output, ThreadPool& pool);
+
+ private:
+  // Outputs [begin, end) in pieces of `step`; direct ones are read from the caller's rows, the others packed first.
+  struct Range {
+    int32_t begin;
+    int32_t end;
+    int32_t step;
+    bool direct;
+    int32_t pieces() const { return (end - begin + step - 1) / step; }
+    int32_t longest() const { return std::min(step, end - begin); }
+  };
+
+  // All that follows from one input shape.
+  //
+  // A packed block holds `rows` rows a channel, `pitch` floats apart. Row i has every stride-th input from position
+  // row_start[i] of the block on: a span has a row for each phase of the stride that some tap meets; tap windows have
+  // a row for each tap.
+  struct Prepared {
+    Geometry geometry{};
+    Schedule schedule{};
+    std::array<Range, 3> ranges{};
+    int32_t pieces_of_image = 0;  // of one group of one image
+    int32_t rows = 0;
+    int32_t row_count = 0;  // floats of a row that are filled
+    int32_t pitch = 0;
+    Buffer<int32_t> row_start;
+    Buffer<int32_t> block_taps;
+    Buffer<int32_t> direct_taps;
+    // One thread's scratch: a block, then the input line a channel's rows are picked from, then float32 output rows.
+    size_t block_floats = 0;
+    size_t line_floats = 0;
+    size_t scratch_floats = 0;
+  };
+
+  // One piece of work: some outputs of some output channels of one group of one image.
+  struct Piece {
+    int32_t image;
+    int32_t group;
+    int32_t oc_part;
+    int32_t begin;
+    int32_t count;
+    bool direct;
+  };
+
+  void cut_ranges(Prepared* prepared) const;
+  bool lay_out_block(Prepared* prepared) const;
+  Piece piece(int32_t index) const;
+  void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;
+  void pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const;
+
+  Params params_;
+  Buffer<uint8_t> weight_;
+  Buffer<uint8_t> bias_;
+  Buffer<float> panels_;
+  Buffer<float> wide_bias_;
+  bool packed_ = false;
+  Prepared prepared_;
+  Buffer<float> scratch_;
+};
+
+}  // namespace conv1d

@@ -1,0 +1,410 @@
+import type { CoreOptions, Explanation } from './core.js';
+import { Conv1dError, show } from './errors.js';
+import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
+import { checkShape, checkTensor, type DType, Tensor } from './tensor.js';
+
+/** Names of the activations that a layer can apply to its output. */
+export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
+
+/** The options of a layer: PyTorch's and MegEngine's, in camel case. */
+export interface Conv1dOptions {
+  /** Channels of the input, >= 1. */
+  inChannels: number;
+  /** Channels of the output, >= 1. */
+  outChannels: number;
+  /** Taps of each kernel, >= 1. */
+  kernelSize: number;
+  /** Input samples from one output to the next, >= 1. Default 1. */
+  stride?: number;
+  /**
+   * Samples added at the ends: a number for both, `[left, right]`, `'valid'` (none), `'same'` (ceil(L / stride)
+   * outputs, the odd sample on the right) or `'causal'` (dilation * (kernelSize - 1) on the left). Default 0.
+   */
+  padding?: number | readonly [left: number, right: number] | 'valid' | 'same' | 'causal';
+  /** Input samples from one tap to the next, >= 1. Default 1. */
+  dilation?: number;
+  /** Divides both channel counts; equal to `inChannels` it is depthwise. Default 1. */
+  groups?: number;
+  /** Whether a learned bias is added. Default true. */
+  bias?: boolean;
+  /** Only `'cross_correlation'`, as in every deep-learning framework: kernels are not reversed. */
+  convMode?: 'cross_correlation';
+  /** `'float32'` promises float32 sums for float16 tensors; `'default'` promises the dtype's own precision. */
+  computeMode?: 'default' | 'float32';
+  /** What the added samples are. Default `'zeros'`. */
+  paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular';
+  /** Of input, weight, bias and output. Default `'float32'`. */
+  dtype?: DType;
+  /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
+  activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
+  /** `'direct'`: fixed summation order. `'auto'` (default): the fastest that keeps the stated accuracy. */
+  algorithm?: 'auto' | 'direct';
+}
+
+/** Options of one `forward`. */
+export interface ForwardOptions {
+  /** Takes the output: a tensor of its shape, dtype and placement that is not the input. */
+  out?: Tensor;
+}
+
+/** How `resetParameters` draws weights. */
+export interface ResetOptions {
+  /**
+   * `'megengine'` (default): weight normal with std sqrt(1 / (kernelSize * inChannels)), bias 0. `'pytorch'`: both
+   * uniform in +-1 / sqrt(kernelSize * inChannels / groups).
+   */
+  scheme?: 'megengine' | 'pytorch';
+  /** Integer from 0 to 2^53 - 1 that makes the draw repeatable. Default: another one each time. */
+  seed?: number;
+}
+
+type Taken = { [Key in keyof CoreOptions]?: unknown };
+
+function wrongType(field: string, type: string, got: unknown): Conv1dError {
+  return new Conv1dError('ERR_OPTION', field, `${field} must be ${type}, got ${show(got)}`, got);
+}
+
+function takePadding(padding: unknown): Taken {
+  if (typeof padding === 'string') {
+    return { paddingRule: padding };
+  }
+  const pair: unknown = typeof padding === 'number' ? [padding, padding] : padding;
+  if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'number' && typeof pair[1] === 'number') {
+    return { padLeft: pair[0], padRight: pair[1] };
+  }
+  throw wrongType('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
+}
+
+function takeActivation(activation: unknown): Taken {
+  if (typeof activation !== 'object' || activation === null) return { activation };
+  const { type, slope } = activation as { type?: unknown; slope?: unknown };
+  if (slope === undefined) return { activation: type };
+  if (typeof slope !== 'number') throw wrongType('activation', 'given a slope that is a number', slope);
+  if (type !== 'leaky_relu') throw wrongType('activation', "'leaky_relu' to have a slope", type);
+  return { activation: type, slope };
+}
+
+/** The options as C++ takes them: `defaults` with what the caller gave. Checks JavaScript's types; C++ checks values. */
+function takeOptions(given: unknown, defaults: CoreOptions): CoreOptions {
+  if (typeof given !== 'object' || given === null) throw wrongType('options', 'an object', given);
+  const taken: Record<string, unknown> = { ...defaults };
+  for (const required of ['inChannels', 'outChannels', 'kernelSize']) taken[required] = undefined;
+  for (const [key, value] of Object.entries(given)) {
+    if (key === 'runtime' || value === undefined) continue;
+    if (key === 'padding') Object.assign(taken, takePadding(value));
+    else if (key === 'activation') Object.assign(taken, takeActivation(value));
+    else if (key in taken && !['paddingRule', 'padLeft', 'padRight', 'slope'].includes(key)) taken[key] = value;
+    else throw new Conv1dError('ERR_OPTION', key, `unknown option ${show(key)}`, value);
+  }
+  for (const [key, value] of Object.entries(defaults)) {
+    if (typeof taken[key] !== typeof value) throw wrongType(key, `a ${typeof value}`, taken[key]);
+  }
+  return taken as unknown as CoreOptions;
+}
+
+interface OwnedPlan {
+  runtime: LoadedRuntime;
+  plan: number;
+}
+
+const forgotten = new FinalizationRegistry<OwnedPlan>(({ runtime, plan }) => {
+  destroyPlan(runtime, plan);
+});
+
+function destroyPlan(runtime: LoadedRuntime, plan: number): void {
+  if (!runtime.disposed) runtime.guard((core) => core.destroyPlan(plan));
+}
+
+/** A 1-D convolution layer. Weights start random (MegEngine's rule), see `resetParameters`. */
+export class Conv1d {
+  readonly #runtime: LoadedRuntime;
+  readonly #options: CoreOptions;
+  #plan: number;
+  // The input shape that the plan is prepared for.
+  #batch = -1;
+  #length = -1;
+  #outLength = 0;
+
+  /**
+   * @throws Conv1dError ERR_OPTION, ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
+   */
+  constructor(options: Conv1dOptions & { runtime?: Runtime }) {
+    this.#runtime = requireRuntime((options as { runtime?: Runtime } | undefined)?.runtime);
+    this.#options = takeOptions(
+      options,
+      this.#runtime.guard((core) => core.defaultOptions()),
+    );
+    this.#plan = this.#runtime.guard((core) => core.createPlan(this.#options));
+    if (this.#plan === 0) throw this.#failure(options);
+    forgotten.register(this, { runtime: this.#runtime, plan: this.#plan }, this);
+    this.resetParameters();
+  }
+
+  /** What C++ refused, with the caller's value of the field at fault. */
+  #failure(given: object): Conv1dError {
+    const error = this.#runtime.lastError(undefined);
+    const got = (given as Record<string, unknown>)[error.field];
+    return new Conv1dError(error.code, error.field, error.message, got);
+  }
+
+  get #live(): number {
+    if (this.#plan === 0) throw new Conv1dError('ERR_DISPOSED', 'layer', 'this layer is disposed');
+    return this.#plan;
+  }
+
+  get #dtype(): DType {
+    return this.#options.dtype as DType;
+  }
+
+  /** Makes the plan ready for (batch, inChannels, length). On failure what was prepared stays. */
+  #prepare(batch: number, length: number, shape: readonly number[]): void {
+    if (batch === this.#batch && length === this.#length) return;
+    const outLength = this.#runtime.guard((core) => core.prepare(this.#live, batch, length));
+    if (outLength === 0) throw this.#runtime.lastError(shape);
+    this.#batch = batch;
+    this.#length = length;
+    this.#outLength = outLength;
+  }
+
+  /** Splits (N, C, L) or (C, L), or throws ERR_SHAPE. */
+  #splitShape(shape: readonly number[]): [batch: number, length: number] {
+    const [batch, channels, length] = shape.length === 2 ? [1, ...shape] : shape;
+    if ((shape.length !== 2 && shape.length !== 3) || batch === undefined || length === undefined) {
+      throw new Conv1dError('ERR_SHAPE', 'input', `input must be (N, C, L) or (C, L), got shape ${show(shape)}`, shape);
+    }
+    if (channels !== this.#options.inChannels) {
+      throw new Conv1dError(
+        'ERR_SHAPE',
+        'input',
+        `input has ${String(channels)} channels (shape ${show(shape)}), the layer has inChannels ${String(this.#options.inChannels)}`,
+        shape,
+      );
+    }
+    return [batch, length];
+  }
+
+  #joinShape(inputShape: readonly number[], batch: number, outLength: number): number[] {
+    const { outChannels } = this.#options;
+    return inputShape.length === 2 ? [outChannels, outLength] : [batch, outChannels, outLength];
+  }
+
+  /**
+   * The layer's output for `input` (N, inChannels, L) or (inChannels, L): (N, outChannels, Lout) or
+   * (outChannels, Lout), living where the input lives.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   */
+  forward(input: Tensor, options?: ForwardOptions): Tensor {
+    const plan = this.#live;
+    const runtime = this.#runtime;
+    checkTensor('input', input, this.#dtype);
+    const inputPointer = input.pointerIn(runtime, 'input');
+    const [batch, length] = this.#splitShape(input.shape);
+    this.#prepare(batch, length, input.shape);
+    const outShape = this.#joinShape(input.shape, batch, this.#outLength);
+    const out = options?.out;
+    if (out !== undefined) this.#checkOut(out, input, outShape);
+
+    if (inputPointer !== null) {
+      const output = out ?? Tensor.allocate(runtime, outShape, this.#dtype);
+      const outputPointer = output.pointerIn(runtime, 'out');
+      if (outputPointer !== null && output.size > 0) runtime.guard((core) => { core.run(plan, inputPointer, outputPointer); });
+      return output;
+    }
+    const bytes = this.#dtype === 'float32' ? 4 : 2;
+    const outputOffset = Math.ceil((input.size * bytes) / 16) * 16;
+    const outSize = outShape.reduce((product, dimension) => product * dimension, 1);
+    const staging = runtime.staging(outputOffset + outSize * bytes);
+    input.copyTo(runtime, staging);
+    if (outSize > 0) runtime.guard((core) => { core.run(plan, staging, staging + outputOffset); });
+    return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
+  }
+
+  #checkOut(out: Tensor, input: Tensor, shape: readonly number[]): void {
+    checkTensor('out', out, this.#dtype);
+    if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
+      throw new Conv1dError('ERR_SHAPE', 'out', `out must have shape ${show(shape)}, got ${show(out.shape)}`, out.shape);
+    }
+    if (out.placement !== input.placement) {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'out',
+        `out must live where the input lives ('${input.placement}'), got '${out.placement}'`,
+        out.placement,
+      );
+    }
+    if (out === input) throw new Conv1dError('ERR_OPTION', 'out', 'out must not be the input itself', out);
+  }
+
+  get #weightShape(): number[] {
+    const { groups, outChannels, inChannels, kernelSize } = this.#options;
+    if (groups === 1) return [outChannels, inChannels, kernelSize];
+    return [groups, outChannels / groups, inChannels / groups, kernelSize];
+  }
+
+  /** Shapes that may be written: the layer's own first, then PyTorch's. */
+  #shapesOf(name: 'weight' | 'bias'): number[][] {
+    const { groups, outChannels, inChannels, kernelSize } = this.#options;
+    if (name === 'bias') return [[1, outChannels, 1], [outChannels]];
+    return groups === 1 ? [this.#weightShape] : [this.#weightShape, [outChannels, inChannels / groups, kernelSize]];
+  }
+
+  #checkParameter(name: 'weight' | 'bias', value: unknown): Tensor {
+    const tensor = checkTensor(name, value, this.#dtype);
+    const shapes = this.#shapesOf(name);
+    const fits = shapes.some((shape) => shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i]));
+    if (!fits) {
+      throw new Conv1dError(
+        'ERR_SHAPE',
+        name,
+        `${name} must have shape ${shapes.map(show).join(' or ')}, got ${show(tensor.shape)}`,
+        tensor.shape,
+      );
+    }
+    void tensor.placement;
+    return tensor;
+  }
+
+  #pointerOf(name: 'weight' | 'bias'): number {
+    return this.#runtime.guard((core) => core[name](this.#live));
+  }
+
+  #write(name: 'weight' | 'bias', tensor: Tensor): void {
+    const pointer = this.#pointerOf(name);
+    tensor.copyTo(this.#runtime, pointer);
+    this.#runtime.guard((core) => { core.weightsChanged(this.#live); });
+  }
+
+  #read(name: 'weight' | 'bias'): Tensor {
+    return Tensor.copyFrom(this.#runtime, this.#pointerOf(name), this.#shapesOf(name)[0] ?? [], this.#dtype);
+  }
+
+  /**
+   * The kernels: (outChannels, inChannels, kernelSize), or (groups, outChannels / groups, inChannels / groups,
+   * kernelSize) when there are groups. Reading gives a copy. Writing also takes PyTorch's 3-D grouped shape.
+   */
+  get weight(): Tensor {
+    return this.#read('weight');
+  }
+
+  set weight(value: Tensor) {
+    this.#write('weight', this.#checkParameter('weight', value));
+  }
+
+  /** (1, outChannels, 1), a copy, or null without bias. Writing also takes (outChannels). */
+  get bias(): Tensor | null {
+    void this.#live;
+    return this.#options.bias ? this.#read('bias') : null;
+  }
+
+  set bias(value: Tensor | null) {
+    if (this.#options.bias === (value === null)) {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'bias',
+        value === null ? 'bias must be a Tensor: the layer was made with bias' : 'the layer was made with bias: false',
+        value,
+      );
+    }
+    if (value !== null) this.#write('bias', this.#checkParameter('bias', value));
+  }
+
+  /** Copies of `weight` and, if there is one, `bias`. */
+  stateDict(): Record<string, Tensor> {
+    const { weight, bias } = this;
+    return bias ? { weight, bias } : { weight };
+  }
+
+  /**
+   * Takes `weight` and `bias` from `dict`, under names that start with `prefix` (default none). With `strict` (default
+   * true) a missing name, or another one that starts with a non-empty `prefix` or stands in a dictionary read without
+   * one, is an error. All or nothing is loaded.
+   *
+   * @throws Conv1dError ERR_STATE_DICT.
+   */
+  loadStateDict(dict: Record<string, Tensor>, options: { strict?: boolean; prefix?: string } = {}): void {
+    void this.#live;
+    const { strict = true, prefix = '' } = options;
+    const fail = (name: string, message: string, got?: unknown, cause?: unknown) =>
+      new Conv1dError('ERR_STATE_DICT', name, message, got, cause);
+    if (typeof dict !== 'object' || (dict as unknown) === null) {
+      throw fail('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
+    }
+    const names = this.#options.bias ? (['weight', 'bias'] as const) : (['weight'] as const);
+    const loaded = new Map<'weight' | 'bias', Tensor>();
+    for (const name of names) {
+      const key = prefix + name;
+      if (Object.hasOwn(dict, key)) {
+        try {
+          loaded.set(name, this.#checkParameter(name, dict[key]));
+        } catch (error) {
+          throw fail(key, `${key}: ${(error as Error).message}`, dict[key], error);
+        }
+      } else if (strict) {
+        throw fail(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
+      }
+    }
+    const unknown = Object.keys(dict).find((key) => key.startsWith(prefix) && !names.some((name) => key === prefix + name));
+    if (strict && unknown !== undefined) {
+      throw fail(unknown, `${show(unknown)} is not a parameter of this layer, which has ${names.join(' and ')}`, unknown);
+    }
+    for (const [name, tensor] of loaded) this.#write(name, tensor);
+  }
+
+  /** Draws new weights. */
+  resetParameters(options: ResetOptions = {}): void {
+    const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = options;
+    if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
+    if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
+    if (!this.#runtime.guard((core) => core.initialize(this.#live, scheme, seed))) throw this.#failure(options);
+  }
+
+  /**
+   * The shape that `forward` gives for an input of `inputShape`.
+   *
+   * @throws Conv1dError ERR_SHAPE.
+   */
+  outputShape(inputShape: readonly number[]): number[] {
+    const shape = checkShape('input', inputShape);
+    const [batch, length] = this.#splitShape(shape);
+    const outLength = this.#runtime.guard((core) => core.outputLength(this.#live, batch, length));
+    if (outLength === 0) throw this.#runtime.lastError(shape);
+    return this.#joinShape(shape, batch, outLength);
+  }
+
+  /** How an input of `inputShape` is computed, and what that takes. */
+  explain(inputShape: readonly number[]): Explanation {
+    const shape = checkShape('input', inputShape);
+    const [batch, length] = this.#splitShape(shape);
+    this.#prepare(batch, length, shape);
+    return this.#runtime.guard((core) => core.explain(this.#live));
+  }
+
+  /** Frees the layer's memory at once. May be called twice. */
+  dispose(): void {
+    if (this.#plan === 0) return;
+    forgotten.unregister(this);
+    destroyPlan(this.#runtime, this.#plan);
+    this.#plan = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The layer in one line, as PyTorch prints it. */
+  toString(): string {
+    const o = this.#options;
+    const padding = o.paddingRule === 'explicit' ? (o.padLeft === o.padRight ? o.padLeft : [o.padLeft, o.padRight]) : o.paddingRule;
+    const parts = [`${String(o.inChannels)}, ${String(o.outChannels)}, kernelSize=${String(o.kernelSize)}, stride=${String(o.stride)}`];
+    if (padding !== 0) parts.push(`padding=${show(padding)}`);
+    if (o.dilation !== 1) parts.push(`dilation=${String(o.dilation)}`);
+    if (o.groups !== 1) parts.push(`groups=${String(o.groups)}`);
+    if (!o.bias) parts.push('bias=false');
+    if (o.paddingMode !== 'zeros') parts.push(`paddingMode=${o.paddingMode}`);
+    if (o.dtype !== 'float32') parts.push(`dtype=${o.dtype}`);
+    if (o.activation !== 'none') parts.push(`activation=${o.activation}`);
+    return `Conv1d(${parts.join(', ')})`;
+  }
+}
+

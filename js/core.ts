@@ -1,0 +1,71 @@
+/** The options of a layer as C++ takes them, all present; see cpp/params.h. */
+export interface CoreOptions {
+  inChannels: number;
+  outChannels: number;
+  kernelSize: number;
+  stride: number;
+  paddingRule: string;
+  padLeft: number;
+  padRight: number;
+  dilation: number;
+  groups: number;
+  bias: boolean;
+  convMode: string;
+  computeMode: string;
+  paddingMode: string;
+  dtype: string;
+  activation: string;
+  slope: number;
+  algorithm: string;
+}
+
+/** How one input shape is computed. */
+export interface Explanation {
+  /** `'direct'`: the definition's own products, added in one fixed order. */
+  algorithm: string;
+  /** The kernel that computes most output channels. */
+  kernel: string;
+  /** 2 * N * outChannels * Lout * kernelSize * inChannels / groups. */
+  flops: number;
+  /** Bytes of input, weight, bias and output, each once. */
+  bytes: number;
+  /** Bytes of memory needed beyond those and the packed weights, all threads together. */
+  scratchBytes: number;
+  /** Threads that take part. */
+  threads: number;
+}
+
+/** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */
+export interface Core {
+  defaultOptions(): CoreOptions;
+  lastError(): { code: string; field: string; message: string };
+  startThreads(threads: number): void;
+  createPlan(options: CoreOptions): number;
+  destroyPlan(plan: number): void;
+  outputLength(plan: number, batch: number, length: number): number;
+  prepare(plan: number, batch: number, length: number): number;
+  run(plan: number, input: number, output: number): void;
+  weight(plan: number): number;
+  bias(plan: number): number;
+  weightsChanged(plan: number): void;
+  initialize(plan: number, scheme: string, seed: number): boolean;
+  explain(plan: number): Explanation;
+  allocate(bytes: number): number;
+  release(pointer: number): void;
+  usedBytes(): number;
+  /** Of the threaded builds. */
+  PThread?: { terminateAllThreads(): void };
+}
+
+/** What Emscripten's glue takes. */
+export interface GlueOptions {
+  wasmMemory: WebAssembly.Memory;
+  /** Workers to have ready, beside the calling thread. */
+  workerCount: number;
+  instantiateWasm(
+    imports: WebAssembly.Imports,
+    done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): object;
+}
+
+export type GlueFactory = (options: GlueOptions) => Promise<Core>;

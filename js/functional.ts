@@ -1,0 +1,51 @@
+import { Conv1d, type Conv1dOptions, type ForwardOptions } from './conv1d.js';
+import { Conv1dError, show } from './errors.js';
+import type { Runtime } from './runtime.js';
+import { Tensor } from './tensor.js';
+
+/** Options of `conv1d`: those of a layer that its weight does not already tell. */
+export type FunctionalOptions = Omit<Conv1dOptions, 'inChannels' | 'outChannels' | 'kernelSize' | 'bias' | 'dtype'> &
+  ForwardOptions & { runtime?: Runtime };
+
+/**
+ * One convolution without a layer: PyTorch's and MegEngine's `functional.conv1d`. Weights are packed on each call; for
+ * repeated calls make a `Conv1d`.
+ *
+ * @param input (N, inChannels, L) or (inChannels, L).
+ * @param weight (outChannels, inChannels / groups, kernelSize), or with groups in front
+ *   (groups, outChannels / groups, inChannels / groups, kernelSize).
+ * @param bias (outChannels) or (1, outChannels, 1); none by default.
+ * @throws Conv1dError as `Conv1d` does.
+ */
+export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, options: FunctionalOptions = {}): Tensor {
+  if (!(weight instanceof Tensor)) {
+    throw new Conv1dError('ERR_DTYPE', 'weight', `weight must be a Tensor, got ${show(weight)}`, weight);
+  }
+  const { out, ...layerOptions } = options;
+  const { shape } = weight;
+  const groups = options.groups ?? 1;
+  const [outChannels, groupIn, kernelSize] = shape.length === 4 ? [(shape[0] ?? 0) * (shape[1] ?? 0), shape[2], shape[3]] : shape;
+  if ((shape.length !== 3 && shape.length !== 4) || outChannels === undefined || groupIn === undefined || kernelSize === undefined) {
+    throw new Conv1dError(
+      'ERR_SHAPE',
+      'weight',
+      `weight must be (outChannels, inChannels / groups, kernelSize), got shape ${show(shape)}`,
+      shape,
+    );
+  }
+  const layer = new Conv1d({
+    ...layerOptions,
+    inChannels: groupIn * groups,
+    outChannels,
+    kernelSize,
+    bias: bias !== undefined && bias !== null,
+    dtype: weight.dtype,
+  });
+  try {
+    layer.weight = weight;
+    if (bias) layer.bias = bias;
+    return layer.forward(input, out ? { out } : undefined);
+  } finally {
+    layer.dispose();
+  }
+}

@@ -1,0 +1,42 @@
+import type { GlueFactory } from './core.js';
+import { Conv1dError } from './errors.js';
+import type { Platform } from './platform.js';
+
+function loadError(url: URL, what: string, cause?: unknown): Conv1dError {
+  return new Conv1dError('ERR_WASM_LOAD', 'wasmUrl', `can not load ${url.href}: ${what}`, url.href, cause);
+}
+
+/** Fetches `url` and compiles what comes, or throws ERR_WASM_LOAD that says what came instead. */
+export async function compileFetched(url: URL): Promise<WebAssembly.Module> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw loadError(url, `the request failed (${String(error)})`, error);
+  }
+  if (!response.ok) {
+    throw loadError(url, `the server answered ${String(response.status)}; pass wasmUrl if the file lies elsewhere`);
+  }
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (!(bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d)) {
+    const start = new TextDecoder().decode(bytes.subarray(0, 200)).trimStart();
+    throw loadError(
+      url,
+      start.startsWith('<')
+        ? 'an HTML page came back instead of the .wasm file; the file is missing there and the server rewrites to a page'
+        : 'what came back is not WebAssembly',
+    );
+  }
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (error) {
+    throw loadError(url, String(error), error);
+  }
+}
+
+export const webPlatform: Platform = {
+  hardwareThreads: () => navigator.hardwareConcurrency,
+  whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
+  loadThreadsGlue: async () => (await import('./wasm/threads.web.mjs')).default as GlueFactory,
+  compile: compileFetched,
+};

@@ -1,0 +1,279 @@
+import { Conv1dError, show } from './errors.js';
+import { fromHalf, toHalf } from './half.js';
+import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
+
+/** Element type of a tensor or layer. */
+export type DType = 'float32' | 'float16';
+
+/** What a tensor's elements lie in: Uint16Array is float16 as bit patterns. */
+export type TensorData = Float32Array | Uint16Array | Float16Array;
+
+/** Numbers nested as deep as a tensor has dimensions. */
+export type NestedNumbers = number | NestedNumbers[];
+
+// The array type that engines are still getting; the declaration in TypeScript's library is newer than some users'.
+declare global {
+  interface Float16Array extends Pick<Uint16Array, 'length' | 'byteLength' | 'byteOffset' | 'BYTES_PER_ELEMENT'> {
+    readonly buffer: ArrayBufferLike;
+    [index: number]: number;
+    set(array: ArrayLike<number>, offset?: number): void;
+    slice(start?: number, end?: number): Float16Array;
+  }
+}
+
+type HalfArrayConstructor = new (from: number | ArrayLike<number> | ArrayBufferLike, offset?: number, length?: number) => Float16Array;
+
+const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
+
+const bytesPerElement = { float32: 4, float16: 2 } as const;
+const mostElements = 2 ** 30 - 1;
+
+// Reads the class of a typed array of any realm, which instanceof can not.
+const typedArrayTag = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+)?.get as (this: unknown) => string | undefined;
+
+/** Checks a shape: a list of integers >= 0. Returns a frozen copy. */
+export function checkShape(field: string, shape: unknown): readonly number[] {
+  if (!Array.isArray(shape)) {
+    throw new Conv1dError('ERR_SHAPE', field, `${field} must be an array of integers >= 0, got ${show(shape)}`, shape);
+  }
+  const copy = Array.from(shape as unknown[], (dimension, i) => {
+    if (Number.isInteger(dimension) && (dimension as number) >= 0) return dimension as number;
+    throw new Conv1dError('ERR_SHAPE', field, `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`, shape);
+  });
+  const size = copy.reduce((product, dimension) => product * dimension, 1);
+  if (size > mostElements) {
+    throw new Conv1dError('ERR_SHAPE', field, `${field} ${show(copy)} has more than ${String(mostElements)} elements`, shape);
+  }
+  return Object.freeze(copy);
+}
+
+export function checkDType(dtype: unknown): DType {
+  if (dtype === 'float32' || dtype === 'float16') return dtype;
+  throw new Conv1dError('ERR_DTYPE', 'dtype', `dtype must be 'float32' or 'float16', got ${show(dtype)}`, dtype);
+}
+
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, dimension) => product * dimension, 1);
+}
+
+function asWords(halves: TensorData): Uint16Array {
+  return new Uint16Array(halves.buffer, halves.byteOffset, halves.length);
+}
+
+/** 16-bit words as the engine's own float16 array, where it has one. */
+export function asHalves(words: Uint16Array): Uint16Array | Float16Array {
+  return HalfArray ? new HalfArray(words.buffer, words.byteOffset, words.length) : words;
+}
+
+function numbersFrom(data: ArrayLike<unknown>): Float64Array {
+  const numbers = new Float64Array(data.length);
+  for (let i = 0; i < data.length; ++i) {
+    const value = data[i];
+    if (typeof value !== 'number') {
+      throw new Conv1dError('ERR_DTYPE', 'data', `data[${String(i)}] must be a number, got ${show(value)}`, value);
+    }
+    numbers[i] = value;
+  }
+  return numbers;
+}
+
+function takeData(data: unknown, dtype: DType | undefined): { data: TensorData; dtype: DType } {
+  const tag = typedArrayTag.call(data);
+  if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
+  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16Array, dtype: 'float16' };
+  if (tag === 'Uint16Array') {
+    if (dtype === 'float32') {
+      throw new Conv1dError('ERR_DTYPE', 'dtype', "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'", dtype);
+    }
+    return { data: data as Uint16Array, dtype: 'float16' };
+  }
+  const isArrayLike = tag !== undefined || (typeof data === 'object' && data !== null && 'length' in data);
+  if (!isArrayLike || tag?.startsWith('Big') === true) {
+    throw new Conv1dError('ERR_DTYPE', 'data', `data must be a typed array or a list of numbers, got ${show(data)}`, data);
+  }
+  const numbers = numbersFrom(data as ArrayLike<unknown>);
+  if (dtype !== 'float16') return { data: Float32Array.from(numbers), dtype: 'float32' };
+  return { data: asHalves(Uint16Array.from(numbers, toHalf)), dtype };
+}
+
+/** Memory of a runtime that a tensor owns. */
+export class HeapBlock {
+  constructor(
+    readonly runtime: LoadedRuntime,
+    readonly pointer: number,
+  ) {}
+}
+
+// What was forgotten is freed when it is collected.
+const forgotten = new FinalizationRegistry<HeapBlock>(({ runtime, pointer }) => {
+  runtime.release(pointer);
+});
+
+/**
+ * A row-major array of numbers with a shape, in a JavaScript array (`placement` `'js'`) or in wasm memory (`'wasm'`).
+ *
+ * A 'js' tensor is an ordinary object that nobody has to dispose. A 'wasm' tensor should be disposed by who made it.
+ */
+export class Tensor {
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** Number of elements: the product of the shape. */
+  readonly size: number;
+  #storage: TensorData | HeapBlock | null;
+
+  /**
+   * @param data the elements, row-major. A Float32Array, a Float16Array and a Uint16Array (float16 bit patterns) are
+   *   kept, not copied; other lists of numbers are converted.
+   * @param shape integers >= 0 whose product is the number of elements.
+   * @param dtype default: what `data` is, float32 for plain numbers.
+   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE.
+   */
+  constructor(data: ArrayLike<number> | TensorData, shape: readonly number[], dtype?: DType);
+  /** @internal */
+  constructor(data: HeapBlock, shape: readonly number[], dtype: DType);
+  constructor(data: ArrayLike<number> | TensorData | HeapBlock, shape: readonly number[], dtype?: DType) {
+    this.shape = checkShape('shape', shape);
+    this.size = elementCount(this.shape);
+    const wanted = dtype === undefined ? undefined : checkDType(dtype);
+    if (data instanceof HeapBlock) {
+      this.dtype = wanted ?? 'float32';
+      this.#storage = data;
+      forgotten.register(this, data, this);
+      return;
+    }
+    const taken = takeData(data, wanted);
+    if (taken.data.length !== this.size) {
+      throw new Conv1dError(
+        'ERR_SHAPE',
+        'shape',
+        `shape ${show(this.shape)} has ${String(this.size)} elements, data has ${String(taken.data.length)}`,
+        shape,
+      );
+    }
+    this.dtype = taken.dtype;
+    this.#storage = taken.data;
+  }
+
+  /** @internal A 'wasm' tensor of undefined contents. */
+  static allocate(runtime: LoadedRuntime, shape: readonly number[], dtype: DType): Tensor {
+    const block = new HeapBlock(runtime, runtime.allocate(elementCount(shape) * bytesPerElement[dtype]));
+    return new Tensor(block, shape, dtype);
+  }
+
+  get #live(): TensorData | HeapBlock {
+    if (this.#storage === null) throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is disposed');
+    if (this.#storage instanceof HeapBlock && this.#storage.runtime.disposed) {
+      throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is gone: its runtime is disposed');
+    }
+    return this.#storage;
+  }
+
+  /** `'js'`: in a JavaScript array. `'wasm'`: in a runtime's memory. */
+  get placement(): 'js' | 'wasm' {
+    return this.#live instanceof HeapBlock ? 'wasm' : 'js';
+  }
+
+  /**
+   * The elements. Of a 'js' tensor, the very array; of a 'wasm' tensor, a view of the memory that is good until the
+   * next call of this library, which may move it.
+   */
+  get data(): TensorData {
+    const storage = this.#live;
+    if (!(storage instanceof HeapBlock)) return storage;
+    const { runtime, pointer } = storage;
+    if (this.dtype === 'float32') return runtime.floats.subarray(pointer / 4, pointer / 4 + this.size);
+    return asHalves(runtime.halves.subarray(pointer / 2, pointer / 2 + this.size));
+  }
+
+  /** @internal Where the tensor lies in the memory of `runtime`; null for 'js' tensors. */
+  pointerIn(runtime: LoadedRuntime, field: string): number | null {
+    const storage = this.#live;
+    if (!(storage instanceof HeapBlock)) return null;
+    if (storage.runtime === runtime) return storage.pointer;
+    throw new Conv1dError('ERR_OPTION', field, `${field} lies in the memory of another runtime than the layer's`, this);
+  }
+
+  /** @internal Copies the elements into the memory of `runtime`. */
+  copyTo(runtime: LoadedRuntime, pointer: number): void {
+    const { data } = this;
+    if (data.BYTES_PER_ELEMENT === 4) runtime.floats.set(data, pointer / 4);
+    else runtime.halves.set(asWords(data), pointer / 2);
+  }
+
+  /** @internal A 'js' tensor copied out of the memory of `runtime`, or the elements of `out` overwritten with it. */
+  static copyFrom(runtime: LoadedRuntime, pointer: number, shape: readonly number[], dtype: DType, out?: Tensor): Tensor {
+    const size = elementCount(shape);
+    const source =
+      dtype === 'float32'
+        ? runtime.floats.subarray(pointer / 4, pointer / 4 + size)
+        : runtime.halves.subarray(pointer / 2, pointer / 2 + size);
+    if (!out) {
+      // A slice of shared memory is not shared.
+      const copy = source.slice();
+      return new Tensor(dtype === 'float32' ? copy : asHalves(copy as Uint16Array), shape);
+    }
+    if (dtype === 'float32') (out.data as Float32Array).set(source);
+    else asWords(out.data).set(source);
+    return out;
+  }
+
+  /**
+   * A copy in wasm memory, which the caller disposes.
+   *
+   * @param runtime default: the one of `init()`.
+   * @throws Conv1dError ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY, ERR_DISPOSED.
+   */
+  toWasm(runtime?: Runtime): Tensor {
+    const target = requireRuntime(runtime);
+    void this.#live;
+    const copy = Tensor.allocate(target, this.shape, this.dtype);
+    this.copyTo(target, (copy.#storage as HeapBlock).pointer);
+    return copy;
+  }
+
+  /** A copy in a JavaScript array. */
+  toJs(): Tensor {
+    return new Tensor(this.data.slice(), this.shape, this.dtype);
+  }
+
+  /** The elements as numbers, nested by the shape: a matrix gives an array of rows. */
+  toArray(): NestedNumbers {
+    const { data } = this;
+    const number = typedArrayTag.call(data) === 'Uint16Array' ? fromHalf : (value: number) => value;
+    let next = 0;
+    const nest = (dimension: number): NestedNumbers => {
+      const length = this.shape[dimension];
+      if (length === undefined) return number(data[next++] ?? 0);
+      return Array.from({ length }, () => nest(dimension + 1));
+    };
+    return nest(0);
+  }
+
+  /** Frees a 'wasm' tensor's memory at once; a 'js' tensor lets go of its array. May be called twice. */
+  dispose(): void {
+    if (this.#storage instanceof HeapBlock) {
+      forgotten.unregister(this);
+      this.#storage.runtime.release(this.#storage.pointer);
+    }
+    this.#storage = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Checks that `value` is a tensor of `dtype`. */
+export function checkTensor(field: string, value: unknown, dtype: DType): Tensor {
+  if (!(value instanceof Tensor)) {
+    throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
+  }
+  if (value.dtype !== dtype) {
+    throw new Conv1dError('ERR_DTYPE', field, `${field} must be ${dtype} as the layer is, got ${value.dtype}`, value.dtype);
+  }
+  return value;
+}

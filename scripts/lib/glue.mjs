@@ -1,0 +1,57 @@
+// From what Emscripten linked to dist/wasm/: four binaries, three pieces of glue.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { minify } from 'terser';
+import { isUpToDate } from './files.mjs';
+import { CommandError, inRoot } from './run.mjs';
+
+const glues = ['single.mjs', 'threads.web.mjs', 'threads.node.mjs'];
+const binaries = ['simd', 'relaxed'].flatMap((isa) => [
+  { file: `conv1d-${isa}.wasm`, links: [`${isa}/single.wasm`] },
+  { file: `conv1d-${isa}-threads.wasm`, links: [`${isa}/threads.web.wasm`, `${isa}/threads.node.wasm`] },
+]);
+
+// The bytes that all these links have in common: one piece of glue serves both ISAs only if it calls the same functions by the
+// same (shortened) names in both, and one binary serves pages and Node only likewise.
+function common(folder, links) {
+  const [first, ...others] = links.map((link) => readFileSync(join(folder, link)));
+  if (!others.every((bytes) => bytes.equals(first))) throw new CommandError(`The links differ: ${links.join(', ')}`);
+  return first;
+}
+
+function patch(text, file, pattern, replacement) {
+  if (text.match(pattern)?.length !== 1) throw new CommandError(`${file}: not one place that matches ${pattern}`);
+  return text.replace(pattern, replacement);
+}
+
+async function finishGlue(text, file) {
+  // js/ always brings the module, and bundlers must not look for a file of this name.
+  let code = patch(text, file, /new URL\("[\w.]+\.wasm",\s*import\.meta\.url\)\.href/g, '""');
+  if (file.startsWith('threads')) {
+    // Bundlers take it for a package's name without the dot.
+    code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
+    // A worker that does not load makes the factory's promise fail, rather than wait forever.
+    code = patch(code, file, /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g, 'if(runtimeInitialized)throw e;readyPromiseReject(e)');
+  }
+  const { code: small } = await minify(code, { module: true, compress: { passes: 3 } });
+  return small;
+}
+
+export async function finishWasm(folder) {
+  const output = inRoot('dist/wasm');
+  const links = glues.flatMap((file) => ['simd', 'relaxed'].map((isa) => `${isa}/${file}`));
+  const inputs = [...links, ...binaries.flatMap((binary) => binary.links)].map((link) => join(folder, link));
+  const outputs = [...glues, ...binaries.map(({ file }) => file)].map((file) => join(output, file));
+  if (isUpToDate(outputs, [...inputs, inRoot('scripts/lib/glue.mjs')])) return;
+
+  mkdirSync(output, { recursive: true });
+  const write = (file, content) => {
+    writeFileSync(join(output, `${file}.new`), content);
+    renameSync(join(output, `${file}.new`), join(output, file)); // nobody ever sees half a file
+  };
+  for (const file of glues) {
+    const text = common(folder, [`simd/${file}`, `relaxed/${file}`]).toString();
+    write(file, await finishGlue(text, file));
+  }
+  for (const { file, links: same } of binaries) write(file, common(folder, same));
+}

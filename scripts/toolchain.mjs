@@ -1,0 +1,118 @@
+// The tools that the build and the native tests need. What the machine has and is new enough is used as it is; the rest is
+// unpacked from Debian's packages into .toolchain/, which takes no root and changes nothing outside this folder.
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDebian, unpack } from './lib/debian.mjs';
+import { asCommand, atLeast, capture, CommandError, inRoot, isMain, say, which } from './lib/run.mjs';
+
+const folder = inRoot('.toolchain');
+const usr = join(folder, 'root/usr');
+
+// Older Emscriptens encode the relaxed SIMD instructions otherwise.
+const emccVersion = '3.1.69';
+// The first with presets of version 3.
+const cmakeVersion = '3.22';
+
+const emscripten = {
+  packages: [
+    ...['emscripten', 'binaryen', 'node-acorn', 'clang-19', 'lld-19', 'llvm-19', 'llvm-19-linker-tools'],
+  ],
+  programs: [
+    ...['clang-19', 'wasm-ld-19', 'llvm-ar-19', 'llvm-nm-19', 'llvm-objcopy-19', 'llvm-strip-19'],
+    ...['wasm-opt', 'wasm-emscripten-finalize', 'wasm-metadce', 'wasm-ctor-eval'],
+  ],
+};
+const cmake = {
+  packages: [
+    ...['cmake', 'cmake-data', 'libarchive13t64', 'libcurl4t64', 'libexpat1', 'libjsoncpp26', 'librhash1', 'libuv1t64'],
+    // what libarchive and libcurl link to
+    ...['libacl1', 'libbz2-1.0', 'liblz4-1', 'libnettle8t64', 'libbrotli1', 'libgssapi-krb5-2', 'libkrb5-3', 'libkrb5support0'],
+    ...['libk5crypto3', 'libcom-err2', 'libkeyutils1', 'libssl3t64', 'libidn2-0', 'libunistring5', 'libldap2', 'libsasl2-2'],
+    ...['libnghttp2-14', 'libnghttp3-9', 'libpsl5t64', 'libgmp10', 'libhogweed6t64', 'libp11-kit0', 'libtasn1-6'],
+    ...['libgnutls30t64', 'librtmp1', 'libssh2-1t64'],
+  ],
+  programs: ['cmake', 'ctest'],
+};
+const ninja = { packages: ['ninja-build'], programs: ['ninja'] };
+// The headers and the formatter are always these, so that a build and a file's layout are the same everywhere.
+const native = {
+  packages: [
+    ...['googletest', 'libsimde-dev', 'nlohmann-json3-dev', 'clang-format-19', 'clang-tidy-19', 'libclang-common-19-dev'],
+  ],
+  programs: ['clang-format-19', 'clang-tidy-19'],
+};
+const shared = [
+  ...['patchelf', 'libc6', 'libstdc++6', 'libgcc-s1', 'libllvm19', 'libclang-cpp19', 'libclang1-19', 'libz3-4', 'libxml2'],
+  ...['libicu76', 'libtinfo6', 'zlib1g', 'libzstd1', 'libedit2', 'libbsd0', 'libmd0', 'libffi8', 'liblzma5'],
+];
+
+// System libraries for kinds of build that are not ours take most of Emscripten's 1.7 GB.
+const sysrootLib = 'usr/share/emscripten/cache/sysroot/lib/wasm32-emscripten';
+const exclude = [
+  ...['*/share/doc', '*/share/man', '*/emscripten/test', '*/llvm-19/build', '*/llvm-exegesis'],
+  ...['lto', 'lto-pic', 'pic', '*-ww*.a', '*asan*.a', '*sanitizer*.a', 'libGL*-emu*.a', 'libwasmfs*.a', 'libwebgpu*.a'].map(
+    (name) => `*/${sysrootLib}/${name}`,
+  ),
+];
+
+// Debian's own configuration, with its absolute paths led into our folder. Node is the one that runs us.
+function configureEmscripten(temporary, final) {
+  const home = join(temporary, 'usr/share/emscripten');
+  const config = join(home, '.emscripten');
+  const text = readFileSync(config, 'utf8')
+    .replace(/^(LLVM_ROOT|BINARYEN_ROOT) = '(.*?)'/gm, (_, key, path) => `${key} = '${join(final, path)}'`)
+    .replace(/^NODE_JS = .*$/m, "import os\nNODE_JS = os.environ.get('EMSDK_NODE', 'node')");
+  writeFileSync(config, text);
+  symlinkSync('../nodejs', join(home, 'node_modules'));
+  // Its CommonJS files would be taken for modules, as our own package.json says, were there no other one above them.
+  writeFileSync(join(home, 'package.json'), '{}');
+}
+
+const versionOf = (program) => program && capture(program, ['--version'])?.match(/\d+\.\d+(\.\d+)?/)?.[0];
+const newEnough = (program, version) => atLeast(versionOf(program) ?? '0', version);
+
+// Sees to it that the tools are there and says where. `native` asks for what the native tests and the linters need as well.
+export async function ensureToolchain({ native: wantNative = false } = {}) {
+  const system = {
+    emcc: newEnough(which('emcc'), emccVersion),
+    cmake: newEnough(which('cmake'), cmakeVersion),
+    ninja: which('ninja') !== null,
+  };
+  const missing = [
+    ...(system.emcc ? [] : [`Emscripten ${emccVersion} or later (emcc; https://emscripten.org/docs/getting_started, emsdk)`]),
+    ...(system.cmake ? [] : [`CMake ${cmakeVersion} or later`]),
+    ...(system.ninja ? [] : ['Ninja']),
+  ];
+  if (missing.length > 0 || wantNative) {
+    if (!isDebian()) {
+      if (wantNative) missing.push('Debian (or its kin) for the native tests and the linters, which use its packages');
+      throw new CommandError(`Please install and put on PATH: ${missing.join('; ')}.`);
+    }
+    const parts = [
+      ...(system.emcc ? [] : [emscripten]),
+      ...(system.cmake ? [] : [cmake]),
+      ...(system.ninja ? [] : [ninja]),
+      native,
+    ];
+    const packages = [...shared, ...parts.flatMap((part) => part.packages)];
+    const programs = parts.flatMap((part) => part.programs);
+    await unpack(folder, { packages, programs, exclude, finish: system.emcc ? () => {} : configureEmscripten });
+  }
+  const unpacked = (name) => join(usr, 'bin', name);
+  return {
+    emscriptenRoot: system.emcc ? capture('em-config', ['EMSCRIPTEN_ROOT']).trim() : join(usr, 'share/emscripten'),
+    cmake: system.cmake ? 'cmake' : unpacked('cmake'),
+    ninja: system.ninja ? which('ninja') : unpacked('ninja'),
+    clangFormat: unpacked('clang-format-19'),
+    clangTidy: unpacked('clang-tidy-19'),
+    // An EM_CONFIG of another Emscripten would win over the unpacked one's own.
+    env: system.emcc ? {} : { EM_CONFIG: join(usr, 'share/emscripten/.emscripten'), EMSDK_NODE: process.execPath },
+  };
+}
+
+if (isMain(import.meta)) {
+  await asCommand(async () => {
+    const tools = await ensureToolchain({ native: true });
+    say(`Toolchain ready: ${join(tools.emscriptenRoot, 'emcc')}`);
+  });
+}

@@ -1,0 +1,402 @@
+// The core tests of one engine: every fixture case on every build that loads, in both placements, with one thread and two;
+// which build is chosen and what it says of threads; two runtimes side by side; errors. The result is window.__result.
+// `?isolated=0` or `=1` says whether the server sent the two isolation headers.
+
+import { checkCase, readCases, tolerance } from '../cases.js';
+import { createRuntime, init, Conv1d, conv1d, Tensor } from 'conv1d-wasm';
+
+const isolated = new URLSearchParams(location.search).get('isolated') === '1';
+const canThread = isolated && typeof SharedArrayBuffer === 'function';
+// a function with one i8x16.relaxed_swizzle
+const canRelax = WebAssembly.validate(
+  // prettier-ignore
+  new Uint8Array([
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0,
+    10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
+  ]),
+);
+const bestVariant = canRelax ? 'relaxed' : 'simd';
+
+const result = { userAgent: navigator.userAgent, isolated, canThread, builds: [], passed: 0, failed: [], skipped: [] };
+
+// ---- a very small test framework
+
+async function test(name, body) {
+  window.__progress = name;
+  await pause();
+  try {
+    await body();
+    ++result.passed;
+  } catch (error) {
+    const code = error?.code ? `${error.code}: ` : '';
+    result.failed.push({ name, message: `${code}${error?.message ?? error}` });
+  }
+}
+
+function skip(name, count, reason) {
+  result.skipped.push({ name, count, reason });
+}
+
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+function expectEqual(got, expected, what) {
+  const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
+  expect(a === b, `${what} is ${a}, expected ${b}`);
+}
+
+/** The same bits: -0 is not 0, a NaN equals itself. */
+function expectSameBits(got, expected, what) {
+  const [a, b] = [got, expected].map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  expectEqual(a.length, b.length, `${what}: the size in bytes`);
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  const element = Math.floor(at / expected.BYTES_PER_ELEMENT);
+  expect(at < 0, `${what}: element ${element} is ${got[element]}, expected ${expected[element]}`);
+}
+
+async function expectError(action, { code, field, got, message }) {
+  let error;
+  try {
+    await action();
+  } catch (e) {
+    error = e;
+  }
+  expect(error !== undefined, `no error, expected ${code}`);
+  expect(error instanceof Error && error.name === 'Conv1dError', `not a Conv1dError: ${error}`);
+  expectEqual(error.code, code, 'code');
+  if (field !== undefined) expectEqual(error.field, field, 'field');
+  if (got !== undefined) expectEqual(error.got, got, 'got');
+  if (message !== undefined) expect(message.test(error.message), `the message is "${error.message}"`);
+}
+
+let lastPause = 0;
+
+/** Lets the browser breathe, and the runner see the progress, about ten times a second. */
+async function pause() {
+  if (performance.now() - lastPause < 100) return;
+  await new Promise((resolve) => setTimeout(resolve));
+  lastPause = performance.now();
+}
+
+// ---- helpers on the library
+
+/** Numbers in [-1, 1) that are the same in every run. */
+function noise(length, seed = 1) {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return state / 2 ** 31;
+  });
+}
+
+function makeLayer(options, weight, bias, runtime) {
+  const layer = new Conv1d({ ...options, runtime });
+  layer.weight = weight;
+  if (bias !== null) layer.bias = bias;
+  return layer;
+}
+
+/** Runs a layer and gives a copy of its output, which must live where the input lives. */
+function forward(layer, input, placement, runtime) {
+  const placed = placement === 'wasm' ? input.toWasm(runtime) : input;
+  const output = layer.forward(placed);
+  try {
+    expectEqual(output.placement, placement, "the output's placement");
+    return { shape: [...output.shape], data: output.data.slice() };
+  } finally {
+    if (placement === 'wasm') {
+      placed.dispose();
+      output.dispose();
+    }
+  }
+}
+
+/** A runtime, written down in the result; null where it does not load and need not. */
+async function openBuild(variant, threads) {
+  const name = `${variant}, ${threads} thread${threads > 1 ? 's' : ''}`;
+  if (variant === 'relaxed' && !canRelax) {
+    await test(`${name}: refused`, () =>
+      expectError(() => createRuntime({ variant, threads }), { code: 'ERR_UNSUPPORTED' }));
+    return null;
+  }
+  let runtime = null;
+  await test(`${name}: loads`, async () => {
+    runtime = await createRuntime({ variant, threads });
+    expectEqual(runtime.variant, variant, 'variant');
+    checkThreads(runtime, threads);
+  });
+  if (runtime) describeBuild(runtime);
+  return runtime;
+}
+
+function describeBuild({ variant, threads, threadsReason }) {
+  const text = { variant, threads, threadsReason };
+  if (!result.builds.some((other) => JSON.stringify(other) === JSON.stringify(text))) result.builds.push(text);
+}
+
+/** What a runtime must say about threads in this page. */
+function checkThreads({ threads, threadsReason }, asked) {
+  if (asked === 1) {
+    expectEqual(threads, 1, 'threads');
+  } else if (canThread) {
+    expect(threads >= 2, `threads is ${threads}, asked for ${asked}: ${threadsReason}`);
+    expectEqual(threadsReason, null, 'threadsReason');
+  } else {
+    expectEqual(threads, 1, 'threads');
+    const parts = isolated
+      ? ['SharedArrayBuffer'] // WebKitGTK: the headers are there, the thing itself is not
+      : ['Cross-Origin-Opener-Policy', 'Cross-Origin-Embedder-Policy'];
+    for (const part of parts)
+      expect(threadsReason?.includes(part), `threadsReason does not name ${part}: ${threadsReason}`);
+  }
+}
+
+// ---- the tests
+
+async function testEnvironment() {
+  await test('the page is isolated as the server asked', () => {
+    expectEqual(crossOriginIsolated, isolated, 'crossOriginIsolated');
+  });
+}
+
+async function testBeforeInit() {
+  await test('a layer before init() is an error', () =>
+    expectError(() => new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1 }), { code: 'ERR_NOT_INITIALIZED' }));
+}
+
+async function testDefaultRuntime() {
+  await test('init() picks the best build, once', async () => {
+    const runtime = await init({ threads: 2 });
+    describeBuild(runtime);
+    expectEqual(runtime.variant, bestVariant, 'variant');
+    checkThreads(runtime, 2);
+    expect((await init({ threads: 2 })) === runtime, 'a second init() gave another runtime');
+  });
+  await test('the example of the readme', () => {
+    const layer = new Conv1d({ inChannels: 3, outChannels: 1, kernelSize: 3 });
+    const input = new Tensor(
+      Float32Array.from({ length: 24 }, (_, i) => i),
+      [2, 3, 4],
+    );
+    layer.weight = new Tensor(new Float32Array(9).fill(1), [1, 3, 3]);
+    const output = layer.forward(input);
+    expectEqual(output.shape, [2, 1, 2], 'shape');
+    expectEqual([...output.data], [45, 54, 153, 162], 'output');
+    layer.dispose();
+    layer.dispose();
+  });
+  await test('conv1d() is the layer as a function', () => {
+    const input = new Tensor(noise(2 * 6 * 37), [2, 6, 37]);
+    const weight = new Tensor(noise(10 * 3 * 5, 2), [2, 5, 3, 5]);
+    const bias = new Tensor(noise(10, 3), [1, 10, 1]);
+    const sizes = { inChannels: 6, outChannels: 10, kernelSize: 5 };
+    const options = { stride: 2, padding: 'same', groups: 2, paddingMode: 'reflect', activation: 'silu' };
+    const layer = makeLayer({ ...sizes, ...options }, weight, bias);
+    expectSameBits(conv1d(input, weight, bias, options).data, layer.forward(input).data, 'output');
+    layer.dispose();
+  });
+}
+
+/** That a case can fail: twice the tolerance does, half of it does not. */
+async function testTheCheck(cases) {
+  await test('the check of a case sees a wrong value', () => {
+    for (const testCase of cases) {
+      const { expected, name } = testCase;
+      const allowed = tolerance(testCase);
+      const at = expected.length >> 1;
+      for (const [factor, wrong] of [
+        [0.5, false],
+        [2, true],
+      ]) {
+        const output = expected.slice();
+        // where the tolerance is 0, as of an output that only padding reaches, every error is wrong
+        output[at] += allowed[at] * factor || (wrong ? 1 : 0);
+        expectEqual(checkCase(testCase, output) !== null, wrong, `${name}, off by ${factor} tolerances: failed`);
+      }
+      for (const value of [NaN, Infinity]) {
+        const output = expected.slice();
+        output[at] = value;
+        expect(checkCase(testCase, output) !== null, `${name}: ${value} was let through`);
+      }
+      expect(checkCase(testCase, expected.subarray(1)) !== null, `${name}: a missing value was let through`);
+    }
+  });
+}
+
+async function testCases(cases) {
+  for (const variant of ['relaxed', 'simd']) {
+    const oneThread = new Map(); // outputs by case name
+    for (const threads of [1, 2]) {
+      const runtime = await openBuild(variant, threads);
+      if (runtime === null) {
+        skip(`${variant}, ${threads} thread(s): cases`, cases.length * 2, `this engine does not load ${variant} SIMD`);
+        continue;
+      }
+      if (threads > 1 && runtime.threads === 1) {
+        skip(`${variant}, ${threads} threads: cases`, cases.length * 2, runtime.threadsReason);
+        runtime.dispose();
+        continue;
+      }
+      for (const testCase of cases) {
+        for (const placement of ['js', 'wasm']) {
+          await test(`${testCase.name} (${variant}, ${threads} thread(s), ${placement})`, () => {
+            const { data, shape } = runCase(testCase, placement, runtime);
+            expectEqual(shape, testCase.outputShape, "the output's shape");
+            const wrong = checkCase(testCase, data);
+            expect(wrong === null, wrong);
+            if (oneThread.has(testCase.name)) {
+              expectSameBits(data, oneThread.get(testCase.name), 'against one thread and a js tensor');
+            } else {
+              oneThread.set(testCase.name, data);
+            }
+          });
+        }
+      }
+      runtime.dispose();
+    }
+    await testThreadsAgree(variant);
+  }
+}
+
+function runCase({ options, dtype, input, inputShape, weight, weightShape, bias }, placement, runtime) {
+  const layer = makeLayer(
+    options,
+    new Tensor(weight, weightShape, dtype),
+    bias && new Tensor(bias, [1, bias.length, 1], dtype),
+    runtime,
+  );
+  try {
+    return forward(layer, new Tensor(input, inputShape, dtype), placement, runtime);
+  } finally {
+    layer.dispose();
+  }
+}
+
+/** Layers that are large enough to be divided, unlike the fixture cases. */
+async function testThreadsAgree(variant) {
+  if (!canThread || (variant === 'relaxed' && !canRelax)) return;
+  const layers = {
+    dense: [{ inChannels: 64, outChannels: 61, kernelSize: 5, padding: 'same' }, [2, 64, 2053]],
+    'dense with stride 2': [{ inChannels: 48, outChannels: 64, kernelSize: 3, stride: 2 }, [1, 48, 4099]],
+    '1x1': [{ inChannels: 128, outChannels: 96, kernelSize: 1 }, [1, 128, 2053]],
+    depthwise: [{ inChannels: 96, outChannels: 96, kernelSize: 9, groups: 96, padding: 'causal' }, [1, 96, 8191]],
+    filter: [
+      { inChannels: 1, outChannels: 1, kernelSize: 511, padding: 'same', paddingMode: 'reflect' },
+      [1, 1, 48000],
+    ],
+  };
+  let one = null;
+  let two = null;
+  await test(`${variant}: a runtime with one thread beside one with two`, async () => {
+    one = await createRuntime({ variant, threads: 1 });
+    two = await createRuntime({ variant, threads: 2 });
+  });
+  if (!one || !two) return;
+  for (const [name, [options, shape]] of Object.entries(layers)) {
+    await test(`${variant}: ${name}: two threads give the bits of one`, () => {
+      const { inChannels, outChannels, kernelSize, groups = 1 } = options;
+      const perGroup = [outChannels / groups, inChannels / groups, kernelSize];
+      const weightShape = groups === 1 ? perGroup : [groups, ...perGroup];
+      const size = (extents) => extents.reduce((a, b) => a * b);
+      const weight = new Tensor(noise(size(weightShape), 2), weightShape);
+      const bias = new Tensor(noise(outChannels, 3), [1, outChannels, 1]);
+      const input = new Tensor(noise(size(shape), 4), shape);
+      const [a, b] = [one, two].map((runtime) => {
+        const layer = makeLayer(options, weight, bias, runtime);
+        const { threads } = layer.explain(shape);
+        expectEqual(threads >= 2, runtime === two, `explain() says ${threads} of ${runtime.threads}: several threads`);
+        const outputs = [1, 2, 3].map(() => forward(layer, input, 'js', runtime).data);
+        for (const again of outputs) expectSameBits(again, outputs[0], 'a second call');
+        layer.dispose();
+        return outputs[0];
+      });
+      expectSameBits(b, a, 'two threads');
+    });
+  }
+  one.dispose();
+  two.dispose();
+}
+
+async function testTwoRuntimes() {
+  await test('a second runtime works beside the first, and outlives it', async () => {
+    const [a, b] = [await createRuntime({ threads: 2 }), await createRuntime({ threads: 2 })];
+    expect(a !== b, 'both are one runtime');
+    const options = { inChannels: 5, outChannels: 7, kernelSize: 3 };
+    const weight = new Tensor(noise(7 * 5 * 3), [7, 5, 3]);
+    const input = new Tensor(noise(2 * 5 * 101, 2), [2, 5, 101]);
+    const [layerA, layerB] = [a, b].map((runtime) => makeLayer(options, weight, null, runtime));
+    const first = forward(layerA, input, 'wasm', a);
+    expectSameBits(forward(layerB, input, 'wasm', b).data, first.data, 'the second runtime');
+    expectSameBits(forward(layerA, input, 'wasm', a).data, first.data, 'the first runtime again');
+    a.dispose();
+    await expectError(() => layerA.forward(input), { code: 'ERR_DISPOSED' });
+    expectSameBits(forward(layerB, input, 'wasm', b).data, first.data, 'the second after the first is gone');
+    b.dispose();
+    b.dispose();
+  });
+  await test('deterministic: the build without relaxed SIMD', async () => {
+    const runtime = await createRuntime({ deterministic: true });
+    expectEqual(runtime.variant, 'simd', 'variant');
+    runtime.dispose();
+  });
+}
+
+async function testErrors() {
+  const sizes = { inChannels: 6, outChannels: 8, kernelSize: 3 };
+  const bad = {
+    'groups that do not divide': [{ groups: 4 }, { message: /inChannels \(6\) must be divisible by groups \(4\)/ }],
+    'stride 0': [{ stride: 0 }, { field: 'stride', got: 0, message: /stride.*0/ }],
+    'kernelSize 2.5': [{ kernelSize: 2.5 }, { field: 'kernelSize', got: 2.5, message: /kernelSize.*2\.5/ }],
+    'an unknown padding mode': [{ paddingMode: 'mirror' }, { field: 'paddingMode', got: 'mirror', message: /mirror/ }],
+    'true convolution': [{ convMode: 'convolution' }, { field: 'convMode', got: 'convolution', message: /revers/ }],
+  };
+  for (const [name, [options, expected]] of Object.entries(bad)) {
+    await test(`error: ${name}`, () =>
+      expectError(() => new Conv1d({ ...sizes, ...options }), { code: 'ERR_OPTION', ...expected }));
+  }
+  await test('error: a failed call changes nothing', async () => {
+    const layer = new Conv1d(sizes);
+    const input = new Tensor(noise(6 * 19), [6, 19]);
+    const before = layer.forward(input).data.slice();
+    const tensor = (...shape) => new Tensor(noise(shape.reduce((a, b) => a * b)), shape);
+    await expectError(() => layer.forward(tensor(2, 5, 19)), { code: 'ERR_SHAPE', message: /6.*5|5.*6/ });
+    await expectError(() => layer.forward(tensor(6, 2)), { code: 'ERR_SHAPE' });
+    await expectError(() => (layer.weight = tensor(8, 6, 4)), { code: 'ERR_SHAPE' });
+    const half = new Tensor(new Uint16Array(6 * 19), [6, 19], 'float16');
+    await expectError(() => layer.forward(half), { code: 'ERR_DTYPE' });
+    expectSameBits(layer.forward(input).data, before, 'the output afterwards');
+    layer.dispose();
+    await expectError(() => layer.forward(input), { code: 'ERR_DISPOSED' });
+  });
+  await test('error: a wasm file that is not there', () =>
+    expectError(() => createRuntime({ wasmUrl: new URL('/no-such-file.wasm', location.href) }), {
+      code: 'ERR_WASM_LOAD',
+      message: /no-such-file\.wasm/,
+    }));
+}
+
+async function fetchCases() {
+  const load = async (name) => {
+    const response = await fetch(new URL(`../fixtures/${name}`, import.meta.url));
+    if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+    return response;
+  };
+  const [json, bin] = await Promise.all([load('conv1d.json'), load('conv1d.bin')]);
+  return readCases(await json.json(), await bin.arrayBuffer());
+}
+
+await testEnvironment();
+await testBeforeInit();
+await testDefaultRuntime();
+await testTwoRuntimes();
+await testErrors();
+await test('the fixture cases', async () => {
+  const cases = await fetchCases();
+  expect(cases.length > 0, 'there are none');
+  await testTheCheck(cases);
+  await testCases(cases);
+});
+
+document.getElementById('report').textContent = JSON.stringify(result, null, 2);
+window.__result = result;

@@ -1,0 +1,84 @@
+// Runs every test page in every engine, with and without the isolation headers.
+//   node tests/browser/run.mjs [--engine NAME] [--page NAME]
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { engines } from './engines.mjs';
+import { serve } from './server.mjs';
+
+// A page puts { builds, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] } into window.__result, or
+// { error }, and moves window.__progress as it works.
+const pages = [{ name: 'core', path: 'tests/browser/core.html' }];
+
+const kShownFailures = 10;
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+const { values: only } = parseArgs({ options: { engine: { type: 'string' }, page: { type: 'string' } } });
+if (only.engine && !Object.hasOwn(engines, only.engine)) usage('engine', Object.keys(engines));
+if (only.page && !pages.some(({ name }) => name === only.page))
+  usage(
+    'page',
+    pages.map(({ name }) => name),
+  );
+if (!existsSync(`${root}dist/index.js`)) {
+  console.error('dist/index.js is not there yet: run `npm run build` first');
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0 };
+const missing = new Set(); // engines that are not installed
+for (const isolated of [true, false]) {
+  const server = await serve({ root, isolated });
+  for (const [name, start] of Object.entries(engines)) {
+    if ((only.engine && only.engine !== name) || missing.has(name)) continue;
+    for (const page of pages) {
+      if (only.page && only.page !== page.name) continue;
+      await runPage(name, start, page, server, isolated);
+    }
+  }
+  await server.close();
+}
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+/** One page in a browser of its own, so that a hung or crashed one spoils nothing else. */
+async function runPage(name, start, page, server, isolated) {
+  const heading = `${page.name} in ${name}, ${isolated ? 'with' : 'without'} isolation headers`;
+  let engine = null;
+  try {
+    engine = await start();
+    if (engine === null) {
+      missing.add(name);
+      return;
+    }
+    const result = await engine.run(`${server.url}${page.path}?isolated=${Number(isolated)}`);
+    if (result.error) throw new Error(result.error);
+    if (result.passed + result.failed.length === 0) throw new Error('the page tested nothing');
+    report(`${heading} (${engine.version})`, result);
+  } catch (error) {
+    ++total.failed;
+    console.log(`${heading}${engine ? ` (${engine.version})` : ''}\n  FAILED: ${error.message}`);
+  } finally {
+    await engine?.close();
+  }
+}
+
+function report(heading, { builds = [], passed, failed, skipped }) {
+  total.passed += passed;
+  total.failed += failed.length;
+  const skippedCount = skipped.reduce((sum, { count }) => sum + count, 0);
+  console.log(`${heading}: ${passed} passed, ${failed.length} failed, ${skippedCount} skipped`);
+  for (const { variant, threads, threadsReason } of builds) {
+    const reason = threadsReason ? `: ${threadsReason}` : '';
+    console.log(`  ran ${variant}, ${threads} thread${threads > 1 ? 's' : ''}${reason}`);
+  }
+  for (const { name, count, reason } of skipped) console.log(`  skipped ${name} (${count}): ${reason}`);
+  for (const { name, message } of failed.slice(0, kShownFailures)) console.log(`  FAILED ${name}: ${message}`);
+  if (failed.length > kShownFailures) console.log(`  and ${failed.length - kShownFailures} more`);
+}
+
+function usage(option, choices) {
+  console.error(`--${option} is one of ${choices.join(', ')}`);
+  process.exit(2);
+}

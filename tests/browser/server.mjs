@@ -1,0 +1,25 @@
+import { preview } from 'vite';
+
+/** The two headers that give a page SharedArrayBuffer, and with it threads. */
+export const isolationHeaders = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/**
+ * Serves the files of `root` as they lie, on a port that the system chooses.
+ * @param {{ root: string, isolated: boolean }} options
+ * @returns {Promise<{ url: string, close(): Promise<void> }>} `url` ends with a slash
+ */
+export async function serve({ root, isolated }) {
+  const server = await preview({
+    root,
+    configFile: false,
+    appType: 'mpa',
+    // 'error' because vite warns that a build would overwrite its sources; nothing is built here
+    logLevel: 'error',
+    build: { outDir: '.' },
+    preview: { host: '127.0.0.1', port: 0, headers: isolated ? isolationHeaders : {} },
+  });
+  return { url: server.resolvedUrls.local[0], close: () => server.close() };
+}

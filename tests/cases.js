@@ -1,0 +1,154 @@
+// Reads the fixture cases and judges outputs against them. Plain ECMAScript: Jest and the browser pages both use it.
+
+/**
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {Record<string, any>} options  of `Conv1d`
+ * @property {'float32' | 'float16'} dtype
+ * @property {number[]} inputShape
+ * @property {number[]} outputShape
+ * @property {number[]} weightShape  as `Conv1d` gives it: 4-D when grouped
+ * @property {Float32Array | Uint16Array} input  bit patterns when float16
+ * @property {Float32Array | Uint16Array} weight
+ * @property {Float32Array | Uint16Array | null} bias
+ * @property {Float64Array} expected
+ * @property {Float32Array} bound  of each output: sum |w||x| + |b|
+ */
+
+/**
+ * @param {any[]} json  the parsed conv1d.json: byte offsets into the .bin
+ * @param {ArrayBuffer} buffer  the .bin
+ * @returns {Case[]}
+ */
+export function readCases(json, buffer) {
+  return json.map((entry) => {
+    const { name, options, inputShape, outputShape } = entry;
+    const { inChannels, outChannels, kernelSize, groups = 1, dtype = 'float32' } = options;
+    const weightShape =
+      groups === 1
+        ? [outChannels, inChannels, kernelSize]
+        : [groups, outChannels / groups, inChannels / groups, kernelSize];
+    const Stored = dtype === 'float16' ? Uint16Array : Float32Array;
+    // a copy each, so that an offset need not be a multiple of the element size
+    const take = (Type, at, length) => new Type(buffer.slice(at, at + length * Type.BYTES_PER_ELEMENT));
+    return {
+      name,
+      options,
+      dtype,
+      inputShape,
+      outputShape,
+      weightShape,
+      input: take(Stored, entry.input, product(inputShape)),
+      weight: take(Stored, entry.weight, product(weightShape)),
+      bias: entry.biasAt === null ? null : take(Stored, entry.biasAt, outChannels),
+      expected: take(Float64Array, entry.expected, product(outputShape)),
+      bound: take(Float32Array, entry.bound, product(outputShape)),
+    };
+  });
+}
+
+/**
+ * How far each output may lie from the float64 value: a sum of K products and a bias rounds K + 2 times, the activation
+ * stretches that error by at most its Lipschitz constant and is itself good to 4 ulp, and float16 rounds once more.
+ * @param {Case} testCase
+ * @returns {Float64Array}
+ */
+export function tolerance({ options, dtype, expected, bound }) {
+  const { inChannels, kernelSize, groups = 1 } = options;
+  const K = (kernelSize * inChannels) / groups;
+  const type = activationType(options.activation);
+  const stretch = lipschitz(options.activation);
+  return Float64Array.from(expected, (value, i) => {
+    // where a NaN or an infinity is in the window, the definition says exactly what comes out
+    let result = Number.isFinite(bound[i]) ? (K + 2) * 2 ** -24 * bound[i] * stretch : 0;
+    if (type !== 'none') result += 4 * ulp(Math.abs(value) + result, kFloat32);
+    if (dtype === 'float16') result += 0.5 * ulp(Math.abs(value) + result, kFloat16);
+    return result;
+  });
+}
+
+/**
+ * @param {Case} testCase
+ * @param {ArrayLike<number>} output  a Uint16Array holds float16 bit patterns
+ * @returns {string | null}  null: within the tolerance. Else the worst element, in words
+ */
+export function checkCase(testCase, output) {
+  const { dtype, expected, outputShape } = testCase;
+  if (output.length !== expected.length) return `${output.length} values, expected ${expected.length}`;
+  const bits = Object.prototype.toString.call(output) === '[object Uint16Array]';
+  const allowed = tolerance(testCase);
+  const overflow = dtype === 'float16' ? kFloat16.overflow : kFloat32.overflow;
+  let wrong = 0;
+  let worst = -1;
+  let worstRatio = 0;
+  for (let i = 0; i < expected.length; ++i) {
+    const got = bits ? halfToNumber(output[i]) : output[i];
+    if (Object.is(got, expected[i]) || got === expected[i]) continue;
+    let error = Math.abs(got - expected[i]); // NaN when either is, infinite when one is
+    // a finite value that the dtype cannot hold is stored as an infinity of its sign
+    if (Math.abs(got) === Infinity && Math.abs(expected[i]) + allowed[i] >= overflow && got * expected[i] > 0)
+      error = 0;
+    if (error <= allowed[i]) continue;
+    ++wrong;
+    const ratio = Number.isFinite(error) ? error / allowed[i] : Infinity;
+    if (worst < 0 || ratio > worstRatio) {
+      worst = i;
+      worstRatio = ratio;
+    }
+  }
+  if (wrong === 0) return null;
+  const got = bits ? halfToNumber(output[worst]) : output[worst];
+  const at = position(worst, outputShape).join(', ');
+  return (
+    `${wrong} of ${expected.length} values differ; the worst is [${at}]: got ${got}, expected ${expected[worst]} ` +
+    `+- ${allowed[worst].toExponential(2)} (off by ${Math.abs(got - expected[worst]).toExponential(2)})`
+  );
+}
+
+/** @param {number} bits  of a binary16 */
+export function halfToNumber(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+// `bits` of significand, the smallest exponent of a normal number, and from where rounding to nearest gives an infinity
+const kFloat32 = { bits: 24, minExponent: -126, overflow: 2 ** 128 - 2 ** 103 };
+const kFloat16 = { bits: 11, minExponent: -14, overflow: 2 ** 16 - 2 ** 4 };
+
+/** The distance between neighbouring numbers of a format at `magnitude`. */
+function ulp(magnitude, { bits, minExponent }) {
+  if (!Number.isFinite(magnitude)) return 0;
+  let exponent = magnitude === 0 ? minExponent : Math.max(minExponent, Math.floor(Math.log2(magnitude)));
+  if (2 ** exponent > magnitude && exponent > minExponent) --exponent; // log2 may round up just below a power of two
+  return 2 ** (exponent - bits + 1);
+}
+
+function activationType(activation = 'none') {
+  return typeof activation === 'string' ? activation : activation.type;
+}
+
+/** The greatest slope of an activation. */
+function lipschitz(activation = 'none') {
+  const type = activationType(activation);
+  if (type === 'leaky_relu') return Math.max(1, Math.abs(activation.slope ?? 0.01));
+  const table = { none: 1, relu: 1, gelu: 1.13, gelu_tanh: 1.13, silu: 1.1, tanh: 1, sigmoid: 0.25 };
+  if (!Object.hasOwn(table, type)) throw new Error(`no Lipschitz constant for the activation '${type}'`);
+  return table[type];
+}
+
+function product(shape) {
+  return shape.reduce((size, extent) => size * extent, 1);
+}
+
+/** The indices of an element that lies `index` from the start of a dense array. */
+function position(index, shape) {
+  const indices = [];
+  for (const extent of shape.toReversed()) {
+    indices.unshift(index % extent);
+    index = Math.floor(index / extent);
+  }
+  return indices;
+}
