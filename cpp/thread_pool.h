@@ -28,7 +28,7 @@ class ThreadPool {
   // as another thread needs for the index it is on; a thread that woke too late is not waited for.
   // One call at a time.
   template <class F>
-  void parallel_for(int count, int limit, const F& f) {
+  void parallel_for(int count, [[maybe_unused]] int limit, const F& f) {
     static_assert(std::is_invocable_v<const F&, int, int>);
 #ifdef CONV1D_THREADS
     if (limit > 1 && count > 1 && threads_ > 1) {

@@ -3,7 +3,7 @@
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDebian, unpack } from './lib/debian.mjs';
-import { asCommand, atLeast, capture, CommandError, inRoot, isMain, say, which } from './lib/run.mjs';
+import { asCommand, atLeast, capture, CommandError, inRoot, isMain, run, say, which } from './lib/run.mjs';
 
 const folder = inRoot('.toolchain');
 const usr = join(folder, 'root/usr');
@@ -108,6 +108,25 @@ export async function ensureToolchain({ native: wantNative = false } = {}) {
     // An EM_CONFIG of another Emscripten would win over the unpacked one's own.
     env: system.emcc ? {} : { EM_CONFIG: join(usr, 'share/emscripten/.emscripten'), EMSDK_NODE: process.execPath },
   };
+}
+
+const browsers = { chromium: 'chromium', 'firefox-esr': 'firefox-esr', WebKitWebDriver: 'webkit2gtk-driver', Xvfb: 'xvfb' };
+
+// Installs the browsers of the tests system-wide, where that is allowed without a question. Returns those still missing.
+export async function ensureBrowsers() {
+  const missing = () => Object.entries(browsers).flatMap(([program, name]) => (which(program) ? [] : [name]));
+  const names = missing();
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const mayInstall = isDebian() && (sudo.length === 0 || capture('sudo', ['-n', 'true']) !== null);
+  if (names.length > 0 && mayInstall) {
+    say(`Installing ${names.join(', ')}`);
+    const [command, ...args] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-y'];
+    // Without the net or the packages the tests still run, in the browsers that are there.
+    await run(command, [...args, 'update'])
+      .then(() => run(command, [...args, 'install', '--no-install-recommends', ...names]))
+      .catch((error) => say(error.message));
+  }
+  return missing();
 }
 
 if (isMain(import.meta)) {

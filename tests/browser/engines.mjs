@@ -22,7 +22,7 @@ import puppeteer from 'puppeteer-core';
  * @property {string} name
  * @property {string} version
  * @property {(url: string) => Promise<Page>} open
- * @property {(url: string) => Promise<any>} run  opens a page and waits for its `window.__result`
+ * @property {(url: string) => Promise<any>} run  opens a page, waits for its `window.__result`; throws its `error`
  * @property {(url: string, file: string, options: { width: number, height: number, ready?: string }) => Promise<void>}
  *   screenshot  `ready` is an expression that turns true when the picture may be taken
  * @property {() => Promise<void>} close
@@ -140,7 +140,9 @@ function engine({ name, version, open, stop }) {
         'window.__result === undefined ? undefined : JSON.stringify(window.__result)',
       );
       await withLimit(page.close(), kStopLimit, `${name}: closing ${url}`);
-      return JSON.parse(text);
+      const result = JSON.parse(text);
+      if (result.error) throw new Error(`${result.error}${tail(page.log)}`);
+      return result;
     },
     async screenshot(url, file, { width, height, ready = "document.readyState === 'complete'" }) {
       const page = await openWithLimit(url);
@@ -345,6 +347,7 @@ async function openPuppeteer(browser, url) {
   const log = [];
   page.on('console', (message) => message.type() === 'error' && log.push(message.text()));
   page.on('pageerror', (error) => log.push(String(error)));
+  page.on('response', (response) => response.status() >= 400 && log.push(`${response.url()}: ${response.status()}`));
   page.on('requestfailed', (request) => log.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(url, { timeout: 0 });
   return {
@@ -443,15 +446,18 @@ async function openWebDriver({ call }, url) {
   return {
     evaluate,
     async resize({ width, height }) {
-      // the rectangle is the window's, its bars included
-      let outer = { width, height };
+      // the rectangle is the window's, its bars included, and its toolbar keeps it about 450 wide at least
+      const outer = { width, height };
+      let inner;
       for (let attempt = 0; attempt < 3; ++attempt) {
         await call('POST', '/window/rect', outer);
         await sleep(300); // the page hears of it later
-        const [innerWidth, innerHeight] = await evaluate('[innerWidth, innerHeight]');
-        if (innerWidth === width && innerHeight === height) return;
-        outer = { width: outer.width + width - innerWidth, height: outer.height + height - innerHeight };
+        inner = await evaluate('[innerWidth, innerHeight]');
+        if (inner[0] === width && inner[1] === height) return;
+        outer.width += width - inner[0];
+        outer.height += height - inner[1];
       }
+      throw new Error(`webkit: the viewport became ${inner.join(' x ')} rather than ${width} x ${height}`);
     },
     async screenshot(file) {
       await writeFile(file, Buffer.from(await call('GET', '/screenshot'), 'base64'));

@@ -1,0 +1,39 @@
+import js from '@eslint/js';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const names = (list) => Object.fromEntries(list.map((name) => [name, 'readonly']));
+// What the Node that runs this has, most of which pages and workers have as well.
+const node = names(Object.getOwnPropertyNames(globalThis));
+const browser = names([
+  ...['window', 'self', 'document', 'location', 'history', 'navigator', 'localStorage', 'Worker', 'File', 'FileReader'],
+  ...['addEventListener', 'removeEventListener', 'postMessage', 'onmessage', 'crossOriginIsolated', 'getComputedStyle'],
+  ...['requestAnimationFrame', 'cancelAnimationFrame', 'devicePixelRatio', 'matchMedia', 'ResizeObserver', 'Option'],
+  ...['AudioContext', 'OfflineAudioContext', 'AudioWorkletNode', 'AudioWorkletProcessor', 'registerProcessor', 'sampleRate'],
+]);
+const jest = names([
+  ...['describe', 'test', 'it', 'expect', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach', 'jest', 'gc'],
+]);
+
+export default defineConfig(
+  { ignores: ['**/dist/', 'build/', '.toolchain/', '**/node_modules/'] },
+  js.configs.recommended,
+  {
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-implied-eval': 'error',
+      'no-new-func': 'error',
+      'no-var': 'error',
+      'object-shorthand': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+  },
+  { files: ['**/*.{js,mjs}'], languageOptions: { globals: node } },
+  { files: ['{web-demo,bench,tests}/**/*.{js,mjs}'], languageOptions: { globals: browser } },
+  { files: ['tests/js/**'], languageOptions: { globals: jest } },
+);

@@ -1,0 +1,151 @@
+#include "cases.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "half.h"
+#include "plan.h"
+
+namespace conv1d {
+namespace {
+
+std::string read_file(const std::string& name) {
+  std::ifstream file(std::string(CONV1D_FIXTURES) + "/" + name, std::ios::binary);
+  EXPECT_TRUE(file) << name;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+template <class T>
+std::vector<T> slice(const std::string& bytes, size_t at, size_t count) {
+  std::vector<T> values(count);
+  std::memcpy(values.data(), bytes.data() + at, count * sizeof(T));
+  return values;
+}
+
+Options options_from(const nlohmann::json& json) {
+  Options o;
+  o.in_channels = json.at("inChannels");
+  o.out_channels = json.at("outChannels");
+  o.kernel_size = json.at("kernelSize");
+  o.stride = json.value("stride", o.stride);
+  o.dilation = json.value("dilation", o.dilation);
+  o.groups = json.value("groups", o.groups);
+  o.bias = json.value("bias", o.bias);
+  o.padding_mode = json.value("paddingMode", o.padding_mode);
+  o.compute_mode = json.value("computeMode", o.compute_mode);
+  o.dtype = json.value("dtype", o.dtype);
+  if (json.contains("padding")) {
+    const auto& padding = json["padding"];
+    if (padding.is_string()) {
+      o.padding_rule = padding;
+    } else {
+      o.pad_left = padding.is_array() ? padding[0] : padding;
+      o.pad_right = padding.is_array() ? padding[1] : padding;
+    }
+  }
+  if (json.contains("activation")) {
+    const auto& activation = json["activation"];
+    o.activation = activation.is_string() ? activation : activation.at("type");
+    if (activation.is_object()) o.slope = activation.value("slope", o.slope);
+  }
+  return o;
+}
+
+std::vector<Case> read_cases() {
+  const auto json = nlohmann::json::parse(read_file("conv1d.json"));
+  const std::string bytes = read_file("conv1d.bin");
+  std::vector<Case> result;
+  for (const auto& item : json) {
+    Case c;
+    c.name = item.at("name");
+    c.options = options_from(item.at("options"));
+    const auto error = validate(c.options, &c.params);
+    EXPECT_FALSE(error) << c.name << ": " << error->message;
+    const auto& shape = item.at("inputShape");
+    c.batch = shape.size() == 3 ? shape[0].get<int32_t>() : 1;
+    c.length = shape.back();
+    size_t outputs = 1;
+    for (const size_t dimension : item.at("outputShape")) outputs *= dimension;
+    const auto element = static_cast<size_t>(c.params.element_bytes());
+    c.input = slice<uint8_t>(bytes, item.at("input"), element * c.batch * c.params.in_channels * c.length);
+    c.weight = slice<uint8_t>(bytes, item.at("weight"), element * c.params.weight_size());
+    if (c.params.bias) c.bias = slice<uint8_t>(bytes, item.at("biasAt"), element * c.params.out_channels);
+    c.expected = slice<double>(bytes, item.at("expected"), outputs);
+    c.bound = slice<float>(bytes, item.at("bound"), outputs);
+    result.push_back(std::move(c));
+  }
+  return result;
+}
+
+double lipschitz(const Params& params) {
+  switch (params.activation) {
+    case Activation::kLeakyRelu:
+      return std::max(1.0, std::abs(static_cast<double>(params.slope)));
+    case Activation::kGelu:
+    case Activation::kGeluTanh:
+      return 1.13;
+    case Activation::kSilu:
+      return 1.1;
+    case Activation::kSigmoid:
+      return 0.25;
+    default:
+      return 1;
+  }
+}
+
+double ulp(double value, int least_exponent, int fraction_bits) {
+  const int exponent = value == 0 ? least_exponent : std::max(std::ilogb(value), least_exponent);
+  return std::ldexp(1.0, exponent - fraction_bits);
+}
+
+}  // namespace
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = read_cases();
+  return all;
+}
+
+double tolerance(const Case& c, size_t i) {
+  const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
+  double result = (products + 2) * 0x1p-24 * static_cast<double>(c.bound[i]) * lipschitz(c.params);
+  if (c.params.activation != Activation::kNone) result += 4 * ulp(std::abs(c.expected[i]) + result, -126, 23);
+  if (c.params.dtype == DType::kFloat16) result += 0.5 * ulp(std::abs(c.expected[i]) + result, -14, 10);
+  return result;
+}
+
+std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw) {
+  Plan plan(c.params);
+  EXPECT_TRUE(plan.allocate());
+  std::memcpy(plan.weight(), c.weight.data(), c.weight.size());
+  if (c.params.bias) std::memcpy(plan.bias(), c.bias.data(), c.bias.size());
+  plan.weights_changed();
+  const auto error = plan.prepare(c.batch, c.length, threads);
+  EXPECT_FALSE(error) << error->message;
+  // Exactly as large as promised, so that AddressSanitizer sees a read or write beyond.
+  std::vector<uint8_t> output(c.expected.size() * static_cast<size_t>(c.params.element_bytes()));
+  ThreadPool pool(threads);
+  plan.run(c.input.data(), output.data(), pool);
+
+  std::vector<double> result(c.expected.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (c.params.dtype == DType::kFloat32) {
+      float value = 0;
+      std::memcpy(&value, output.data() + i * sizeof(float), sizeof(float));
+      result[i] = value;
+    } else {
+      uint16_t value = 0;
+      std::memcpy(&value, output.data() + i * sizeof(uint16_t), sizeof(uint16_t));
+      result[i] = half_to_float(value);
+    }
+  }
+  if (raw != nullptr) *raw = std::move(output);
+  return result;
+}
+
+}  // namespace conv1d

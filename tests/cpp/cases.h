@@ -1,0 +1,34 @@
+// The cases of tests/fixtures, as Plan takes them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "params.h"
+
+namespace conv1d {
+
+struct Case {
+  std::string name;
+  Options options;
+  Params params;
+  int32_t batch;
+  int32_t length;
+  std::vector<uint8_t> input;   // params.dtype
+  std::vector<uint8_t> weight;  // params.dtype
+  std::vector<uint8_t> bias;    // params.dtype; empty when there is none
+  std::vector<double> expected;
+  std::vector<float> bound;
+};
+
+// Read once. Every case passed validate().
+const std::vector<Case>& cases();
+
+// How far from expected[i] an output may lie; tests/fixtures/README.md states the formula.
+double tolerance(const Case& c, size_t i);
+
+// The output of a plan on `threads` threads as float64, and its raw bytes if asked for.
+std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw = nullptr);
+
+}  // namespace conv1d

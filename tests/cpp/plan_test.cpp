@@ -1,0 +1,225 @@
+#include "plan.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "cases.h"
+#include "kernels/reference.h"
+
+namespace conv1d {
+namespace {
+
+TEST(Fixtures, ThereAreAtLeast400) { EXPECT_GE(cases().size(), 400U); }
+
+TEST(Fixtures, AllWithinTolerance) {
+  for (const Case& c : cases()) {
+    const std::vector<double> got = run_case(c, 1);
+    ASSERT_EQ(got.size(), c.expected.size()) << c.name;
+    for (size_t i = 0; i < got.size(); ++i) {
+      EXPECT_LE(std::abs(got[i] - c.expected[i]), tolerance(c, i)) << c.name << " at " << i;
+    }
+  }
+}
+
+TEST(FixturesThreads, SameBitsForEveryThreadCount) {
+  for (const Case& c : cases()) {
+    std::vector<uint8_t> one;
+    run_case(c, 1, &one);
+    for (const int threads : {2, 3, 7}) {
+      std::vector<uint8_t> more;
+      run_case(c, threads, &more);
+      EXPECT_EQ(one, more) << c.name << " on " << threads << " threads";
+    }
+  }
+}
+
+// One layer with random weights, and its output for any input.
+class Layer {
+ public:
+  Layer(const Options& options, uint32_t seed) : plan_(params_of(options)) {
+    EXPECT_TRUE(plan_.allocate());
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    auto* weight = static_cast<float*>(plan_.weight());
+    for (int64_t i = 0; i < plan_.params().weight_size(); ++i) weight[i] = normal(random);
+    if (plan_.bias() != nullptr) {
+      for (int32_t i = 0; i < plan_.params().out_channels; ++i) static_cast<float*>(plan_.bias())[i] = normal(random);
+    }
+    plan_.weights_changed();
+  }
+
+  std::vector<float> run(const std::vector<float>& input, int32_t batch, ThreadPool& pool) {
+    const auto length = static_cast<double>(input.size()) / batch / plan_.params().in_channels;
+    const auto error = plan_.prepare(batch, length, pool.threads());
+    EXPECT_FALSE(error) << error->message;
+    const Geometry& g = plan_.geometry();
+    std::vector<float> output(static_cast<size_t>(g.batch) * plan_.params().out_channels * g.out_length);
+    plan_.run(input.data(), output.data(), pool);
+    return output;
+  }
+
+  Plan& plan() { return plan_; }
+
+ private:
+  static Params params_of(const Options& options) {
+    Params params{};
+    const auto error = validate(options, &params);
+    EXPECT_FALSE(error) << error->message;
+    return params;
+  }
+
+  Plan plan_;
+};
+
+std::vector<float> random_values(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+Options layer_options(double in_channels, double out_channels, double kernel_size) {
+  Options options;
+  options.in_channels = in_channels;
+  options.out_channels = out_channels;
+  options.kernel_size = kernel_size;
+  return options;
+}
+
+struct Shape {
+  const char* what;
+  double in_channels, out_channels, kernel_size, stride, padding, dilation, groups;
+  int32_t batch, length;
+};
+
+// Large enough that threads share the work and every way of reading the input occurs.
+constexpr Shape kShapes[] = {
+    {"packed span", 37, 29, 3, 1, 1, 1, 1, 2, 501},      {"strided", 23, 27, 5, 3, 4, 2, 1, 1, 701},
+    {"stride 2", 16, 24, 4, 2, 1, 1, 1, 3, 333},         {"tap windows", 48, 64, 3, 1, 700, 700, 1, 1, 900},
+    {"strided windows", 64, 66, 3, 2, 400, 401, 1, 1, 1500}, {"read directly", 8, 8, 3, 1, 5, 5, 1, 1, 997},
+    {"depthwise", 48, 48, 7, 1, 3, 1, 48, 2, 613},       {"multiplier 3", 16, 48, 5, 2, 2, 1, 16, 1, 400},
+    {"pointwise", 64, 70, 1, 1, 0, 1, 1, 1, 777},        {"one long row", 1, 1, 301, 1, 150, 1, 1, 1, 5000},
+    {"few outputs", 256, 96, 9, 1, 0, 1, 1, 1, 12},      {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
+};
+
+TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
+  for (const Shape& s : kShapes) {
+    Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
+    options.stride = s.stride;
+    options.pad_left = options.pad_right = s.padding;
+    options.dilation = s.dilation;
+    options.groups = s.groups;
+    Layer layer(options, 1);
+    const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
+    ThreadPool one(1);
+    const auto expected = layer.run(input, s.batch, one);
+    for (const int threads : {2, 3, 7}) {
+      ThreadPool pool(threads);
+      EXPECT_EQ(expected, layer.run(input, s.batch, pool)) << s.what << " on " << threads << " threads";
+    }
+    EXPECT_LE(layer.plan().explain().scratch_bytes, 7 * 1048576.0) << s.what;
+  }
+}
+
+TEST(Plan, LargeLayersAgreeWithTheReference) {
+  for (const Shape& s : kShapes) {
+    Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
+    options.stride = s.stride;
+    options.pad_left = options.pad_right = s.padding;
+    options.dilation = s.dilation;
+    options.groups = s.groups;
+    Layer layer(options, 3);
+    const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 4);
+    ThreadPool pool(1);
+    const auto got = layer.run(input, s.batch, pool);
+
+    const Params& params = layer.plan().params();
+    const auto widened = [](const float* values, int64_t count) { return std::vector<double>(values, values + count); };
+    const auto x = widened(input.data(), static_cast<int64_t>(input.size()));
+    const auto w = widened(static_cast<float*>(layer.plan().weight()), params.weight_size());
+    const auto b = widened(static_cast<float*>(layer.plan().bias()), params.out_channels);
+    std::vector<double> expected(got.size());
+    std::vector<double> bound(got.size());
+    reference_conv1d(params, layer.plan().geometry(), x.data(), w.data(), b.data(), expected.data(), bound.data());
+    const double products = static_cast<double>(params.kernel_size) * params.group_in();
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_LE(std::abs(static_cast<double>(got[i]) - expected[i]), (products + 2) * 0x1p-24 * bound[i])
+          << s.what << " at " << i;
+    }
+  }
+}
+
+// Shifting a signal by one sample shifts its output: the same sums, wherever in a tile or block they are computed.
+TEST(Plan, SameBitsAtEveryTilePosition) {
+  for (const double out_channels : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 11.0}) {
+    for (const double in_channels : {3.0, 40.0}) {
+      Layer layer(layer_options(in_channels, out_channels, 5), 5);
+      const auto channels = static_cast<size_t>(in_channels);
+      const size_t length = 131;
+      const size_t shifts = 50;
+      const auto signal = random_values(channels * (length + shifts), 6);
+      ThreadPool pool(1);
+      const auto window = [&](size_t shift) {
+        std::vector<float> part;
+        for (size_t c = 0; c < channels; ++c) {
+          const auto row = signal.begin() + static_cast<ptrdiff_t>(c * (length + shifts) + shift);
+          part.insert(part.end(), row, row + static_cast<ptrdiff_t>(length));
+        }
+        return layer.run(part, 1, pool);
+      };
+      const size_t outputs = length - 4;
+      const auto first = window(0);
+      for (size_t shift = 1; shift < shifts; ++shift) {
+        const auto moved = window(shift);
+        for (size_t o = 0; o < static_cast<size_t>(out_channels); ++o) {
+          EXPECT_EQ(0, std::memcmp(&first[o * outputs + shift], &moved[o * outputs], (outputs - shift) * sizeof(float)))
+              << out_channels << " channels, shift " << shift;
+        }
+      }
+    }
+  }
+}
+
+// However many output channels share a tile, a channel's sums are the same.
+TEST(Plan, SameBitsInEveryTileRow) {
+  Layer wide(layer_options(7, 23, 3), 7);
+  const auto input = random_values(7 * 57, 8);
+  ThreadPool pool(1);
+  const auto all = wide.run(input, 1, pool);
+  Layer narrow(layer_options(7, 1, 3), 0);
+  for (int o = 0; o < 23; ++o) {
+    std::memcpy(narrow.plan().weight(), static_cast<float*>(wide.plan().weight()) + o * 21, 21 * sizeof(float));
+    std::memcpy(narrow.plan().bias(), static_cast<float*>(wide.plan().bias()) + o, sizeof(float));
+    narrow.plan().weights_changed();
+    const auto row = narrow.run(input, 1, pool);
+    EXPECT_EQ(0, std::memcmp(row.data(), &all[static_cast<size_t>(o) * row.size()], row.size() * sizeof(float))) << o;
+  }
+}
+
+TEST(Plan, AFailedPrepareLeavesWhatWasPrepared) {
+  Options options = layer_options(3, 4, 5);
+  Layer layer(options, 9);
+  const auto input = random_values(3 * 40, 10);
+  ThreadPool pool(1);
+  const auto before = layer.run(input, 1, pool);
+  ASSERT_TRUE(layer.plan().prepare(1, 2, 1));
+  std::vector<float> after(before.size());
+  layer.plan().run(input.data(), after.data(), pool);
+  EXPECT_EQ(before, after);
+}
+
+TEST(Plan, AnEmptyBatchRunsAndWritesNothing) {
+  Layer layer(layer_options(3, 4, 5), 11);
+  ThreadPool pool(2);
+  ASSERT_FALSE(layer.plan().prepare(0, 9, 2));
+  EXPECT_EQ(layer.plan().geometry().out_length, 5);
+  layer.plan().run(nullptr, nullptr, pool);
+}
+
+}  // namespace
+}  // namespace conv1d
