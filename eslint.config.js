@@ -9,7 +9,14 @@ const browser = names([
   ...['window', 'self', 'document', 'location', 'history', 'navigator', 'localStorage', 'Worker', 'File', 'FileReader'],
   ...['addEventListener', 'removeEventListener', 'postMessage', 'onmessage', 'crossOriginIsolated', 'getComputedStyle'],
   ...['requestAnimationFrame', 'cancelAnimationFrame', 'devicePixelRatio', 'matchMedia', 'ResizeObserver', 'Option'],
-  ...['AudioContext', 'OfflineAudioContext', 'AudioWorkletNode', 'AudioWorkletProcessor', 'registerProcessor', 'sampleRate'],
+  ...[
+    'AudioContext',
+    'OfflineAudioContext',
+    'AudioWorkletNode',
+    'AudioWorkletProcessor',
+    'registerProcessor',
+    'sampleRate',
+  ],
 ]);
 const jest = names([
   ...['describe', 'test', 'it', 'expect', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach', 'jest', 'gc'],
@@ -31,7 +38,14 @@ export default defineConfig(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['web-demo/vite.config.ts'] } } },
+    rules: {
+      // callers in JavaScript hand over what the types rule out, and are told so
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
   },
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: node } },
   { files: ['{web-demo,bench,tests}/**/*.{js,mjs}'], languageOptions: { globals: browser } },

@@ -20,4 +20,8 @@ inline v128_t madd(v128_t a, v128_t b, v128_t c) {
 #endif
 }
 
+// Loads before stay before, loads after stay after. Compilers like to load a whole tap's operands at once; with twelve
+// sums in sixteen registers that spills, so kernels load each just before its use.
+inline void keep_order() { __asm__ volatile("" ::: "memory"); }
+
 }  // namespace conv1d

@@ -24,7 +24,7 @@ function takeArguments() {
   try {
     parsed = parseArgs({ options: defaults, allowPositionals: true });
   } catch (error) {
-    throw new Misuse(`${error.message.split('\n')[0]}; ${usage}`);
+    throw new Misuse(`${error.message.split(/\. |\.?\n/)[0]}; ${usage}`);
   }
   const { values, positionals } = parsed;
   if (values.help) return null;
@@ -49,20 +49,30 @@ async function readInput(path) {
   }
 }
 
+/** Renames the chunks of titles and markers: wavefile does not get past two of them. */
+function hideLists(bytes) {
+  const isBigEndian = bytes.toString('latin1', 0, 4) === 'RIFX';
+  for (let i = 12, size; i + 8 <= bytes.length; i += 8 + size + (size % 2)) {
+    size = isBigEndian ? bytes.readUInt32BE(i + 4) : bytes.readUInt32LE(i + 4);
+    if (bytes.toString('latin1', i, i + 4) === 'LIST') bytes.write('skip', i);
+  }
+}
+
 /** The samples of each channel in turn, from -1 to 1, and the format that they came in. */
 function parseWav(path, bytes) {
+  hideLists(bytes);
   const wav = new wavefile.WaveFile();
   try {
     wav.fromBuffer(bytes);
   } catch (error) {
-    throw new Misuse(`${path} is not a WAV file: ${error.message ?? error}`);
+    throw new Misuse(`${path} is not a WAV file that can be read (${error.message})`);
   }
   const { audioFormat, subformat, bitsPerSample: bits, numChannels: channels, sampleRate: rate, blockAlign } = wav.fmt;
   const tag = audioFormat === formatTags.extensible ? subformat[0] : audioFormat;
   if (!bitsOf[tag]?.includes(bits) || channels < 1 || rate < 1 || blockAlign !== (channels * bits) / 8) {
     throw new Misuse(
-      `${path} has format tag ${tag}, ${bits} bits and ${channels} channels in ${blockAlign} bytes; ` +
-        'this example reads PCM of 8, 16, 24 and 32 bits and float of 32 and 64 bits',
+      `${path} has WAV format ${tag}, bits per sample ${bits}, channels ${channels}, bytes per frame ${blockAlign}; ` +
+        'this example reads PCM (format 1) of 8, 16, 24 and 32 bits and float (format 3) of 32 and 64 bits',
     );
   }
   const isFloat = tag === formatTags.float;
@@ -102,8 +112,10 @@ function serializeWav(samples, length, format) {
   }
   const wav = new wavefile.WaveFile();
   wav.fromScratch(channels, rate, isFloat && bits === 32 ? '32f' : String(bits), interleaved);
-  // It says which loudspeaker plays which channel.
-  if (fmt.audioFormat === formatTags.extensible) wav.fmt = fmt;
+  // The header that came in may say more, such as which loudspeaker plays which channel.
+  if ([16, 18, 40].includes(fmt.chunkSize)) wav.fmt = fmt;
+  // Only a plain PCM header does without.
+  if (fmt.audioFormat !== formatTags.pcm) wav.fact = { chunkId: 'fact', chunkSize: 4, dwSampleLength: length };
   const bytes = wav.toBuffer();
   if (bytes.length % 2 === 0) return { bytes, clipped };
   // RIFF pads a chunk of odd length, which wavefile does not.

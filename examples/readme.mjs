@@ -10,12 +10,13 @@ const inp = new Tensor(
 const oup = m.forward(inp);
 oup.shape; // [2, 1, 2]
 
+// All the digits that a float32 has, and no more.
+const digits = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(7)) : value);
+const show = (value) => JSON.stringify(value, digits).replaceAll(',', ', ');
+
 const { variant, threads, threadsReason } = await init(); // the same runtime again
-const lines = {
-  in: `${JSON.stringify(inp.shape)}  ${JSON.stringify(inp.toArray())}`,
-  layer: `${m}, random weights`,
-  out: `${JSON.stringify(oup.shape)}  ${JSON.stringify(oup.toArray())}`,
-  build: variant,
-  threads: threadsReason === null ? threads : `${threads} (${threadsReason})`,
-};
-for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(8)}${text}`);
+console.log(`in       shape ${show(inp.shape)}, values ${show(inp.toArray())}`);
+console.log(`layer    ${m}, its weights random`);
+console.log(`out      shape ${show(oup.shape)}, values ${show(oup.toArray())}`);
+console.log(`build    ${variant}`);
+console.log(`threads  ${threads}${threadsReason === null ? '' : ` (${threadsReason})`}`);

@@ -13,7 +13,11 @@ async function buildWasm() {
 async function buildTypeScript() {
   const { filesBelow, isUpToDate } = await import('./lib/files.mjs');
   const stamp = inRoot('build/tsc.stamp');
-  if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], [inRoot('tsconfig.json'), ...filesBelow(inRoot('js'))])) return;
+  if (
+    existsSync(inRoot('dist/index.js')) &&
+    isUpToDate([stamp], [inRoot('tsconfig.json'), ...filesBelow(inRoot('js'))])
+  )
+    return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
   for (const name of existsSync(inRoot('dist')) ? readdirSync(inRoot('dist')) : []) {

@@ -14,9 +14,7 @@ const emccVersion = '3.1.69';
 const cmakeVersion = '3.22';
 
 const emscripten = {
-  packages: [
-    ...['emscripten', 'binaryen', 'node-acorn', 'clang-19', 'lld-19', 'llvm-19', 'llvm-19-linker-tools'],
-  ],
+  packages: [...['emscripten', 'binaryen', 'node-acorn', 'clang-19', 'lld-19', 'llvm-19', 'llvm-19-linker-tools']],
   programs: [
     ...['clang-19', 'wasm-ld-19', 'llvm-ar-19', 'llvm-nm-19', 'llvm-objcopy-19', 'llvm-strip-19'],
     ...['wasm-opt', 'wasm-emscripten-finalize', 'wasm-metadce', 'wasm-ctor-eval'],
@@ -26,8 +24,26 @@ const cmake = {
   packages: [
     ...['cmake', 'cmake-data', 'libarchive13t64', 'libcurl4t64', 'libexpat1', 'libjsoncpp26', 'librhash1', 'libuv1t64'],
     // what libarchive and libcurl link to
-    ...['libacl1', 'libbz2-1.0', 'liblz4-1', 'libnettle8t64', 'libbrotli1', 'libgssapi-krb5-2', 'libkrb5-3', 'libkrb5support0'],
-    ...['libk5crypto3', 'libcom-err2', 'libkeyutils1', 'libssl3t64', 'libidn2-0', 'libunistring5', 'libldap2', 'libsasl2-2'],
+    ...[
+      'libacl1',
+      'libbz2-1.0',
+      'liblz4-1',
+      'libnettle8t64',
+      'libbrotli1',
+      'libgssapi-krb5-2',
+      'libkrb5-3',
+      'libkrb5support0',
+    ],
+    ...[
+      'libk5crypto3',
+      'libcom-err2',
+      'libkeyutils1',
+      'libssl3t64',
+      'libidn2-0',
+      'libunistring5',
+      'libldap2',
+      'libsasl2-2',
+    ],
     ...['libnghttp2-14', 'libnghttp3-9', 'libpsl5t64', 'libgmp10', 'libhogweed6t64', 'libp11-kit0', 'libtasn1-6'],
     ...['libgnutls30t64', 'librtmp1', 'libssh2-1t64'],
   ],
@@ -37,12 +53,29 @@ const ninja = { packages: ['ninja-build'], programs: ['ninja'] };
 // The headers and the formatter are always these, so that a build and a file's layout are the same everywhere.
 const native = {
   packages: [
-    ...['googletest', 'libsimde-dev', 'nlohmann-json3-dev', 'clang-format-19', 'clang-tidy-19', 'libclang-common-19-dev'],
+    ...[
+      'googletest',
+      'libsimde-dev',
+      'nlohmann-json3-dev',
+      'clang-format-19',
+      'clang-tidy-19',
+      'libclang-common-19-dev',
+    ],
   ],
   programs: ['clang-format-19', 'clang-tidy-19'],
 };
 const shared = [
-  ...['patchelf', 'libc6', 'libstdc++6', 'libgcc-s1', 'libllvm19', 'libclang-cpp19', 'libclang1-19', 'libz3-4', 'libxml2'],
+  ...[
+    'patchelf',
+    'libc6',
+    'libstdc++6',
+    'libgcc-s1',
+    'libllvm19',
+    'libclang-cpp19',
+    'libclang1-19',
+    'libz3-4',
+    'libxml2',
+  ],
   ...['libicu76', 'libtinfo6', 'zlib1g', 'libzstd1', 'libedit2', 'libbsd0', 'libmd0', 'libffi8', 'liblzma5'],
 ];
 
@@ -50,9 +83,17 @@ const shared = [
 const sysrootLib = 'usr/share/emscripten/cache/sysroot/lib/wasm32-emscripten';
 const exclude = [
   ...['*/share/doc', '*/share/man', '*/emscripten/test', '*/llvm-19/build', '*/llvm-exegesis'],
-  ...['lto', 'lto-pic', 'pic', '*-ww*.a', '*asan*.a', '*sanitizer*.a', 'libGL*-emu*.a', 'libwasmfs*.a', 'libwebgpu*.a'].map(
-    (name) => `*/${sysrootLib}/${name}`,
-  ),
+  ...[
+    'lto',
+    'lto-pic',
+    'pic',
+    '*-ww*.a',
+    '*asan*.a',
+    '*sanitizer*.a',
+    'libGL*-emu*.a',
+    'libwasmfs*.a',
+    'libwebgpu*.a',
+  ].map((name) => `*/${sysrootLib}/${name}`),
 ];
 
 // Debian's own configuration, with its absolute paths led into our folder. Node is the one that runs us.
@@ -79,7 +120,9 @@ export async function ensureToolchain({ native: wantNative = false } = {}) {
     ninja: which('ninja') !== null,
   };
   const missing = [
-    ...(system.emcc ? [] : [`Emscripten ${emccVersion} or later (emcc; https://emscripten.org/docs/getting_started, emsdk)`]),
+    ...(system.emcc
+      ? []
+      : [`Emscripten ${emccVersion} or later (emcc; https://emscripten.org/docs/getting_started, emsdk)`]),
     ...(system.cmake ? [] : [`CMake ${cmakeVersion} or later`]),
     ...(system.ninja ? [] : ['Ninja']),
   ];
@@ -110,7 +153,12 @@ export async function ensureToolchain({ native: wantNative = false } = {}) {
   };
 }
 
-const browsers = { chromium: 'chromium', 'firefox-esr': 'firefox-esr', WebKitWebDriver: 'webkit2gtk-driver', Xvfb: 'xvfb' };
+const browsers = {
+  chromium: 'chromium',
+  'firefox-esr': 'firefox-esr',
+  WebKitWebDriver: 'webkit2gtk-driver',
+  Xvfb: 'xvfb',
+};
 
 // Installs the browsers of the tests system-wide, where that is allowed without a question. Returns those still missing.
 export async function ensureBrowsers() {

@@ -22,6 +22,7 @@ struct Tile {
         const v128_t w = wasm_v128_load32_splat(weights + r);
 #pragma GCC unroll 12
         for (int v = 0; v < kVectors; ++v) sum[r][v] = madd(w, x[v], sum[r][v]);
+        keep_order();
       }
     } else {
       v128_t w[kRows];
@@ -32,6 +33,7 @@ struct Tile {
         const v128_t x = wasm_v128_load(input + 4 * v);
 #pragma GCC unroll 12
         for (int r = 0; r < kRows; ++r) sum[r][v] = madd(w[r], x, sum[r][v]);
+        keep_order();
       }
     }
   }

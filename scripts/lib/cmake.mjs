@@ -6,7 +6,7 @@ import { inRoot, run } from './run.mjs';
 // Emscripten loads what it has linked into Node, and Node 20 wants a flag for that.
 const emscriptenNode = process.version.startsWith('v20.') ? inRoot('scripts/lib/node20') : process.execPath;
 
-export async function buildPreset(preset, tools) {
+export async function buildPreset(preset, tools, ninjaOptions = []) {
   const folder = inRoot('build', preset);
   const env = { ...tools.env, EMSCRIPTEN_ROOT: tools.emscriptenRoot, EM_NODE_JS: emscriptenNode };
   const configure = ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`, '-Wno-dev', '--log-level=WARNING'];
@@ -18,6 +18,6 @@ export async function buildPreset(preset, tools) {
     await run(tools.cmake, configure, { env });
     writeFileSync(stamp, inputs);
   }
-  await run(tools.ninja, ['-C', folder], { env });
+  await run(tools.ninja, ['-C', folder, ...ninjaOptions], { env });
   return folder;
 }

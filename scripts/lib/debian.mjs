@@ -1,9 +1,18 @@
 // Packages of Debian trixie, unpacked into a folder of our own: no root, nothing installed, nothing of the system changed.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { capture, CommandError, run, say, which } from './run.mjs';
+import { capture, run, say, which } from './run.mjs';
 
 const suite = 'trixie';
 const debianSuites = /^(old)*(stable|testing)$|^(unstable|sid|bullseye|bookworm|trixie|forky|duke)$/;
@@ -12,7 +21,11 @@ const archiveKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 // deb822 stanzas and one-line entries alike, as { types, uris, suites, components, signedBy, enabled }.
 function readSources() {
   const folder = '/etc/apt/sources.list.d';
-  const files = existsSync(folder) ? readdirSync(folder).sort().map((name) => join(folder, name)) : [];
+  const files = existsSync(folder)
+    ? readdirSync(folder)
+        .sort()
+        .map((name) => join(folder, name))
+    : [];
   const words = (text = '') => text.trim().split(/\s+/).filter(Boolean);
   const read = (path) => readFileSync(path, 'utf8').replace(/^#.*\n?/gm, '');
   const stanzas = files
@@ -63,7 +76,8 @@ export const isDebian = () => ['apt-get', 'dpkg-deb', 'tar'].every(which) && fin
 // Options that put our settings on top of the machine's own (its proxy, say): every path private, no hooks.
 function privateApt(folder) {
   const mirror = findMirror();
-  for (const name of ['lists/partial', 'cache/archives/partial', 'debs']) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['lists/partial', 'cache/archives/partial', 'debs'])
+    mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, 'status'), '');
   writeFileSync(
     join(folder, `${suite}.sources`),
@@ -85,7 +99,9 @@ function privateApt(folder) {
   const config = join(folder, 'apt.conf');
   writeFileSync(
     config,
-    [...hooks.map((name) => `#clear ${name};`), ...Object.entries(settings).map(([k, v]) => `${k} "${v}";`), ''].join('\n'),
+    [...hooks.map((name) => `#clear ${name};`), ...Object.entries(settings).map(([k, v]) => `${k} "${v}";`), ''].join(
+      '\n',
+    ),
   );
   return ['-c', config];
 }
@@ -104,7 +120,12 @@ function patchElf(temporary, final, programs) {
   const usr = join(temporary, 'usr');
   const triplet = readdirSync(join(usr, 'lib')).find((name) => name.endsWith('-linux-gnu'));
   const libraries = join(usr, 'lib', triplet);
-  const loader = join('usr', 'lib', triplet, readdirSync(libraries).find((name) => name.startsWith('ld-linux-')));
+  const loader = join(
+    'usr',
+    'lib',
+    triplet,
+    readdirSync(libraries).find((name) => name.startsWith('ld-linux-')),
+  );
   const libraryPath = [libraries, join(usr, 'lib')].join(':');
   const patchelf = (...args) =>
     execFileSync(join(temporary, loader), ['--library-path', libraryPath, join(usr, 'bin/patchelf'), ...args]);
@@ -142,12 +163,15 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
   await apt('download', ...packages);
   // An interrupted run may have left an older version beside a newer one: unpack the newer.
   const shown = capture('apt-cache', [...options, 'show', '--no-all-versions', ...packages]);
-  const files = shown.trim().split(/\n\n+/).map((stanza) => {
-    const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map(
-      (field) => stanza.match(new RegExp(`^${field}: (.*)$`, 'm'))[1],
-    );
-    return `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`;
-  });
+  const files = shown
+    .trim()
+    .split(/\n\n+/)
+    .map((stanza) => {
+      const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map(
+        (field) => stanza.match(new RegExp(`^${field}: (.*)$`, 'm'))[1],
+      );
+      return `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`;
+    });
 
   say('Unpacking what was downloaded');
   const temporary = join(folder, 'root.new');

@@ -31,7 +31,12 @@ async function finishGlue(text, file) {
     // Bundlers take it for a package's name without the dot.
     code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
     // A worker that does not load makes the factory's promise fail, rather than wait forever.
-    code = patch(code, file, /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g, 'if(runtimeInitialized)throw e;readyPromiseReject(e)');
+    code = patch(
+      code,
+      file,
+      /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g,
+      'if(runtimeInitialized)throw e;readyPromiseReject(e)',
+    );
   }
   const { code: small } = await minify(code, { module: true, compress: { passes: 3 } });
   return small;

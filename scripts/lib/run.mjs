@@ -12,15 +12,12 @@ export const isMain = (meta) => process.argv[1] === fileURLToPath(meta.url);
 
 export class CommandError extends Error {}
 
-// Runs a command to its end, its output shown as it comes (and kept when `tee` asks for it), and throws when it fails.
-export function run(command, args, { cwd = root, env, input, tee = false } = {}) {
+// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the command fails;
+// the error has the output as well.
+export function run(command, args, { cwd = root, env, tee = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: [input === undefined ? 'inherit' : 'pipe', tee ? 'pipe' : 'inherit', 'inherit'],
-    });
-    if (input !== undefined) child.stdin.end(input);
+    const stdio = ['inherit', tee ? 'pipe' : 'inherit', 'inherit'];
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
     let output = '';
     child.stdout?.on('data', (chunk) => {
       process.stdout.write(chunk);
@@ -29,7 +26,10 @@ export function run(command, args, { cwd = root, env, input, tee = false } = {})
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(new CommandError(`${command} ${args.join(' ')}: ${signal ?? `exit code ${code}`}`));
+      else
+        reject(
+          Object.assign(new CommandError(`${command} ${args.join(' ')}: ${signal ?? `exit code ${code}`}`), { output }),
+        );
     });
   });
 }

@@ -1,0 +1,27 @@
+// Bare imports in pages without a bundler. A classic script, to run before any module.
+'use strict';
+
+(() => {
+  const modules = '/node_modules';
+  const nothing = 'data:text/javascript,export default {}'; // Node's own modules, which a page never asks for
+  const imports = {
+    'conv1d-wasm': '/dist/index.js',
+    'onnxruntime-web': `${modules}/onnxruntime-web/dist/ort.wasm.bundle.min.mjs`,
+    '@tensorflow/tfjs-core': `${modules}/@tensorflow/tfjs-core/dist/tf-core.fesm.min.js`,
+    '@tensorflow/tfjs-backend-wasm': `${modules}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.fesm.min.js`,
+    '@litertjs/core': `${modules}/@litertjs/core/dist/index.js`,
+    '@litertjs/wasm-utils': `${modules}/@litertjs/wasm-utils/dist/index.js`,
+    flatbuffers: `${modules}/flatbuffers/mjs/flatbuffers.js`,
+  };
+  for (const name of ['fs', 'path', 'os', 'worker_threads', 'perf_hooks', 'util', 'crypto']) imports[name] = nothing;
+  const map = document.createElement('script');
+  map.type = 'importmap';
+  map.text = JSON.stringify({ imports });
+  document.head.append(map);
+
+  /** Where peers find the files that they fetch. */
+  window.assets = {
+    tfjs: `${modules}/@tensorflow/tfjs-backend-wasm/dist/`,
+    litert: `${modules}/@litertjs/core/wasm/`,
+  };
+})();

@@ -1,0 +1,470 @@
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { short } from './format';
+
+type Range = [min: number, max: number];
+
+/** Colours of the page, as canvases need them. */
+const theme = { text: '', line: '', grid: '', kernel: '', ghost: '', input: [] as string[], output: [] as string[] };
+
+function readTheme(): void {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const others = ['channel-2', 'channel-3', 'channel-4'].map(colour);
+  Object.assign(theme, {
+    text: colour('muted'),
+    line: colour('axis'),
+    grid: colour('grid'),
+    kernel: colour('kernel'),
+    ghost: colour('ghost'),
+    input: [colour('input'), ...others],
+    output: [colour('output'), ...others],
+  });
+}
+
+readTheme();
+const plots = new Set<uPlot>();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  readTheme();
+  for (const plot of plots) plot.redraw(false);
+});
+
+const font = '11px system-ui, sans-serif';
+const axis = (size: number, values: uPlot.Axis['values'], space: number): uPlot.Axis => ({
+  stroke: () => theme.text,
+  font,
+  size,
+  space,
+  gap: 6,
+  ...(values ? { values } : {}),
+  grid: { stroke: () => theme.grid, width: 1 },
+  ticks: { show: false },
+});
+const xAxis = () => axis(26, (_u, splits) => splits.map((x) => (Number.isInteger(x) ? short(x) : '')), 60);
+const yAxis = () => axis(50, (_u, splits) => splits.map(short), 26);
+
+/** `[min, max]` with some air; around what is only one value, one unit or a tenth of it. */
+function airy(min: number | null, max: number | null): Range {
+  if (!Number.isFinite(min) || !Number.isFinite(max) || min === null || max === null) return [-1, 1];
+  const air = max > min ? (max - min) * 0.08 : Math.max(Math.abs(max) * 0.1, 1e-6);
+  return max === min && max === 0 ? [-1, 1] : [min - air, max + air];
+}
+
+function fill(host: HTMLElement, plot: uPlot): void {
+  plots.add(plot);
+  new ResizeObserver(() => {
+    plot.setSize({ width: host.clientWidth, height: host.clientHeight });
+  }).observe(host);
+}
+
+/** Plots that show the same stretch of time: they zoom together, and the cursor is in all of them. */
+export class TimeLink {
+  readonly plots: SignalPlot[] = [];
+  /** Told whether only a part is shown. */
+  onZoom: (zoomed: boolean) => void = () => {};
+  #full: Range = [0, 1];
+  #zoom: Range | null = null;
+
+  get range(): Range {
+    return this.#zoom ?? this.#full;
+  }
+
+  /** What there is to see. */
+  setFull(min: number, max: number): void {
+    this.#full = [min, Math.max(max, min + 1)];
+    if (this.#zoom && (this.#zoom[0] > max || this.#zoom[1] < min)) this.zoomTo(null);
+  }
+
+  zoomTo(range: Range | null): void {
+    this.#zoom = range && range[1] - range[0] >= 1 ? range : null;
+    this.onZoom(this.#zoom !== null);
+    for (const plot of this.plots) plot.follow();
+  }
+
+  moveCursor(x: number): void {
+    for (const plot of this.plots) plot.moveCursor(x);
+  }
+}
+
+/** Signals over time, one line for each channel. */
+export class SignalPlot {
+  readonly #plot: uPlot;
+  readonly #band = document.createElement('div');
+  #x: readonly number[] = [];
+  #channels: readonly Float32Array[] = [];
+
+  constructor(
+    readonly host: HTMLElement,
+    readonly role: 'input' | 'output',
+    readonly link: TimeLink,
+    /** Told which sample the cursor is at. */
+    readonly onCursor: (index: number | null) => void,
+  ) {
+    const [min, max] = link.range;
+    const x: uPlot.Scale = { time: false, auto: false, min, max };
+    this.#plot = new uPlot(
+      {
+        width: host.clientWidth,
+        height: host.clientHeight,
+        padding: [8, 10, 0, 0],
+        legend: { show: false },
+        cursor: {
+          y: false,
+          points: { size: 7, width: 0 },
+          drag: { x: true, y: false, setScale: false },
+          sync: { key: 'time', setSeries: false, scales: ['x', null] },
+          bind: {
+            dblclick: () => () => {
+              link.zoomTo(null);
+              return null;
+            },
+          },
+        },
+        scales: { x, y: { range: (_u, low, high) => airy(low, high) } },
+        axes: [xAxis(), yAxis()],
+        series: [{}],
+        hooks: {
+          setSelect: [
+            (u) => {
+              const { left, width } = u.select;
+              if (width > 6) link.zoomTo([u.posToVal(left, 'x'), u.posToVal(left + width, 'x')]);
+              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            },
+          ],
+          setCursor: [(u) => onCursor(u.cursor.idx ?? null)],
+        },
+      },
+      [[]],
+      host,
+    );
+    this.#band.className = 'band';
+    this.#band.hidden = true;
+    this.#plot.over.append(this.#band);
+    fill(host, this.#plot);
+    link.plots.push(this);
+    host.addEventListener('keydown', (event) => {
+      this.#onKey(event);
+    });
+  }
+
+  /** `channels[c][i]` is drawn at time `x[i]`. */
+  show(x: readonly number[], channels: readonly Float32Array[]): void {
+    const u = this.#plot;
+    this.#x = x;
+    this.#channels = channels;
+    u.batch(() => {
+      while (u.series.length - 1 > channels.length) u.delSeries(u.series.length - 1);
+      while (u.series.length - 1 < channels.length) u.addSeries(this.#series(u.series.length - 1));
+      u.setData([x as number[], ...channels]);
+      this.follow();
+    });
+    this.host.setAttribute('aria-valuemin', '0');
+    this.host.setAttribute('aria-valuemax', String(Math.max(0, x.length - 1)));
+    this.describe(u.cursor.idx ?? null);
+    onNext(() => this.onCursor(u.cursor.idx ?? null));
+  }
+
+  /** Shows the link's stretch of time. */
+  follow(): void {
+    const [min, max] = this.link.range;
+    this.#plot.setScale('x', { min, max });
+  }
+
+  moveCursor(x: number): void {
+    this.#plot.setCursor({ left: this.#plot.valToPos(x, 'x'), top: 0 });
+  }
+
+  /** Marks a stretch of time, its ends included. */
+  markBand(range: Range | null): void {
+    this.#band.hidden = range === null;
+    if (!range) return;
+    const [left, right] = range.map((x) => this.#plot.valToPos(x, 'x')) as Range;
+    this.#band.style.transform = `translateX(${left - 4}px)`;
+    this.#band.style.width = `${right - left + 8}px`;
+  }
+
+  /** Tells screen readers where the cursor is. */
+  describe(index: number | null): void {
+    const i = Math.min(index ?? 0, Math.max(0, this.#x.length - 1));
+    const values = this.#channels.map((channel) => short(channel[i] ?? NaN)).join(', ');
+    this.host.setAttribute('aria-valuenow', String(i));
+    this.host.setAttribute('aria-valuetext', `sample ${i}: ${values}`);
+  }
+
+  #series(c: number): uPlot.Series {
+    const colour = () => theme[this.role][c] ?? theme.text;
+    return {
+      stroke: colour,
+      width: 1.6,
+      ...(c === 0 ? { fill: () => `color-mix(in srgb, ${colour()} 9%, transparent)`, fillTo: 0 } : {}),
+      points: { size: 5, width: 0, fill: colour },
+    };
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const last = this.#x.length - 1;
+    const now = this.#plot.cursor.idx ?? Math.round(last / 2);
+    const step = event.shiftKey ? 10 : 1;
+    const moves: Record<string, number> = { ArrowLeft: now - step, ArrowRight: now + step, Home: 0, End: last };
+    const [min, max] = this.link.range;
+    const centre = this.#x[now] ?? 0;
+    const zoom = (factor: number): Range => [centre + (min - centre) * factor, centre + (max - centre) * factor];
+    const target = moves[event.key];
+    if (target !== undefined) this.link.moveCursor(this.#x[Math.max(0, Math.min(last, target))] ?? 0);
+    else if (event.key === '+') this.link.zoomTo(zoom(0.5));
+    else if (event.key === '-') this.link.zoomTo(zoom(2));
+    else if (event.key === 'Escape') this.link.zoomTo(null);
+    else return;
+    event.preventDefault();
+  }
+}
+
+// uPlot applies what it was told in a microtask.
+function onNext(action: () => void): void {
+  queueMicrotask(() => queueMicrotask(action));
+}
+
+/** What a kernel plot tells. */
+export interface KernelEvents {
+  /** Somebody moved a tap. */
+  onTap(k: number, value: number): void;
+  /** The pointer is at a tap, or has left. */
+  onHover(k: number | null): void;
+}
+
+/** The taps as stems that can be dragged, at the distances that dilation gives them. */
+export class KernelPlot {
+  readonly #plot: uPlot;
+  #taps: readonly number[] = [0];
+  #ghosts: readonly (readonly number[])[] = [];
+  #dilation = 1;
+  /** The tap of the keyboard. */
+  #picked = 0;
+  #hovered: number | null = null;
+  #dragged: number | null = null;
+  #frozen: Range = [0, 1];
+
+  constructor(
+    readonly host: HTMLElement,
+    readonly events: KernelEvents,
+  ) {
+    this.#plot = new uPlot(
+      {
+        width: host.clientWidth,
+        height: host.clientHeight,
+        padding: [8, 10, 0, 0],
+        legend: { show: false },
+        cursor: { show: false },
+        scales: {
+          x: { time: false, range: () => this.#xRange() },
+          y: { range: () => this.#yRange() },
+        },
+        axes: [xAxis(), yAxis()],
+        series: [{}, { paths: () => null, points: { show: false } }],
+        hooks: {
+          draw: [
+            () => {
+              this.#draw();
+            },
+          ],
+        },
+      },
+      [[0], [0]],
+      host,
+    );
+    fill(host, this.#plot);
+    this.#listen();
+  }
+
+  /** `ghosts` are kernels to show faintly behind. */
+  show(taps: readonly number[], ghosts: readonly (readonly number[])[], dilation: number): void {
+    this.#taps = taps;
+    this.#ghosts = ghosts;
+    this.#dilation = dilation;
+    this.#picked = Math.min(this.#picked, taps.length - 1);
+    this.#plot.setData([taps.map((_, k) => k * dilation), [...taps]]);
+    this.#describe();
+  }
+
+  #xRange(): Range {
+    const last = (this.#taps.length - 1) * this.#dilation;
+    const air = Math.max(0.75, last * 0.03);
+    return [-air, last + air];
+  }
+
+  #yRange(): Range {
+    const all = [0, ...this.#taps, ...this.#ghosts.flat()];
+    const range = airy(Math.min(...all), Math.max(...all));
+    if (this.#dragged === null) return range;
+    // Under the pointer the scale only grows.
+    this.#frozen = [Math.min(range[0], this.#frozen[0]), Math.max(range[1], this.#frozen[1])];
+    return this.#frozen;
+  }
+
+  #draw(): void {
+    const { ctx, bbox } = this.#plot;
+    const x = (k: number) => this.#plot.valToPos(k * this.#dilation, 'x', true);
+    const y = (value: number) => this.#plot.valToPos(value, 'y', true);
+    const ratio = devicePixelRatio;
+    const spacing = Math.abs(x(1) - x(0)) / ratio;
+    const radius = Math.max(1.5, Math.min(5.5, spacing * 0.36));
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top - 8 * ratio, bbox.width, bbox.height + 16 * ratio);
+    ctx.clip();
+
+    ctx.strokeStyle = theme.line;
+    ctx.lineWidth = ratio;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y(0));
+    ctx.lineTo(bbox.left + bbox.width, y(0));
+    ctx.stroke();
+
+    ctx.fillStyle = theme.ghost;
+    for (const ghost of this.#ghosts) {
+      ghost.forEach((tap, k) => {
+        disc(ctx, x(k), y(tap), radius * 0.7 * ratio);
+      });
+    }
+    ctx.strokeStyle = ctx.fillStyle = theme.kernel;
+    ctx.lineCap = 'round';
+    ctx.lineWidth = Math.max(1, Math.min(2.5, spacing * 0.3)) * ratio;
+    ctx.beginPath();
+    this.#taps.forEach((tap, k) => {
+      ctx.moveTo(x(k), y(0));
+      ctx.lineTo(x(k), y(tap));
+    });
+    ctx.stroke();
+    this.#taps.forEach((tap, k) => {
+      disc(ctx, x(k), y(tap), radius * ratio);
+    });
+
+    const marked = this.#dragged ?? this.#hovered ?? (this.host.matches(':focus-visible') ? this.#picked : null);
+    const tap = marked === null ? undefined : this.#taps[marked];
+    if (marked !== null && tap !== undefined) {
+      ctx.lineWidth = 2 * ratio;
+      ctx.globalAlpha = 0.45;
+      ctx.beginPath();
+      ctx.arc(x(marked), y(tap), (radius + 4) * ratio, 0, 2 * Math.PI);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  #listen(): void {
+    const { over } = this.#plot;
+    over.addEventListener('pointermove', (event) => {
+      if (this.#dragged === null) this.#hover(this.#nearest(event));
+      else this.#dragTo(event);
+    });
+    over.addEventListener('pointerleave', () => {
+      if (this.#dragged === null) this.#hover(null);
+    });
+    over.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0 || (event.pointerType === 'touch' && !this.#isNear(event))) return;
+      over.setPointerCapture(event.pointerId);
+      this.#frozen = [this.#plot.scales['y']?.min ?? -1, this.#plot.scales['y']?.max ?? 1];
+      this.#picked = this.#dragged = this.#nearest(event);
+      this.#hover(this.#dragged);
+      this.#dragTo(event);
+    });
+    for (const type of ['pointerup', 'pointercancel']) {
+      over.addEventListener(type, () => {
+        if (this.#dragged === null) return;
+        this.#dragged = null;
+        this.#plot.setData(this.#plot.data);
+      });
+    }
+    // A finger beside the taps scrolls the page, one on a tap moves it.
+    over.addEventListener(
+      'touchstart',
+      (event) => {
+        if (event.touches[0] && this.#isNear(event.touches[0])) event.preventDefault();
+      },
+      { passive: false },
+    );
+    this.host.addEventListener('keydown', (event) => {
+      this.#onKey(event);
+    });
+    for (const type of ['focus', 'blur']) {
+      this.host.addEventListener(type, () => {
+        this.events.onHover(type === 'focus' && this.host.matches(':focus-visible') ? this.#picked : null);
+        this.#plot.redraw(false);
+      });
+    }
+  }
+
+  #nearest(at: { clientX: number }): number {
+    const left = at.clientX - this.#plot.over.getBoundingClientRect().left;
+    const k = Math.round(this.#plot.posToVal(left, 'x') / this.#dilation);
+    return Math.max(0, Math.min(this.#taps.length - 1, k));
+  }
+
+  #isNear(at: { clientX: number; clientY: number }): boolean {
+    const k = this.#nearest(at);
+    const box = this.#plot.over.getBoundingClientRect();
+    const x = this.#plot.valToPos(k * this.#dilation, 'x') + box.left;
+    const y = this.#plot.valToPos(this.#taps[k] ?? 0, 'y') + box.top;
+    return Math.hypot(at.clientX - x, at.clientY - y) < 28;
+  }
+
+  #dragTo(event: PointerEvent): void {
+    if (this.#dragged === null) return;
+    const top = event.clientY - this.#plot.over.getBoundingClientRect().top;
+    this.events.onTap(this.#dragged, round(this.#plot.posToVal(top, 'y'), this.#frozen));
+  }
+
+  #hover(k: number | null): void {
+    if (k === this.#hovered) return;
+    this.#hovered = k;
+    this.events.onHover(k);
+    this.#plot.redraw(false);
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const last = this.#taps.length - 1;
+    const range = this.#yRange();
+    const step = ((range[1] - range[0]) / 50) * (event.shiftKey ? 5 : 1);
+    const tap = this.#taps[this.#picked] ?? 0;
+    const pick = (k: number) => {
+      this.#picked = Math.max(0, Math.min(last, k));
+      this.#plot.redraw(false);
+    };
+    const change = (value: number) => {
+      this.events.onTap(this.#picked, round(value, range));
+    };
+    const keys: Record<string, () => void> = {
+      ArrowLeft: () => pick(this.#picked - 1),
+      ArrowRight: () => pick(this.#picked + 1),
+      Home: () => pick(0),
+      End: () => pick(last),
+      ArrowUp: () => change(tap + step),
+      ArrowDown: () => change(tap - step),
+      Delete: () => change(0),
+    };
+    const action = keys[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+    this.#describe();
+    this.events.onHover(this.#picked);
+  }
+
+  #describe(): void {
+    const tap = this.#taps[this.#picked] ?? 0;
+    this.host.setAttribute('aria-valuenow', String(tap));
+    this.host.setAttribute('aria-valuetext', `tap ${this.#picked} of 0 to ${this.#taps.length - 1}: ${short(tap)}`);
+  }
+}
+
+function disc(ctx: CanvasRenderingContext2D, x: number, y: number, radius: number): void {
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
+  ctx.fill();
+}
+
+/** To about a two-hundredth of the range: what a pointer can mean. */
+function round(value: number, [min, max]: Range): number {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(max - min)));
+  return Number(value.toFixed(Math.min(20, digits)));
+}

@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+
+// Cross-origin isolation: with these two headers a page gets SharedArrayBuffer, and the library its threads.
+const headers = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  root: here('.'),
+  // The built page may lie under any path of a static host.
+  base: './',
+  build: {
+    outDir: here('../build/demo'),
+    emptyOutDir: true,
+    // The library's own baseline: engines with WebAssembly SIMD.
+    target: 'es2022',
+  },
+  // The library starts its threads as module workers.
+  worker: { format: 'es' },
+  server: {
+    headers,
+    // The library's files lie beside this folder, not inside it.
+    fs: { allow: [here('..')] },
+  },
+  preview: { headers },
+});
