@@ -57,7 +57,7 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   if (std::optional<Error> error = resolve(params_, batch, length, &prepared.geometry)) return error;
   prepared.schedule = choose_schedule(params_, prepared.geometry, threads);
   cut_ranges(&prepared);
-  if (!lay_out_block(&prepared)) return out_of_memory(static_cast<double>(params_.kernel_size) * sizeof(int32_t));
+  if (!lay_out_block(&prepared)) return out_of_memory(2.0 * static_cast<double>(params_.kernel_size) * params_.group_in() * sizeof(int32_t));
   const size_t floats = prepared.scratch_floats * static_cast<size_t>(prepared.schedule.threads);
   if (!scratch_.reserve(floats)) return out_of_memory(static_cast<double>(floats) * sizeof(float));
   prepared_ = std::move(prepared);
@@ -99,20 +99,22 @@ bool Plan::lay_out_block(Prepared* prepared) const {
   prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(prepared->row_count + kOverRead), 4));
   if (prepared->pitch % 256 == 0) prepared->pitch += 16;
 
-  if (!prepared->row_start.reserve(static_cast<size_t>(prepared->rows)) || !prepared->block_taps.reserve(taps) ||
-      !prepared->direct_taps.reserve(taps)) {
+  const size_t depth = taps * static_cast<size_t>(params_.group_in());
+  if (!prepared->row_start.reserve(static_cast<size_t>(prepared->rows)) || !prepared->block_offsets.reserve(depth) ||
+      !prepared->direct_offsets.reserve(depth)) {
     return false;
   }
-  for (int32_t k = 0; k < params_.kernel_size; ++k) {
-    const int32_t position = k * params_.dilation;
-    prepared->direct_taps[k] = position;
-    if (windows) {
-      prepared->row_start[k] = position;
-      prepared->block_taps[k] = k * prepared->pitch;
-    } else {
-      const int32_t row = k % phases;
-      if (k < phases) prepared->row_start[row] = position % stride;
-      prepared->block_taps[k] = row * prepared->pitch + position / stride;
+  for (int32_t row = 0; row < prepared->rows; ++row) {
+    const int32_t position = row * params_.dilation;
+    prepared->row_start[row] = windows ? position : position % stride;
+  }
+  for (int32_t c = 0, i = 0; c < params_.group_in(); ++c) {
+    const int32_t plane = c * prepared->rows * prepared->pitch;
+    for (int32_t k = 0; k < params_.kernel_size; ++k, ++i) {
+      const int32_t position = k * params_.dilation;
+      prepared->direct_offsets[i] = c * prepared->geometry.length + position;
+      prepared->block_offsets[i] =
+          plane + (windows ? k * prepared->pitch : k % phases * prepared->pitch + position / stride);
     }
   }
 
@@ -191,23 +193,20 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
   const size_t first_out = static_cast<size_t>(piece.group) * params_.group_out();
 
   DenseStrip strip{};
-  strip.channels = params_.group_in();
-  strip.taps = params_.kernel_size;
+  strip.depth = params_.group_in() * params_.kernel_size;
   strip.count = piece.count;
   if (piece.direct) {
     strip.input = static_cast<const float*>(input) + first_in + (piece.begin - g.pad_left);
-    strip.channel_stride = length;
-    strip.tap_offset = prepared_.direct_taps.data();
+    strip.offsets = prepared_.direct_offsets.data();
   } else {
     pack_block(piece, static_cast<const uint8_t*>(input) + first_in * element, scratch,
                scratch + prepared_.block_floats);
     strip.input = scratch;
-    strip.channel_stride = static_cast<size_t>(prepared_.rows) * prepared_.pitch;
-    strip.tap_offset = prepared_.block_taps.data();
+    strip.offsets = prepared_.block_offsets.data();
   }
 
   float* wide_rows = scratch + prepared_.block_floats + prepared_.line_floats;
-  const auto depth = static_cast<size_t>(params_.group_in()) * params_.kernel_size;
+  const auto depth = static_cast<size_t>(strip.depth);
   const int32_t channels = params_.group_out();
   const int32_t parts = prepared_.schedule.oc_parts;
   for (int32_t o = 0; o < channels;) {

@@ -74,8 +74,9 @@ class Plan {
     int32_t row_count = 0;  // floats of a row that are filled
     int32_t pitch = 0;
     Buffer<int32_t> row_start;
-    Buffer<int32_t> block_taps;
-    Buffer<int32_t> direct_taps;
+    // Where each channel's taps read, from an output's position on: in a packed block, in the caller's rows.
+    Buffer<int32_t> block_offsets;
+    Buffer<int32_t> direct_offsets;
     // One thread's scratch: a block, then the input line a channel's rows are picked from, then float32 output rows.
     size_t block_floats = 0;
     size_t line_floats = 0;

@@ -1,4 +1,4 @@
-// npm run lint [-- --fix]: layout and likely mistakes in C++, TypeScript and JavaScript; --fix mends what can be mended.
+// npm run lint [-- --fix]: layout and likely mistakes in C++, TypeScript and JavaScript; --fix mends what it can.
 import { extname } from 'node:path';
 import { buildPreset } from './lib/cmake.mjs';
 import { filesBelow } from './lib/files.mjs';

@@ -9,7 +9,7 @@ import { ensureBrowsers, ensureToolchain } from './toolchain.mjs';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-// Runs a test program and adds up what `read` finds in its output, or in a report that it left; a failed run counts as well.
+// Runs tests and adds up the counts that `read` finds in what they print. A failed run counts as well.
 async function runTests([command, ...args], read) {
   let failure = null;
   const output = await run(command, args, { tee: true }).catch((error) => {
@@ -19,12 +19,13 @@ async function runTests([command, ...args], read) {
   const counts = read(output);
   for (const key of Object.keys(total)) total[key] += counts?.[key] ?? 0;
   if (failure) throw failure;
+  return counts;
 }
 
-// A report that a broken run did not write must not be the one of the run before.
-function freshReport(path) {
-  rmSync(path, { force: true });
-  return () => (existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null);
+// The same for tests that leave a JSON report.
+function runReporting(command, report, read) {
+  rmSync(report, { force: true }); // a run that breaks must not be judged by the one before
+  return runTests(command, () => (existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : null));
 }
 
 // Where the kernel spreads addresses wider than ThreadSanitizer's map allows, it runs without the spreading.
@@ -36,57 +37,55 @@ const presets = {
   'native-release': { filter: '*Exhaustive*' },
 };
 
+function readGoogleTest({ tests, failures, testsuites }) {
+  const skipped = testsuites.flatMap((suite) => suite.testsuite).filter((test) => test.result === 'SKIPPED').length;
+  return { passed: tests - failures - skipped, failed: failures, skipped };
+}
+
 async function runNative() {
   const tools = await ensureToolchain({ native: true });
   for (const [preset, { filter, prefix = [] }] of Object.entries(presets)) {
     say(`C++, preset ${preset}, tests ${filter}`);
     const folder = await buildPreset(preset, tools);
-    const file = `${folder}/report.json`;
-    const report = freshReport(file);
-    const program = [
-      `${folder}/tests/cpp/conv1d_tests`,
-      `--gtest_filter=${filter}`,
-      '--gtest_brief=1',
-      `--gtest_output=json:${file}`,
-    ];
-    await runTests([...prefix, ...program], () => {
-      const { tests, failures, testsuites } = report() ?? { tests: 0, failures: 0, testsuites: [] };
-      const skipped = testsuites.flatMap((suite) => suite.testsuite).filter((test) => test.result === 'SKIPPED').length;
-      return { passed: tests - failures - skipped, failed: failures, skipped };
-    });
+    const report = `${folder}/report.json`;
+    const options = [`--gtest_filter=${filter}`, '--gtest_brief=1', `--gtest_output=json:${report}`];
+    const counts = await runReporting(
+      [...prefix, `${folder}/tests/cpp/conv1d_tests`, ...options],
+      report,
+      readGoogleTest,
+    );
+    if (!counts?.passed) throw new CommandError(`No test matches ${filter}`);
   }
 }
 
+const readJest = (result) => ({
+  passed: result.numPassedTests,
+  failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+  skipped: result.numPendingTests,
+});
+
 async function runJest() {
   await ensureNodes();
-  const nodes = ['node22', 'node24'].map((name) => inRoot('tests/nodes/node_modules', name, 'bin/node'));
-  for (const node of [process.execPath, ...nodes]) {
+  const others = ['node22', 'node24'].map((name) => inRoot('tests/nodes/node_modules', name, 'bin/node'));
+  for (const node of [process.execPath, ...others]) {
     if (!existsSync(node)) {
-      say(`Jest: skipped, npm installed no ${node} (its package is for Linux on x64)`);
+      say(`Jest: skipped ${node}, which npm has for Linux on x64 alone`);
       continue;
     }
     say(`Jest on Node ${capture(node, ['--version']).trim()}`);
-    const file = inRoot('build/jest.json');
-    const report = freshReport(file);
+    const report = inRoot('build/jest.json');
+    const jest = [inRoot('node_modules/jest/bin/jest.js'), '--json', `--outputFile=${report}`];
     const flags = ['--experimental-vm-modules', '--no-warnings', '--expose-gc'];
-    const jest = [inRoot('node_modules/jest/bin/jest.js'), '--json', `--outputFile=${file}`];
-    await runTests([node, ...flags, ...jest], () => {
-      const result = report();
-      return {
-        passed: result?.numPassedTests,
-        failed: result?.numFailedTests + result.numRuntimeErrorTestSuites,
-        skipped: result.numPendingTests,
-      };
-    });
+    await runReporting([node, ...flags, ...jest], report, readJest);
   }
 }
 
 async function runBrowsers() {
   const missing = await ensureBrowsers();
-  if (missing.length > 0) say(`Not installed, and not allowed to install it: ${missing.join(', ')}`);
+  if (missing.length > 0) say(`Not there, and not allowed to install it: ${missing.join(', ')}`);
   await runTests([process.execPath, inRoot('tests/browser/run.mjs')], (output) => {
     const [, passed, failed] = output.match(/^(\d+) passed, (\d+) failed$/m)?.map(Number) ?? [];
-    return { passed, failed, skipped: 0 };
+    return { passed, failed };
   });
 }
 
@@ -98,28 +97,29 @@ const steps = {
   browsers: { title: 'Browser tests', run: runBrowsers, after: 'build' },
 };
 
+function chosenSteps() {
+  const names = process.argv.slice(2);
+  const unknown = names.filter((name) => !Object.hasOwn(steps, name));
+  if (unknown.length > 0) throw new CommandError(`No step ${unknown.join(', ')}: ${Object.keys(steps).join(', ')}`);
+  const all = names.flatMap((name) => [steps[name].after ?? name, name]);
+  return names.length > 0 ? new Set(all) : Object.keys(steps);
+}
+
 await asCommand(async () => {
-  const named = process.argv.slice(2);
-  const unknown = named.filter((name) => !Object.hasOwn(steps, name));
-  if (unknown.length > 0)
-    throw new CommandError(`No step ${unknown.join(', ')}; there are ${Object.keys(steps).join(', ')}`);
-  const wanted =
-    named.length > 0 ? named.flatMap((name) => [steps[name].after ?? [], name].flat()) : Object.keys(steps);
-  await ensureModules();
   const summary = [];
   try {
-    for (const name of new Set(wanted)) {
+    const names = chosenSteps();
+    await ensureModules();
+    for (const name of names) {
       const { title, run: runStep } = steps[name];
       const since = performance.now();
       console.log(`\n=== ${title}`);
-      summary.push(`${title}: failed`);
+      summary.push(`${title}: FAILED`);
       await runStep();
       summary.splice(-1, 1, `${title}: ${seconds(since)}`);
     }
   } finally {
-    console.log(`\n${summary.join('\n')}`);
-    console.log(
-      `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
-    );
+    const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+    console.log(`\n${summary.join('\n')}\n${total.passed} passed, ${total.failed} failed${skipped}`);
   }
 });

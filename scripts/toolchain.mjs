@@ -1,5 +1,5 @@
-// The tools that the build and the native tests need. What the machine has and is new enough is used as it is; the rest is
-// unpacked from Debian's packages into .toolchain/, which takes no root and changes nothing outside this folder.
+// The tools that the build and the native tests need. What is on PATH and new enough is used as it is; the rest is unpacked
+// from Debian's packages into .toolchain/, which takes no root and changes nothing outside that folder.
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDebian, unpack } from './lib/debian.mjs';
@@ -13,87 +13,39 @@ const emccVersion = '3.1.69';
 // The first with presets of version 3.
 const cmakeVersion = '3.22';
 
+const words = (text) => text.trim().split(/\s+/);
+
+// Debian's packages by what they are for; `programs` are those of their programs that run here.
 const emscripten = {
-  packages: [...['emscripten', 'binaryen', 'node-acorn', 'clang-19', 'lld-19', 'llvm-19', 'llvm-19-linker-tools']],
-  programs: [
-    ...['clang-19', 'wasm-ld-19', 'llvm-ar-19', 'llvm-nm-19', 'llvm-objcopy-19', 'llvm-strip-19'],
-    ...['wasm-opt', 'wasm-emscripten-finalize', 'wasm-metadce', 'wasm-ctor-eval'],
-  ],
+  packages: words('emscripten binaryen node-acorn clang-19 lld-19 llvm-19 llvm-19-linker-tools'),
+  programs: words(`clang-19 wasm-ld-19 llvm-ar-19 llvm-nm-19 llvm-objcopy-19 llvm-strip-19
+    wasm-opt wasm-emscripten-finalize wasm-metadce wasm-ctor-eval`),
 };
 const cmake = {
-  packages: [
-    ...['cmake', 'cmake-data', 'libarchive13t64', 'libcurl4t64', 'libexpat1', 'libjsoncpp26', 'librhash1', 'libuv1t64'],
-    // what libarchive and libcurl link to
-    ...[
-      'libacl1',
-      'libbz2-1.0',
-      'liblz4-1',
-      'libnettle8t64',
-      'libbrotli1',
-      'libgssapi-krb5-2',
-      'libkrb5-3',
-      'libkrb5support0',
-    ],
-    ...[
-      'libk5crypto3',
-      'libcom-err2',
-      'libkeyutils1',
-      'libssl3t64',
-      'libidn2-0',
-      'libunistring5',
-      'libldap2',
-      'libsasl2-2',
-    ],
-    ...['libnghttp2-14', 'libnghttp3-9', 'libpsl5t64', 'libgmp10', 'libhogweed6t64', 'libp11-kit0', 'libtasn1-6'],
-    ...['libgnutls30t64', 'librtmp1', 'libssh2-1t64'],
-  ],
-  programs: ['cmake', 'ctest'],
+  packages: words(`cmake cmake-data libarchive13t64 libcurl4t64 libexpat1 libjsoncpp26 librhash1 libuv1t64
+    libacl1 libbz2-1.0 liblz4-1 libnettle8t64 libbrotli1 libgssapi-krb5-2 libkrb5-3 libkrb5support0 libk5crypto3
+    libcom-err2 libkeyutils1 libssl3t64 libidn2-0 libunistring5 libldap2 libsasl2-2 libnghttp2-14 libnghttp3-9
+    libpsl5t64 libgmp10 libhogweed6t64 libp11-kit0 libtasn1-6 libgnutls30t64 librtmp1 libssh2-1t64`),
+  programs: ['cmake'],
 };
 const ninja = { packages: ['ninja-build'], programs: ['ninja'] };
 // The headers and the formatter are always these, so that a build and a file's layout are the same everywhere.
 const native = {
-  packages: [
-    ...[
-      'googletest',
-      'libsimde-dev',
-      'nlohmann-json3-dev',
-      'clang-format-19',
-      'clang-tidy-19',
-      'libclang-common-19-dev',
-    ],
-  ],
-  programs: ['clang-format-19', 'clang-tidy-19'],
+  packages: words('googletest libsimde-dev nlohmann-json3-dev clang-format-19 clang-tidy-19 libclang-common-19-dev'),
+  programs: words('clang-format-19 clang-tidy-19'),
 };
-const shared = [
-  ...[
-    'patchelf',
-    'libc6',
-    'libstdc++6',
-    'libgcc-s1',
-    'libllvm19',
-    'libclang-cpp19',
-    'libclang1-19',
-    'libz3-4',
-    'libxml2',
-  ],
-  ...['libicu76', 'libtinfo6', 'zlib1g', 'libzstd1', 'libedit2', 'libbsd0', 'libmd0', 'libffi8', 'liblzma5'],
-];
+const shared = {
+  packages: words(`patchelf libc6 libstdc++6 libgcc-s1 libllvm19 libclang-cpp19 libclang1-19 libz3-4 libxml2 libicu76
+    libtinfo6 zlib1g libzstd1 libedit2 libbsd0 libmd0 libffi8 liblzma5`),
+  programs: [],
+};
 
 // System libraries for kinds of build that are not ours take most of Emscripten's 1.7 GB.
-const sysrootLib = 'usr/share/emscripten/cache/sysroot/lib/wasm32-emscripten';
 const exclude = [
-  ...['*/share/doc', '*/share/man', '*/emscripten/test', '*/llvm-19/build', '*/llvm-exegesis'],
-  ...[
-    'lto',
-    'lto-pic',
-    'pic',
-    '*-ww*.a',
-    '*asan*.a',
-    '*sanitizer*.a',
-    'libGL*-emu*.a',
-    'libwasmfs*.a',
-    'libwebgpu*.a',
-  ].map((name) => `*/${sysrootLib}/${name}`),
+  ...words('*/share/doc */share/man */emscripten/test */llvm-19/build */llvm-exegesis'),
+  ...words('lto lto-pic pic *-ww*.a *asan*.a *sanitizer*.a libGL*-emu*.a libwasmfs*.a libwebgpu*.a').map(
+    (name) => `*/sysroot/lib/wasm32-emscripten/${name}`,
+  ),
 ];
 
 // Debian's own configuration, with its absolute paths led into our folder. Node is the one that runs us.
@@ -112,34 +64,30 @@ function configureEmscripten(temporary, final) {
 const versionOf = (program) => program && capture(program, ['--version'])?.match(/\d+\.\d+(\.\d+)?/)?.[0];
 const newEnough = (program, version) => atLeast(versionOf(program) ?? '0', version);
 
-// Sees to it that the tools are there and says where. `native` asks for what the native tests and the linters need as well.
+// Sees to it that the tools are there and says where. `native` asks for what the native tests and linters need, too.
 export async function ensureToolchain({ native: wantNative = false } = {}) {
   const system = {
     emcc: newEnough(which('emcc'), emccVersion),
     cmake: newEnough(which('cmake'), cmakeVersion),
     ninja: which('ninja') !== null,
   };
-  const missing = [
-    ...(system.emcc
-      ? []
-      : [`Emscripten ${emccVersion} or later (emcc; https://emscripten.org/docs/getting_started, emsdk)`]),
-    ...(system.cmake ? [] : [`CMake ${cmakeVersion} or later`]),
-    ...(system.ninja ? [] : ['Ninja']),
+  const tools = [
+    { there: system.emcc, part: emscripten, title: `Emscripten ${emccVersion} or later (emcc), by emsdk for example` },
+    { there: system.cmake, part: cmake, title: `CMake ${cmakeVersion} or later` },
+    { there: system.ninja, part: ninja, title: 'Ninja' },
+    { there: !wantNative, part: native, title: 'a Debian, whose packages the C++ tests and the linters use' },
   ];
-  if (missing.length > 0 || wantNative) {
+  const missing = tools.filter(({ there }) => !there);
+  if (missing.length > 0) {
     if (!isDebian()) {
-      if (wantNative) missing.push('Debian (or its kin) for the native tests and the linters, which use its packages');
-      throw new CommandError(`Please install and put on PATH: ${missing.join('; ')}.`);
+      const titles = missing.map(({ title }) => title).join('; ');
+      throw new CommandError(`Needed, and only Debian and its kin have it set up by itself: ${titles}`);
     }
-    const parts = [
-      ...(system.emcc ? [] : [emscripten]),
-      ...(system.cmake ? [] : [cmake]),
-      ...(system.ninja ? [] : [ninja]),
-      native,
-    ];
-    const packages = [...shared, ...parts.flatMap((part) => part.packages)];
-    const programs = parts.flatMap((part) => part.programs);
-    await unpack(folder, { packages, programs, exclude, finish: system.emcc ? () => {} : configureEmscripten });
+    // All that may be needed later comes along at once.
+    const parts = [shared, native, ...missing.map(({ part }) => part)];
+    const list = (key) => [...new Set(parts.flatMap((part) => part[key]))];
+    const finish = system.emcc ? () => {} : configureEmscripten;
+    await unpack(folder, { packages: list('packages'), programs: list('programs'), exclude, finish });
   }
   const unpacked = (name) => join(usr, 'bin', name);
   return {
@@ -160,7 +108,7 @@ const browsers = {
   Xvfb: 'xvfb',
 };
 
-// Installs the browsers of the tests system-wide, where that is allowed without a question. Returns those still missing.
+// Installs the browsers of the tests system-wide where that takes no question. Returns those still missing.
 export async function ensureBrowsers() {
   const missing = () => Object.entries(browsers).flatMap(([program, name]) => (which(program) ? [] : [name]));
   const names = missing();

@@ -45,41 +45,13 @@ struct Tile {
 #pragma GCC unroll 12
       for (int v = 0; v < kVectors; ++v) sum[r][v] = b;
     }
+    // One tap a round: with more, compilers and engines interleave the taps' loads and run out of registers.
     const float* weights = strip.weights;
-    const float* plane = strip.input + t;
-    const int32_t taps = strip.taps;
-    if (taps == 1) {
-      plane += strip.tap_offset[0];
-      for (int32_t c = 0; c < strip.channels; ++c) {
-        add_tap(weights, plane);
-        weights += kRows;
-        plane += strip.channel_stride;
-      }
-    } else if (taps == 3) {
-      const int32_t offset0 = strip.tap_offset[0];
-      const int32_t offset1 = strip.tap_offset[1];
-      const int32_t offset2 = strip.tap_offset[2];
-      for (int32_t c = 0; c < strip.channels; ++c) {
-        add_tap(weights, plane + offset0);
-        add_tap(weights + kRows, plane + offset1);
-        add_tap(weights + 2 * kRows, plane + offset2);
-        weights += 3 * kRows;
-        plane += strip.channel_stride;
-      }
-    } else {
-      for (int32_t c = 0; c < strip.channels; ++c) {
-        int32_t k = 0;
-        for (; k + 2 <= taps; k += 2) {
-          add_tap(weights, plane + strip.tap_offset[k]);
-          add_tap(weights + kRows, plane + strip.tap_offset[k + 1]);
-          weights += 2 * kRows;
-        }
-        if (k < taps) {
-          add_tap(weights, plane + strip.tap_offset[k]);
-          weights += kRows;
-        }
-        plane += strip.channel_stride;
-      }
+    const float* input = strip.input + t;
+    const int32_t* offset = strip.offsets;
+    for (const int32_t* end = offset + strip.depth; offset != end; ++offset) {
+      add_tap(weights, input + *offset);
+      weights += kRows;
     }
   }
 

@@ -6,22 +6,20 @@
 
 namespace conv1d {
 
-// One strip of output rows: rows[r][t] = bias[r] + sum over c, k of weights[c][k][r] * input[c][t + taps[k]],
-// summed in that order, each product by madd().
+// One strip of output rows: rows[r][t] = bias[r] + sum over i of weights[i][r] * input[offsets[i] + t], summed in that
+// order, each product by madd(). The index i runs over input channels, then taps.
 //
-// Reads `input` up to 3 floats past the last element that an output needs when count is not a multiple of 4, and nothing
-// past it when it is. Writes exactly `count` floats a row. Nothing needs alignment; output and input do not overlap.
+// Reads up to 3 floats past the last element that an output needs when count is not a multiple of 4, and nothing past
+// it when it is. Writes exactly `count` floats a row. Nothing needs alignment; output and input do not overlap.
 struct DenseStrip {
-  const float* weights;      // panel [channels][taps][rows], see pack.h
-  const float* bias;         // [rows]
-  const float* input;        // plane of channel 0, at the first output's first tap
-  size_t channel_stride;     // floats from a channel's plane to the next
-  const int32_t* tap_offset; // [taps] floats from an output's position to where the tap reads
-  int32_t channels;
-  int32_t taps;
+  const float* weights;    // panel [depth][rows], see pack.h
+  const float* bias;       // [rows]
+  const float* input;      // where the first output's first tap of channel 0 reads, if its offset is 0
+  const int32_t* offsets;  // [depth] in floats
+  int32_t depth;           // input channels of the group * taps
   float* output;
-  size_t row_stride;         // floats from an output row to the next
-  int32_t count;             // outputs a row
+  size_t row_stride;  // floats from an output row to the next
+  int32_t count;      // outputs a row
 };
 
 using DenseKernel = void (*)(const DenseStrip&);

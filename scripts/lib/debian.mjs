@@ -1,4 +1,4 @@
-// Packages of Debian trixie, unpacked into a folder of our own: no root, nothing installed, nothing of the system changed.
+// Packages of Debian trixie, unpacked into a folder of our own: no root, nothing installed, nothing changed elsewhere.
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { filesBelow } from './files.mjs';
 import { capture, run, say, which } from './run.mjs';
 
 const suite = 'trixie';
@@ -21,11 +22,8 @@ const archiveKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 // deb822 stanzas and one-line entries alike, as { types, uris, suites, components, signedBy, enabled }.
 function readSources() {
   const folder = '/etc/apt/sources.list.d';
-  const files = existsSync(folder)
-    ? readdirSync(folder)
-        .sort()
-        .map((name) => join(folder, name))
-    : [];
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const files = names.map((name) => join(folder, name));
   const words = (text = '') => text.trim().split(/\s+/).filter(Boolean);
   const read = (path) => readFileSync(path, 'utf8').replace(/^#.*\n?/gm, '');
   const stanzas = files
@@ -78,16 +76,18 @@ function privateApt(folder) {
   const mirror = findMirror();
   for (const name of ['lists/partial', 'cache/archives/partial', 'debs'])
     mkdirSync(join(folder, name), { recursive: true });
+  const sources = join(folder, `${suite}.sources`);
+  const stanza = [
+    `Types: deb\nURIs: ${mirror.uri}\nSuites: ${suite}\nComponents: main`,
+    `Targets: Packages\nSigned-By: ${mirror.keyring}\n`,
+  ];
+  writeFileSync(sources, stanza.join('\n'));
   writeFileSync(join(folder, 'status'), '');
-  writeFileSync(
-    join(folder, `${suite}.sources`),
-    `Types: deb\nURIs: ${mirror.uri}\nSuites: ${suite}\nComponents: main\nTargets: Packages\nSigned-By: ${mirror.keyring}\n`,
-  );
   const settings = {
     'Dir::State::Lists': join(folder, 'lists'),
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
-    'Dir::Etc::SourceList': join(folder, `${suite}.sources`),
+    'Dir::Etc::SourceList': sources,
     'Dir::Etc::SourceParts': '/dev/null',
     'Dir::Etc::Preferences': '/dev/null',
     'Dir::Etc::PreferencesParts': '/dev/null',
@@ -95,23 +95,13 @@ function privateApt(folder) {
     'Acquire::Languages': 'none',
     'Acquire::Retries': '3',
   };
-  const hooks = ['APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success'];
+  const lines = [
+    ...['APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success'].map((hook) => `#clear ${hook};`),
+    ...Object.entries(settings).map(([key, value]) => `${key} "${value}";`),
+  ];
   const config = join(folder, 'apt.conf');
-  writeFileSync(
-    config,
-    [...hooks.map((name) => `#clear ${name};`), ...Object.entries(settings).map(([k, v]) => `${k} "${v}";`), ''].join(
-      '\n',
-    ),
-  );
+  writeFileSync(config, `${lines.join('\n')}\n`);
   return ['-c', config];
-}
-
-function* filesBelow(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path);
-    else if (entry.isFile()) yield path;
-  }
 }
 
 // Programs start through the unpacked loader and find the unpacked libraries, whatever libc the machine itself has.
@@ -120,12 +110,8 @@ function patchElf(temporary, final, programs) {
   const usr = join(temporary, 'usr');
   const triplet = readdirSync(join(usr, 'lib')).find((name) => name.endsWith('-linux-gnu'));
   const libraries = join(usr, 'lib', triplet);
-  const loader = join(
-    'usr',
-    'lib',
-    triplet,
-    readdirSync(libraries).find((name) => name.startsWith('ld-linux-')),
-  );
+  const loaderName = readdirSync(libraries).find((name) => name.startsWith('ld-linux-'));
+  const loader = join('usr/lib', triplet, loaderName);
   const libraryPath = [libraries, join(usr, 'lib')].join(':');
   const patchelf = (...args) =>
     execFileSync(join(temporary, loader), ['--library-path', libraryPath, join(usr, 'bin/patchelf'), ...args]);
@@ -139,20 +125,19 @@ function patchElf(temporary, final, programs) {
   }
 }
 
-function isComplete(stamp, wanted) {
-  if (!existsSync(stamp)) return false;
-  const { packages, ...rest } = JSON.parse(readFileSync(stamp, 'utf8'));
-  const { packages: needed, ...others } = wanted;
-  return JSON.stringify(rest) === JSON.stringify(others) && needed.every((name) => packages.includes(name));
-}
+const contains = (all, some) => some.every((item) => all.includes(item));
 
-// Unpacks `packages` into `folder`/root, unless an earlier run did that already. `programs` are those in usr/bin that must run;
+// Unpacks `packages` into `folder`/root, unless an earlier run did. `programs` are those in usr/bin that must run here;
 // `exclude` are tar patterns of what is not worth its disk space; `finish` puts the last touches on the new tree.
 export async function unpack(folder, { packages, programs, exclude, finish }) {
   const final = join(folder, 'root');
-  // The patched programs hold the folder's own name: a checkout that was moved or copied unpacks again.
-  const wanted = { final, packages, programs, exclude };
-  if (isComplete(join(final, 'complete.json'), wanted)) return;
+  const stamp = join(final, 'complete.json');
+  if (existsSync(stamp)) {
+    const done = JSON.parse(readFileSync(stamp, 'utf8'));
+    // The programs hold the folder's own name: a checkout that was moved or copied unpacks anew.
+    const same = done.final === final && `${done.exclude}` === `${exclude}`;
+    if (same && contains(done.packages, packages) && contains(done.programs, programs)) return;
+  }
 
   say(`Unpacking ${packages.length} packages of Debian ${suite} into ${folder} (about 350 MB to download, once)`);
   const options = privateApt(join(folder, 'apt'));
@@ -167,10 +152,8 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
     .trim()
     .split(/\n\n+/)
     .map((stanza) => {
-      const [name, version, architecture] = ['Package', 'Version', 'Architecture'].map(
-        (field) => stanza.match(new RegExp(`^${field}: (.*)$`, 'm'))[1],
-      );
-      return `${name}_${version.replaceAll(':', '%3a')}_${architecture}.deb`;
+      const field = (name) => stanza.match(new RegExp(`^${name}: (.*)$`, 'm'))[1];
+      return `${field('Package')}_${field('Version').replaceAll(':', '%3a')}_${field('Architecture')}.deb`;
     });
 
   say('Unpacking what was downloaded');
@@ -183,7 +166,7 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
   }
   patchElf(temporary, final, programs);
   finish(temporary, final);
-  writeFileSync(join(temporary, 'complete.json'), JSON.stringify(wanted));
+  writeFileSync(join(temporary, 'complete.json'), JSON.stringify({ final, packages, programs, exclude }));
   rmSync(final, { recursive: true, force: true });
   renameSync(temporary, final);
   rmSync(join(folder, 'apt'), { recursive: true, force: true });

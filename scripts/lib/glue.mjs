@@ -11,8 +11,8 @@ const binaries = ['simd', 'relaxed'].flatMap((isa) => [
   { file: `conv1d-${isa}-threads.wasm`, links: [`${isa}/threads.web.wasm`, `${isa}/threads.node.wasm`] },
 ]);
 
-// The bytes that all these links have in common: one piece of glue serves both ISAs only if it calls the same functions by the
-// same (shortened) names in both, and one binary serves pages and Node only likewise.
+// The bytes that these links have in common. One piece of glue serves both ISAs only if they call their functions by the
+// same (shortened) names; likewise for one binary that serves pages and Node.
 function common(folder, links) {
   const [first, ...others] = links.map((link) => readFileSync(join(folder, link)));
   if (!others.every((bytes) => bytes.equals(first))) throw new CommandError(`The links differ: ${links.join(', ')}`);
@@ -31,12 +31,8 @@ async function finishGlue(text, file) {
     // Bundlers take it for a package's name without the dot.
     code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
     // A worker that does not load makes the factory's promise fail, rather than wait forever.
-    code = patch(
-      code,
-      file,
-      /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g,
-      'if(runtimeInitialized)throw e;readyPromiseReject(e)',
-    );
+    const failure = /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g;
+    code = patch(code, file, failure, 'if(runtimeInitialized)throw e;readyPromiseReject(e)');
   }
   const { code: small } = await minify(code, { module: true, compress: { passes: 3 } });
   return small;

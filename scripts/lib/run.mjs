@@ -12,8 +12,8 @@ export const isMain = (meta) => process.argv[1] === fileURLToPath(meta.url);
 
 export class CommandError extends Error {}
 
-// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the command fails;
-// the error has the output as well.
+// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the command
+// fails; the error has the output as well.
 export function run(command, args, { cwd = root, env, tee = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['inherit', tee ? 'pipe' : 'inherit', 'inherit'];
@@ -25,11 +25,9 @@ export function run(command, args, { cwd = root, env, tee = false } = {}) {
     });
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      if (code === 0) resolve(output);
-      else
-        reject(
-          Object.assign(new CommandError(`${command} ${args.join(' ')}: ${signal ?? `exit code ${code}`}`), { output }),
-        );
+      if (code === 0) return resolve(output);
+      const error = new CommandError(`${command} ${args.join(' ')}: ${signal ?? `exit code ${code}`}`);
+      return reject(Object.assign(error, { output }));
     });
   });
 }
