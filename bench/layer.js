@@ -13,14 +13,14 @@ export function describeLayer(shape) {
 /** Of the kind where arithmetic, not memory, sets the limit. */
 export const isDense = ({ Cin, Cout, g }) => Cin / g >= 32 && Cout / g >= 32;
 
-/** Numbers in [-1, 1), the same ones each time. */
+/** Numbers in [-1, 1], the same ones each time; multiples of 2^-10, so that float16 has them too. */
 export function randoms(length, seed) {
   let state = seed * 2654435761 + 1;
   return Float32Array.from({ length }, () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return state / 2 ** 31;
+    return Math.round(state / 2 ** 21) / 2 ** 10;
   });
 }
 

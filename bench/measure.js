@@ -19,10 +19,12 @@ async function time(run, times) {
 async function warmUp(run, milliseconds) {
   const start = performance.now();
   let best = Infinity;
-  for (let times = 1; ; times = Math.min(2 * times, Math.ceil(milliseconds / 4 / best))) {
+  let times = 1;
+  do {
     best = Math.min(best, (await time(run, times)) / times);
-    if (performance.now() - start > milliseconds && (times > 1 || best > coldMilliseconds)) return best;
-  }
+    times = Math.max(1, Math.min(2 * times, Math.floor(milliseconds / 4 / best)));
+  } while (performance.now() - start < milliseconds);
+  return best;
 }
 
 function summarize(samples) {
@@ -40,9 +42,11 @@ function summarize(samples) {
  * the threads of some peers spin on for a while after their work.
  */
 export async function measure(runs, { seconds, rounds, settle }) {
-  const warmMilliseconds = Math.min(100, (1000 * seconds) / runs.length / 4);
+  const warmMilliseconds = Math.min(150, (500 * seconds) / runs.length);
+  for (const run of runs) await warmUp(run, warmMilliseconds);
+  // Once more: engines compile well in the background, and by now they had the time.
   const contenders = [];
-  for (const run of runs) contenders.push({ run, samples: [], estimate: await warmUp(run, warmMilliseconds) });
+  for (const run of runs) contenders.push({ run, samples: [], estimate: await warmUp(run, warmMilliseconds / 2) });
   const burst = (1000 * seconds) / rounds / runs.length;
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {

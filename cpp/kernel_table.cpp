@@ -12,8 +12,11 @@ constexpr DenseTile kDenseTiles[] = {
 };
 
 // Floats of a packed input block: with the panel of weights it stays in a 1 MB L2 cache.
-constexpr int64_t kBlockFloats = 96 * 1024;
+constexpr int64_t kBlockFloats = 98304;
+// Outputs of a block: a multiple of every kernel's width, where there is room.
 constexpr int32_t kLeastBlock = 48;
+// Outputs that a thread's piece of a row has at least.
+constexpr int32_t kShortestPiece = 96;
 constexpr int32_t kLongestStrip = 4096;
 // Multiplications an input element must take part in, in its group, before a packed copy of it pays.
 constexpr int32_t kPackWorth = 96;
@@ -59,14 +62,15 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t window_room = kBlockFloats / params.group_in() / params.kernel_size;
   schedule.tap_windows = window_room > span_room && reach > kLeastBlock;
   const int64_t room = schedule.tap_windows ? window_room : span_room;
-  schedule.block = static_cast<int32_t>(std::clamp<int64_t>(room / 48 * 48, kLeastBlock, 48 * 1024));
+  schedule.block = static_cast<int32_t>(
+      std::clamp<int64_t>(room < kLeastBlock ? room / 8 * 8 : room / kLeastBlock * kLeastBlock, 8, kBlockFloats));
   schedule.strip = kLongestStrip;
   schedule.oc_parts = 1;
 
   // Enough pieces for every thread to have several, cut along time as long as blocks stay long, then along channels.
   const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
-  const int64_t wanted = schedule.threads == 1 ? 1 : (4 * schedule.threads + images - 1) / images;
-  const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / (2 * kLeastBlock)));
+  const int64_t wanted = schedule.threads == 1 ? 1 : (4 * int64_t{schedule.threads} + images - 1) / images;
+  const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / kShortestPiece));
   if (pieces > 1) {
     const int32_t piece = round_up((outputs + pieces - 1) / pieces, 48);
     schedule.block = std::min(schedule.block, piece);

@@ -61,8 +61,8 @@ std::optional<Error> parse_name(const char* field, const std::string& value, con
 
 std::optional<Error> check_divisible(const char* field, int32_t channels, int32_t groups) {
   if (channels % groups == 0) return std::nullopt;
-  return option_error(field, std::string(field) + " (" + number(channels) + ") must be divisible by groups (" +
-                                 number(groups) + ")");
+  return option_error(
+      field, std::string(field) + " (" + number(channels) + ") must be divisible by groups (" + number(groups) + ")");
 }
 
 std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
@@ -87,8 +87,10 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_integer("outChannels", options.out_channels, 1, &p.out_channels); },
       [&] { return parse_integer("kernelSize", options.kernel_size, 1, &p.kernel_size); },
       [&] { return parse_integer("stride", options.stride, 1, &p.stride); },
-      [&] { return parse_name("padding", options.padding_rule, kPaddingRuleNames, &p.padding_rule,
-                              options.padding_rule == kPaddingRuleNames[0] ? 0 : 1); },
+      [&] {
+        return parse_name("padding", options.padding_rule, kPaddingRuleNames, &p.padding_rule,
+                          options.padding_rule == kPaddingRuleNames[0] ? 0 : 1);
+      },
       [&] { return parse_integer("padding", options.pad_left, 0, &p.pad_left); },
       [&] { return parse_integer("padding", options.pad_right, 0, &p.pad_right); },
       [&] { return parse_integer("dilation", options.dilation, 1, &p.dilation); },

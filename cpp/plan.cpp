@@ -24,8 +24,9 @@ void pick(const float* source, int32_t step, int32_t count, float* destination) 
   int32_t j = 0;
   if (step == 2) {
     for (; j + 4 <= count - 1; j += 4) {
-      const v128_t low = wasm_v128_load(source + 2 * j);
-      const v128_t high = wasm_v128_load(source + 2 * j + 4);
+      const float* pairs = source + 2 * static_cast<ptrdiff_t>(j);
+      const v128_t low = wasm_v128_load(pairs);
+      const v128_t high = wasm_v128_load(pairs + 4);
       wasm_v128_store(destination + j, wasm_i32x4_shuffle(low, high, 0, 2, 4, 6));
     }
   }
@@ -57,7 +58,9 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   if (std::optional<Error> error = resolve(params_, batch, length, &prepared.geometry)) return error;
   prepared.schedule = choose_schedule(params_, prepared.geometry, threads);
   cut_ranges(&prepared);
-  if (!lay_out_block(&prepared)) return out_of_memory(2.0 * static_cast<double>(params_.kernel_size) * params_.group_in() * sizeof(int32_t));
+  if (!lay_out_block(&prepared)) {
+    return out_of_memory(static_cast<double>(params_.group_in()) * prepared.rows * prepared.pitch * sizeof(float));
+  }
   const size_t floats = prepared.scratch_floats * static_cast<size_t>(prepared.schedule.threads);
   if (!scratch_.reserve(floats)) return out_of_memory(static_cast<double>(floats) * sizeof(float));
   prepared_ = std::move(prepared);
@@ -76,8 +79,7 @@ void Plan::cut_ranges(Prepared* prepared) const {
     const auto inside = static_cast<int32_t>(std::clamp<int64_t>(last - inner_begin, 0, g.out_length - inner_begin));
     inner_end = inner_begin + inside / 4 * 4;
   }
-  prepared->ranges = {Range{0, inner_begin, schedule.block, false},
-                      Range{inner_begin, inner_end, schedule.strip, true},
+  prepared->ranges = {Range{0, inner_begin, schedule.block, false}, Range{inner_begin, inner_end, schedule.strip, true},
                       Range{inner_end, g.out_length, schedule.block, false}};
   prepared->pieces_of_image = 0;
   for (const Range& range : prepared->ranges) prepared->pieces_of_image += range.pieces();
@@ -96,10 +98,12 @@ bool Plan::lay_out_block(Prepared* prepared) const {
   prepared->rows = windows ? params_.kernel_size : phases;
   prepared->row_count = windows ? outputs : outputs + reach / stride;
   // Rows a multiple of 1 KB apart would compete for the same few lines of the L1 cache.
-  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(prepared->row_count + kOverRead), 4));
+  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(prepared->row_count) + kOverRead, 4));
   if (prepared->pitch % 256 == 0) prepared->pitch += 16;
 
   const size_t depth = taps * static_cast<size_t>(params_.group_in());
+  const int64_t block = int64_t{params_.group_in()} * prepared->rows * prepared->pitch;
+  if (block > kMaxElements) return false;
   if (!prepared->row_start.reserve(static_cast<size_t>(prepared->rows)) || !prepared->block_offsets.reserve(depth) ||
       !prepared->direct_offsets.reserve(depth)) {
     return false;
@@ -119,8 +123,7 @@ bool Plan::lay_out_block(Prepared* prepared) const {
   }
 
   const bool empty = outputs == 0;
-  prepared->block_floats =
-      empty ? 0 : round_up(static_cast<size_t>(params_.group_in()) * prepared->rows * prepared->pitch + kOverRead, 16);
+  prepared->block_floats = empty ? 0 : round_up(static_cast<size_t>(block) + kOverRead, 16);
   prepared->line_floats = empty || stride == 1 ? 0 : round_up(static_cast<size_t>(prepared->row_count) * stride, 16);
   const bool narrow = params_.dtype == DType::kFloat16;
   prepared->scratch_floats = prepared->block_floats + prepared->line_floats +
@@ -135,11 +138,10 @@ Explanation Plan::explain() const {
   return {.algorithm = "direct",
           .kernel = dense_tile(params_.group_out()).name,
           .flops = 2 * outputs * params_.group_in() * params_.kernel_size,
-          .bytes = params_.element_bytes() * (images * params_.in_channels * g.length + outputs +
-                                              static_cast<double>(params_.weight_size()) +
-                                              (params_.bias ? params_.out_channels : 0)),
-          .scratch_bytes =
-              static_cast<double>(prepared_.scratch_floats) * prepared_.schedule.threads * sizeof(float),
+          .bytes = params_.element_bytes() *
+                   (images * params_.in_channels * g.length + outputs + static_cast<double>(params_.weight_size()) +
+                    (params_.bias ? params_.out_channels : 0)),
+          .scratch_bytes = static_cast<double>(prepared_.scratch_floats) * prepared_.schedule.threads * sizeof(float),
           .threads = prepared_.schedule.threads};
 }
 
@@ -187,9 +189,9 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
   const auto length = static_cast<size_t>(g.length);
   const auto out_length = static_cast<size_t>(g.out_length);
   const bool narrow = params_.dtype == DType::kFloat16;
-  const size_t first_in = (static_cast<size_t>(piece.image) * params_.in_channels +
-                           static_cast<size_t>(piece.group) * params_.group_in()) *
-                          length;
+  const size_t first_in =
+      (static_cast<size_t>(piece.image) * params_.in_channels + static_cast<size_t>(piece.group) * params_.group_in()) *
+      length;
   const size_t first_out = static_cast<size_t>(piece.group) * params_.group_out();
 
   DenseStrip strip{};
@@ -223,8 +225,7 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
         float* row = strip.output + r * strip.row_stride;
         apply_activation(params_.activation, params_.slope, row, static_cast<size_t>(piece.count));
         if (narrow) {
-          floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_length,
-                           static_cast<size_t>(piece.count));
+          floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_length, static_cast<size_t>(piece.count));
         }
       }
     }
@@ -237,7 +238,8 @@ void Plan::pack_block(const Piece& piece, const uint8_t* input, float* block, fl
   const int32_t stride = params_.stride;
   const auto row_bytes = static_cast<size_t>(g.length) * params_.element_bytes();
   const int64_t first = int64_t{piece.begin} * stride - g.pad_left;
-  const int32_t count = piece.count + (prepared_.schedule.tap_windows ? 0 : static_cast<int32_t>(params_.reach()) / stride);
+  const int32_t count =
+      piece.count + (prepared_.schedule.tap_windows ? 0 : static_cast<int32_t>(params_.reach()) / stride);
   const auto copy = [&](const uint8_t* row, int64_t from, int64_t n, float* destination) {
     copy_window(params_.padding_mode, params_.dtype, row, g.length, from, n, destination);
   };

@@ -147,7 +147,8 @@ export class Conv1d {
     return new Conv1dError(error.code, error.field, error.message, got);
   }
 
-  get #live(): number {
+  /** The plan, if the layer is not disposed. */
+  #live(): number {
     if (this.#plan === 0) throw new Conv1dError('ERR_DISPOSED', 'layer', 'this layer is disposed');
     return this.#plan;
   }
@@ -159,7 +160,7 @@ export class Conv1d {
   /** Makes the plan ready for (batch, inChannels, length). On failure what was prepared stays. */
   #prepare(batch: number, length: number, shape: readonly number[]): void {
     if (batch === this.#batch && length === this.#length) return;
-    const outLength = this.#runtime.guard((core) => core.prepare(this.#live, batch, length));
+    const outLength = this.#runtime.guard((core) => core.prepare(this.#live(), batch, length));
     if (outLength === 0) throw this.#runtime.lastError(shape);
     this.#batch = batch;
     this.#length = length;
@@ -195,7 +196,7 @@ export class Conv1d {
    * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED, ERR_OUT_OF_MEMORY.
    */
   forward(input: Tensor, options?: ForwardOptions): Tensor {
-    const plan = this.#live;
+    const plan = this.#live();
     const runtime = this.#runtime;
     checkTensor('input', input, this.#dtype);
     const inputPointer = input.pointerIn(runtime, 'input');
@@ -208,7 +209,10 @@ export class Conv1d {
     if (inputPointer !== null) {
       const output = out ?? Tensor.allocate(runtime, outShape, this.#dtype);
       const outputPointer = output.pointerIn(runtime, 'out');
-      if (outputPointer !== null && output.size > 0) runtime.guard((core) => { core.run(plan, inputPointer, outputPointer); });
+      if (outputPointer !== null && output.size > 0)
+        runtime.guard((core) => {
+          core.run(plan, inputPointer, outputPointer);
+        });
       return output;
     }
     const bytes = this.#dtype === 'float32' ? 4 : 2;
@@ -216,14 +220,22 @@ export class Conv1d {
     const outSize = outShape.reduce((product, dimension) => product * dimension, 1);
     const staging = runtime.staging(outputOffset + outSize * bytes);
     input.copyTo(runtime, staging);
-    if (outSize > 0) runtime.guard((core) => { core.run(plan, staging, staging + outputOffset); });
+    if (outSize > 0)
+      runtime.guard((core) => {
+        core.run(plan, staging, staging + outputOffset);
+      });
     return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
   }
 
   #checkOut(out: Tensor, input: Tensor, shape: readonly number[]): void {
     checkTensor('out', out, this.#dtype);
     if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
-      throw new Conv1dError('ERR_SHAPE', 'out', `out must have shape ${show(shape)}, got ${show(out.shape)}`, out.shape);
+      throw new Conv1dError(
+        'ERR_SHAPE',
+        'out',
+        `out must have shape ${show(shape)}, got ${show(out.shape)}`,
+        out.shape,
+      );
     }
     if (out.placement !== input.placement) {
       throw new Conv1dError(
@@ -252,7 +264,9 @@ export class Conv1d {
   #checkParameter(name: 'weight' | 'bias', value: unknown): Tensor {
     const tensor = checkTensor(name, value, this.#dtype);
     const shapes = this.#shapesOf(name);
-    const fits = shapes.some((shape) => shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i]));
+    const fits = shapes.some(
+      (shape) => shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i]),
+    );
     if (!fits) {
       throw new Conv1dError(
         'ERR_SHAPE',
@@ -261,18 +275,20 @@ export class Conv1d {
         tensor.shape,
       );
     }
-    void tensor.placement;
+    tensor.requireLive();
     return tensor;
   }
 
   #pointerOf(name: 'weight' | 'bias'): number {
-    return this.#runtime.guard((core) => core[name](this.#live));
+    return this.#runtime.guard((core) => core[name](this.#live()));
   }
 
   #write(name: 'weight' | 'bias', tensor: Tensor): void {
     const pointer = this.#pointerOf(name);
     tensor.copyTo(this.#runtime, pointer);
-    this.#runtime.guard((core) => { core.weightsChanged(this.#live); });
+    this.#runtime.guard((core) => {
+      core.weightsChanged(this.#live());
+    });
   }
 
   #read(name: 'weight' | 'bias'): Tensor {
@@ -293,7 +309,7 @@ export class Conv1d {
 
   /** (1, outChannels, 1), a copy, or null without bias. Writing also takes (outChannels). */
   get bias(): Tensor | null {
-    void this.#live;
+    this.#live();
     return this.#options.bias ? this.#read('bias') : null;
   }
 
@@ -323,7 +339,7 @@ export class Conv1d {
    * @throws Conv1dError ERR_STATE_DICT.
    */
   loadStateDict(dict: Record<string, Tensor>, options: { strict?: boolean; prefix?: string } = {}): void {
-    void this.#live;
+    this.#live();
     const { strict = true, prefix = '' } = options;
     const fail = (name: string, message: string, got?: unknown, cause?: unknown) =>
       new Conv1dError('ERR_STATE_DICT', name, message, got, cause);
@@ -344,9 +360,15 @@ export class Conv1d {
         throw fail(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
       }
     }
-    const unknown = Object.keys(dict).find((key) => key.startsWith(prefix) && !names.some((name) => key === prefix + name));
+    const unknown = Object.keys(dict).find(
+      (key) => key.startsWith(prefix) && !names.some((name) => key === prefix + name),
+    );
     if (strict && unknown !== undefined) {
-      throw fail(unknown, `${show(unknown)} is not a parameter of this layer, which has ${names.join(' and ')}`, unknown);
+      throw fail(
+        unknown,
+        `${show(unknown)} is not a parameter of this layer, which has ${names.join(' and ')}`,
+        unknown,
+      );
     }
     for (const [name, tensor] of loaded) this.#write(name, tensor);
   }
@@ -356,7 +378,7 @@ export class Conv1d {
     const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = options;
     if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
     if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
-    if (!this.#runtime.guard((core) => core.initialize(this.#live, scheme, seed))) throw this.#failure(options);
+    if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(options);
   }
 
   /**
@@ -367,7 +389,7 @@ export class Conv1d {
   outputShape(inputShape: readonly number[]): number[] {
     const shape = checkShape('input', inputShape);
     const [batch, length] = this.#splitShape(shape);
-    const outLength = this.#runtime.guard((core) => core.outputLength(this.#live, batch, length));
+    const outLength = this.#runtime.guard((core) => core.outputLength(this.#live(), batch, length));
     if (outLength === 0) throw this.#runtime.lastError(shape);
     return this.#joinShape(shape, batch, outLength);
   }
@@ -377,7 +399,7 @@ export class Conv1d {
     const shape = checkShape('input', inputShape);
     const [batch, length] = this.#splitShape(shape);
     this.#prepare(batch, length, shape);
-    return this.#runtime.guard((core) => core.explain(this.#live));
+    return this.#runtime.guard((core) => core.explain(this.#live()));
   }
 
   /** Frees the layer's memory at once. May be called twice. */
@@ -395,8 +417,11 @@ export class Conv1d {
   /** The layer in one line, as PyTorch prints it. */
   toString(): string {
     const o = this.#options;
-    const padding = o.paddingRule === 'explicit' ? (o.padLeft === o.padRight ? o.padLeft : [o.padLeft, o.padRight]) : o.paddingRule;
-    const parts = [`${String(o.inChannels)}, ${String(o.outChannels)}, kernelSize=${String(o.kernelSize)}, stride=${String(o.stride)}`];
+    const padding =
+      o.paddingRule === 'explicit' ? (o.padLeft === o.padRight ? o.padLeft : [o.padLeft, o.padRight]) : o.paddingRule;
+    const parts = [
+      `${String(o.inChannels)}, ${String(o.outChannels)}, kernelSize=${String(o.kernelSize)}, stride=${String(o.stride)}`,
+    ];
     if (padding !== 0) parts.push(`padding=${show(padding)}`);
     if (o.dilation !== 1) parts.push(`dilation=${String(o.dilation)}`);
     if (o.groups !== 1) parts.push(`groups=${String(o.groups)}`);
@@ -407,4 +432,3 @@ export class Conv1d {
     return `Conv1d(${parts.join(', ')})`;
   }
 }
-

@@ -24,8 +24,14 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
   const { out, ...layerOptions } = options;
   const { shape } = weight;
   const groups = options.groups ?? 1;
-  const [outChannels, groupIn, kernelSize] = shape.length === 4 ? [(shape[0] ?? 0) * (shape[1] ?? 0), shape[2], shape[3]] : shape;
-  if ((shape.length !== 3 && shape.length !== 4) || outChannels === undefined || groupIn === undefined || kernelSize === undefined) {
+  const [outChannels, groupIn, kernelSize] =
+    shape.length === 4 ? [(shape[0] ?? 0) * (shape[1] ?? 0), shape[2], shape[3]] : shape;
+  if (
+    (shape.length !== 3 && shape.length !== 4) ||
+    outChannels === undefined ||
+    groupIn === undefined ||
+    kernelSize === undefined
+  ) {
     throw new Conv1dError(
       'ERR_SHAPE',
       'weight',

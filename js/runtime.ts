@@ -171,10 +171,20 @@ function chooseVariant(options: InitOptions): Variant {
     throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'this engine has no WebAssembly SIMD, which every build needs');
   }
   if (variant === 'relaxed' && deterministic) {
-    throw new Conv1dError('ERR_OPTION', 'variant', "variant 'relaxed' and deterministic: true exclude each other", variant);
+    throw new Conv1dError(
+      'ERR_OPTION',
+      'variant',
+      "variant 'relaxed' and deterministic: true exclude each other",
+      variant,
+    );
   }
   if (variant === 'relaxed' && !hasRelaxedSimd()) {
-    throw new Conv1dError('ERR_UNSUPPORTED', 'variant', "variant 'relaxed' needs relaxed SIMD, which this engine lacks", variant);
+    throw new Conv1dError(
+      'ERR_UNSUPPORTED',
+      'variant',
+      "variant 'relaxed' needs relaxed SIMD, which this engine lacks",
+      variant,
+    );
   }
   if (variant === 'auto') return !deterministic && hasRelaxedSimd() ? 'relaxed' : 'simd';
   return variant;
@@ -215,7 +225,13 @@ async function loadModule(options: InitOptions, variant: Variant, threaded: bool
     try {
       return await WebAssembly.compile(options.wasmBinary);
     } catch (error) {
-      throw new Conv1dError('ERR_WASM_LOAD', 'wasmBinary', `wasmBinary does not compile: ${String(error)}`, undefined, error);
+      throw new Conv1dError(
+        'ERR_WASM_LOAD',
+        'wasmBinary',
+        `wasmBinary does not compile: ${String(error)}`,
+        undefined,
+        error,
+      );
     }
   }
   if (options.wasmUrl === undefined) return currentPlatform().compile(wasmFile(variant, threaded));
@@ -223,7 +239,13 @@ async function loadModule(options: InitOptions, variant: Variant, threaded: bool
   try {
     url = new URL(options.wasmUrl, (globalThis as { location?: Location }).location?.href ?? import.meta.url);
   } catch (error) {
-    throw new Conv1dError('ERR_OPTION', 'wasmUrl', `wasmUrl must be a URL, got ${show(options.wasmUrl)}`, options.wasmUrl, error);
+    throw new Conv1dError(
+      'ERR_OPTION',
+      'wasmUrl',
+      `wasmUrl must be a URL, got ${show(options.wasmUrl)}`,
+      options.wasmUrl,
+      error,
+    );
   }
   return currentPlatform().compile(url);
 }
@@ -244,7 +266,13 @@ function makeMemory(maximumMemory: number | undefined, shared: boolean): WebAsse
         maximum = Math.floor(maximum / 2);
         continue;
       }
-      throw new Conv1dError('ERR_OUT_OF_MEMORY', 'maximumMemory', `no WebAssembly memory of up to ${String(bytes)} bytes: ${String(error)}`, bytes, error);
+      throw new Conv1dError(
+        'ERR_OUT_OF_MEMORY',
+        'maximumMemory',
+        `no WebAssembly memory of up to ${String(bytes)} bytes: ${String(error)}`,
+        bytes,
+        error,
+      );
     }
   }
 }
@@ -275,6 +303,10 @@ async function start(
  * @throws Conv1dError ERR_OPTION, ERR_WASM_LOAD, ERR_UNSUPPORTED (no SIMD), ERR_OUT_OF_MEMORY.
  */
 export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
+  return load(options);
+}
+
+async function load(options: InitOptions): Promise<LoadedRuntime> {
   const variant = chooseVariant(options);
   const { threads, reason } = chooseThreads(options);
   const memory = makeMemory(options.maximumMemory, threads > 1);
@@ -288,7 +320,13 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
     core.startThreads(threads);
     return new LoadedRuntime(core, memory, variant, threads, reason);
   } catch (error) {
-    throw new Conv1dError('ERR_WASM_LOAD', 'runtime', `the wasm module does not start: ${String(error)}`, undefined, error);
+    throw new Conv1dError(
+      'ERR_WASM_LOAD',
+      'runtime',
+      `the wasm module does not start: ${String(error)}`,
+      undefined,
+      error,
+    );
   }
 }
 
@@ -303,8 +341,8 @@ let pending: Promise<Runtime> | null = null;
  */
 export async function init(options: InitOptions = {}): Promise<Runtime> {
   if (defaultRuntime?.disposed === false) return defaultRuntime;
-  pending ??= createRuntime(options)
-    .then((runtime) => (defaultRuntime = runtime as LoadedRuntime))
+  pending ??= load(options)
+    .then((runtime) => (defaultRuntime = runtime))
     .finally(() => (pending = null));
   return pending;
 }

@@ -21,7 +21,11 @@ declare global {
   }
 }
 
-type HalfArrayConstructor = new (from: number | ArrayLike<number> | ArrayBufferLike, offset?: number, length?: number) => Float16Array;
+type HalfArrayConstructor = new (
+  from: number | ArrayLike<number> | ArrayBufferLike,
+  offset?: number,
+  length?: number,
+) => Float16Array;
 
 const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
 
@@ -29,10 +33,8 @@ const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
 
 // Reads the class of a typed array of any realm, which instanceof can not.
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined;
+const typedArrayTag = (value: unknown): string | undefined =>
+  Reflect.get(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag, value) as string | undefined;
 
 /** Checks a shape: a list of integers >= 0. Returns a frozen copy. */
 export function checkShape(field: string, shape: unknown): readonly number[] {
@@ -41,11 +43,21 @@ export function checkShape(field: string, shape: unknown): readonly number[] {
   }
   const copy = Array.from(shape as unknown[], (dimension, i) => {
     if (Number.isInteger(dimension) && (dimension as number) >= 0) return dimension as number;
-    throw new Conv1dError('ERR_SHAPE', field, `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`, shape);
+    throw new Conv1dError(
+      'ERR_SHAPE',
+      field,
+      `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`,
+      shape,
+    );
   });
   const size = copy.reduce((product, dimension) => product * dimension, 1);
   if (size > mostElements) {
-    throw new Conv1dError('ERR_SHAPE', field, `${field} ${show(copy)} has more than ${String(mostElements)} elements`, shape);
+    throw new Conv1dError(
+      'ERR_SHAPE',
+      field,
+      `${field} ${show(copy)} has more than ${String(mostElements)} elements`,
+      shape,
+    );
   }
   return Object.freeze(copy);
 }
@@ -81,18 +93,28 @@ function numbersFrom(data: ArrayLike<unknown>): Float64Array {
 }
 
 function takeData(data: unknown, dtype: DType | undefined): { data: TensorData; dtype: DType } {
-  const tag = typedArrayTag.call(data);
+  const tag = typedArrayTag(data);
   if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
   if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16Array, dtype: 'float16' };
   if (tag === 'Uint16Array') {
     if (dtype === 'float32') {
-      throw new Conv1dError('ERR_DTYPE', 'dtype', "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'", dtype);
+      throw new Conv1dError(
+        'ERR_DTYPE',
+        'dtype',
+        "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'",
+        dtype,
+      );
     }
     return { data: data as Uint16Array, dtype: 'float16' };
   }
   const isArrayLike = tag !== undefined || (typeof data === 'object' && data !== null && 'length' in data);
   if (!isArrayLike || tag?.startsWith('Big') === true) {
-    throw new Conv1dError('ERR_DTYPE', 'data', `data must be a typed array or a list of numbers, got ${show(data)}`, data);
+    throw new Conv1dError(
+      'ERR_DTYPE',
+      'data',
+      `data must be a typed array or a list of numbers, got ${show(data)}`,
+      data,
+    );
   }
   const numbers = numbersFrom(data as ArrayLike<unknown>);
   if (dtype !== 'float16') return { data: Float32Array.from(numbers), dtype: 'float32' };
@@ -164,7 +186,7 @@ export class Tensor {
     return new Tensor(block, shape, dtype);
   }
 
-  get #live(): TensorData | HeapBlock {
+  #live(): TensorData | HeapBlock {
     if (this.#storage === null) throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is disposed');
     if (this.#storage instanceof HeapBlock && this.#storage.runtime.disposed) {
       throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is gone: its runtime is disposed');
@@ -172,9 +194,14 @@ export class Tensor {
     return this.#storage;
   }
 
+  /** @internal Throws ERR_DISPOSED when there is nothing left to read. */
+  requireLive(): void {
+    this.#live();
+  }
+
   /** `'js'`: in a JavaScript array. `'wasm'`: in a runtime's memory. */
   get placement(): 'js' | 'wasm' {
-    return this.#live instanceof HeapBlock ? 'wasm' : 'js';
+    return this.#live() instanceof HeapBlock ? 'wasm' : 'js';
   }
 
   /**
@@ -182,7 +209,7 @@ export class Tensor {
    * next call of this library, which may move it.
    */
   get data(): TensorData {
-    const storage = this.#live;
+    const storage = this.#live();
     if (!(storage instanceof HeapBlock)) return storage;
     const { runtime, pointer } = storage;
     if (this.dtype === 'float32') return runtime.floats.subarray(pointer / 4, pointer / 4 + this.size);
@@ -191,7 +218,7 @@ export class Tensor {
 
   /** @internal Where the tensor lies in the memory of `runtime`; null for 'js' tensors. */
   pointerIn(runtime: LoadedRuntime, field: string): number | null {
-    const storage = this.#live;
+    const storage = this.#live();
     if (!(storage instanceof HeapBlock)) return null;
     if (storage.runtime === runtime) return storage.pointer;
     throw new Conv1dError('ERR_OPTION', field, `${field} lies in the memory of another runtime than the layer's`, this);
@@ -205,7 +232,13 @@ export class Tensor {
   }
 
   /** @internal A 'js' tensor copied out of the memory of `runtime`, or the elements of `out` overwritten with it. */
-  static copyFrom(runtime: LoadedRuntime, pointer: number, shape: readonly number[], dtype: DType, out?: Tensor): Tensor {
+  static copyFrom(
+    runtime: LoadedRuntime,
+    pointer: number,
+    shape: readonly number[],
+    dtype: DType,
+    out?: Tensor,
+  ): Tensor {
     const size = elementCount(shape);
     const source =
       dtype === 'float32'
@@ -229,7 +262,7 @@ export class Tensor {
    */
   toWasm(runtime?: Runtime): Tensor {
     const target = requireRuntime(runtime);
-    void this.#live;
+    this.requireLive();
     const copy = Tensor.allocate(target, this.shape, this.dtype);
     this.copyTo(target, (copy.#storage as HeapBlock).pointer);
     return copy;
@@ -243,7 +276,7 @@ export class Tensor {
   /** The elements as numbers, nested by the shape: a matrix gives an array of rows. */
   toArray(): NestedNumbers {
     const { data } = this;
-    const number = typedArrayTag.call(data) === 'Uint16Array' ? fromHalf : (value: number) => value;
+    const number = typedArrayTag(data) === 'Uint16Array' ? fromHalf : (value: number) => value;
     let next = 0;
     const nest = (dimension: number): NestedNumbers => {
       const length = this.shape[dimension];
@@ -273,7 +306,12 @@ export function checkTensor(field: string, value: unknown, dtype: DType): Tensor
     throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
   }
   if (value.dtype !== dtype) {
-    throw new Conv1dError('ERR_DTYPE', field, `${field} must be ${dtype} as the layer is, got ${value.dtype}`, value.dtype);
+    throw new Conv1dError(
+      'ERR_DTYPE',
+      field,
+      `${field} must be ${dtype} as the layer is, got ${value.dtype}`,
+      value.dtype,
+    );
   }
   return value;
 }

@@ -8,42 +8,42 @@ namespace conv1d {
 namespace {
 
 // Outputs [t, t + 4 * kVectors) of kRows rows, all sums in registers.
-template <int kRows, int kVectors>
+template <size_t kRows, size_t kVectors>
 struct Tile {
   v128_t sum[kRows][kVectors];
 
-  inline __attribute__((always_inline)) void add_tap(const float* weights, const float* input) {
+  __attribute__((always_inline)) void add_tap(const float* weights, const float* input) {
     if constexpr (kRows >= kVectors) {
       v128_t x[kVectors];
 #pragma GCC unroll 12
-      for (int v = 0; v < kVectors; ++v) x[v] = wasm_v128_load(input + 4 * v);
+      for (size_t v = 0; v < kVectors; ++v) x[v] = wasm_v128_load(input + 4 * v);
 #pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
+      for (size_t r = 0; r < kRows; ++r) {
         const v128_t w = wasm_v128_load32_splat(weights + r);
 #pragma GCC unroll 12
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = madd(w, x[v], sum[r][v]);
+        for (size_t v = 0; v < kVectors; ++v) sum[r][v] = madd(w, x[v], sum[r][v]);
         keep_order();
       }
     } else {
       v128_t w[kRows];
 #pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) w[r] = wasm_v128_load32_splat(weights + r);
+      for (size_t r = 0; r < kRows; ++r) w[r] = wasm_v128_load32_splat(weights + r);
 #pragma GCC unroll 12
-      for (int v = 0; v < kVectors; ++v) {
+      for (size_t v = 0; v < kVectors; ++v) {
         const v128_t x = wasm_v128_load(input + 4 * v);
 #pragma GCC unroll 12
-        for (int r = 0; r < kRows; ++r) sum[r][v] = madd(w[r], x, sum[r][v]);
+        for (size_t r = 0; r < kRows; ++r) sum[r][v] = madd(w[r], x, sum[r][v]);
         keep_order();
       }
     }
   }
 
-  inline __attribute__((always_inline)) void compute(const DenseStrip& strip, int32_t t) {
+  __attribute__((always_inline)) void compute(const DenseStrip& strip, int32_t t) {
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
+    for (size_t r = 0; r < kRows; ++r) {
       const v128_t b = wasm_v128_load32_splat(strip.bias + r);
 #pragma GCC unroll 12
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = b;
+      for (size_t v = 0; v < kVectors; ++v) sum[r][v] = b;
     }
     // One tap a round: with more, compilers and engines interleave the taps' loads and run out of registers.
     const float* weights = strip.weights;
@@ -55,18 +55,19 @@ struct Tile {
     }
   }
 
-  inline __attribute__((always_inline)) void store(float* output, size_t row_stride) const {
+  __attribute__((always_inline)) void store(float* output, size_t row_stride) const {
 #pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
+    for (size_t r = 0; r < kRows; ++r) {
 #pragma GCC unroll 12
-      for (int v = 0; v < kVectors; ++v) wasm_v128_store(output + r * row_stride + 4 * v, sum[r][v]);
+      for (size_t v = 0; v < kVectors; ++v) wasm_v128_store(output + r * row_stride + 4 * v, sum[r][v]);
     }
   }
 };
 
-template <int kRows, int kVectors>
+template <size_t kRows, size_t kVectors>
 int32_t run_tiles(const DenseStrip& strip, int32_t t) {
-  for (; t + 4 * kVectors <= strip.count; t += 4 * kVectors) {
+  constexpr auto kWidth = static_cast<int32_t>(4 * kVectors);
+  for (; t + kWidth <= strip.count; t += kWidth) {
     Tile<kRows, kVectors> tile;
     tile.compute(strip, t);
     tile.store(strip.output + t, strip.row_stride);
@@ -75,18 +76,18 @@ int32_t run_tiles(const DenseStrip& strip, int32_t t) {
 }
 
 // Fewer outputs than a whole tile: computed in full, the valid part stored.
-template <int kRows, int kVectors>
+template <size_t kRows, size_t kVectors>
 void run_tail(const DenseStrip& strip, int32_t t) {
   Tile<kRows, kVectors> tile;
   tile.compute(strip, t);
   float spill[kRows * kVectors * 4];
   tile.store(spill, 4 * kVectors);
-  for (int r = 0; r < kRows; ++r) {
+  for (size_t r = 0; r < kRows; ++r) {
     std::copy_n(spill + r * 4 * kVectors, strip.count - t, strip.output + r * strip.row_stride + t);
   }
 }
 
-template <int kRows, int kVectors>
+template <size_t kRows, size_t kVectors>
 void dense(const DenseStrip& strip) {
   int32_t t = run_tiles<kRows, kVectors>(strip, 0);
   if constexpr (kVectors > 4) t = run_tiles<kRows, 4>(strip, t);

@@ -115,8 +115,8 @@ TEST(Params, OutputLengths) {
     int32_t left, right, out;
   };
   constexpr Row kRows[] = {
-      {3, 1, 1, "valid", 10, 0, 0, 8},  {4, 1, 1, "same", 10, 1, 2, 10}, {3, 2, 1, "same", 5, 1, 1, 3},
-      {3, 2, 1, "same", 6, 0, 1, 3},    {2, 3, 1, "same", 7, 0, 1, 3},   {1, 4, 1, "same", 7, 0, 0, 2},
+      {3, 1, 1, "valid", 10, 0, 0, 8},   {4, 1, 1, "same", 10, 1, 2, 10},  {3, 2, 1, "same", 5, 1, 1, 3},
+      {3, 2, 1, "same", 6, 0, 1, 3},     {2, 3, 1, "same", 7, 0, 1, 3},    {1, 4, 1, "same", 7, 0, 0, 2},
       {3, 1, 4, "causal", 10, 8, 0, 10}, {3, 2, 4, "causal", 10, 8, 0, 5},
   };
   for (const Row& row : kRows) {

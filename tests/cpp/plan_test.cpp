@@ -99,12 +99,18 @@ struct Shape {
 
 // Large enough that threads share the work and every way of reading the input occurs.
 constexpr Shape kShapes[] = {
-    {"packed span", 37, 29, 3, 1, 1, 1, 1, 2, 501},      {"strided", 23, 27, 5, 3, 4, 2, 1, 1, 701},
-    {"stride 2", 16, 24, 4, 2, 1, 1, 1, 3, 333},         {"tap windows", 48, 64, 3, 1, 700, 700, 1, 1, 900},
-    {"strided windows", 64, 66, 3, 2, 400, 401, 1, 1, 1500}, {"read directly", 8, 8, 3, 1, 5, 5, 1, 1, 997},
-    {"depthwise", 48, 48, 7, 1, 3, 1, 48, 2, 613},       {"multiplier 3", 16, 48, 5, 2, 2, 1, 16, 1, 400},
-    {"pointwise", 64, 70, 1, 1, 0, 1, 1, 1, 777},        {"one long row", 1, 1, 301, 1, 150, 1, 1, 1, 5000},
-    {"few outputs", 256, 96, 9, 1, 0, 1, 1, 1, 12},      {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
+    {"packed span", 37, 29, 3, 1, 1, 1, 1, 2, 501},
+    {"strided", 23, 27, 5, 3, 4, 2, 1, 1, 701},
+    {"stride 2", 16, 24, 4, 2, 1, 1, 1, 3, 333},
+    {"tap windows", 48, 64, 3, 1, 700, 700, 1, 1, 900},
+    {"strided windows", 64, 66, 3, 2, 400, 401, 1, 1, 1500},
+    {"read directly", 8, 8, 3, 1, 5, 5, 1, 1, 997},
+    {"depthwise", 48, 48, 7, 1, 3, 1, 48, 2, 613},
+    {"multiplier 3", 16, 48, 5, 2, 2, 1, 16, 1, 400},
+    {"pointwise", 64, 70, 1, 1, 0, 1, 1, 1, 777},
+    {"one long row", 1, 1, 301, 1, 150, 1, 1, 1, 5000},
+    {"few outputs", 256, 96, 9, 1, 0, 1, 1, 1, 12},
+    {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
 };
 
 TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {

@@ -5,16 +5,7 @@ import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { Conv1d, conv1d, createRuntime, init, Tensor } from 'conv1d-wasm';
 import { halfToNumber } from '../cases.js';
-import {
-  bestVariant,
-  canRelax,
-  expectSameBits,
-  fromRoot,
-  makeLayer,
-  noise,
-  noiseTensor,
-  product,
-} from './support.js';
+import { bestVariant, canRelax, expectSameBits, fromRoot, makeLayer, noise, noiseTensor, product } from './support.js';
 
 const runtime = await init({ threads: 1 });
 afterAll(() => runtime.dispose());
@@ -199,10 +190,7 @@ describe('a layer', () => {
       { inChannels: 6, outChannels: 4, dilation: 3, groups: 2, bias: false, paddingMode: 'circular' },
       'Conv1d(6, 4, kernelSize=3, stride=1, dilation=3, groups=2, bias=false, paddingMode=circular)',
     ],
-    [
-      { dtype: 'float16', activation: 'silu' },
-      'Conv1d(3, 4, kernelSize=3, stride=1, dtype=float16, activation=silu)',
-    ],
+    [{ dtype: 'float16', activation: 'silu' }, 'Conv1d(3, 4, kernelSize=3, stride=1, dtype=float16, activation=silu)'],
   ])('toString with %j', (options, text) => {
     expect(String(new Conv1d({ ...small, ...options }))).toBe(text);
   });
@@ -364,7 +352,11 @@ describe('weights', () => {
 
   test.each([
     ['as stateDict gives it', state, undefined],
-    ["PyTorch's shapes", { weight: new Tensor(state.weight.data, [4, 3, 3]), bias: new Tensor(state.bias.data, [4]) }, {}],
+    [
+      "PyTorch's shapes",
+      { weight: new Tensor(state.weight.data, [4, 3, 3]), bias: new Tensor(state.bias.data, [4]) },
+      {},
+    ],
     ['a prefix', { ...withPrefix('encoder.0.'), 'encoder.1.weight': state.weight }, { prefix: 'encoder.0.' }],
     ['not strict: more names', { ...state, running_mean: state.bias }, { strict: false }],
     ['in wasm memory', { weight: state.weight.toWasm(), bias: state.bias.toWasm() }, {}],
@@ -615,7 +607,11 @@ describe('a tensor', () => {
     [[0], [], []],
     [[2, 0], [], [[], []]],
     [[0, 2], [], []],
-    [[2, 1, 2], [1, 2, 3, 4], [[[1, 2]], [[3, 4]]]],
+    [
+      [2, 1, 2],
+      [1, 2, 3, 4],
+      [[[1, 2]], [[3, 4]]],
+    ],
     [[1, 1, 1, 2], [1, 2], [[[[1, 2]]]]],
   ])('of shape %j', (shape, values, nested) => {
     const tensor = new Tensor(values, shape);
@@ -791,7 +787,8 @@ describe('runtimes', () => {
 describe('what the engine lacks', () => {
   const without = async (changes, action) => {
     const kept = changes.map(([target, key]) => Object.getOwnPropertyDescriptor(target, key));
-    for (const [target, key, value] of changes) Object.defineProperty(target, key, { value, configurable: true, writable: true });
+    for (const [target, key, value] of changes)
+      Object.defineProperty(target, key, { value, configurable: true, writable: true });
     try {
       return await action();
     } finally {

@@ -1,14 +1,15 @@
 import type { Problem } from './layer';
 
 /** The element of this id, which the page's HTML has. */
-export function element<E extends HTMLElement = HTMLElement>(id: string): E {
+export function element(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`no element #${id}`);
-  return found as E;
+  return found;
 }
 
-export const input = (id: string) => element<HTMLInputElement>(id);
-export const select = (id: string) => element<HTMLSelectElement>(id);
+export const input = (id: string) => element(id) as HTMLInputElement;
+export const select = (id: string) => element(id) as HTMLSelectElement;
+export const textArea = (id: string) => element(id) as HTMLTextAreaElement;
 
 /** The number in a field; NaN when there is none. */
 export const numberIn = (id: string) => input(id).valueAsNumber;

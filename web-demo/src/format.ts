@@ -15,6 +15,13 @@ export function bytes(value: number): string {
   return `${Number((value / 1024 ** unit).toPrecision(3))} ${units[unit]}`;
 }
 
+/** Floating-point operations. */
+export function operations(value: number): string {
+  const units = ['', 'k', 'M', 'G', 'T'];
+  const unit = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
+  return `${Number((value / 1000 ** unit).toPrecision(3))} ${units[unit]}FLOP`;
+}
+
 /** `1 tap`, `2 taps`. */
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`;

@@ -39,7 +39,7 @@ export class KernelGrid {
       const inputs = o < outChannels ? inputsOf(o, inChannels, outChannels, groups) : [];
       for (const [c, button] of row.entries()) {
         button.disabled = !inputs.includes(c);
-        button.dataset['state'] = o >= outChannels || c >= inChannels ? 'none' : button.disabled ? 'apart' : 'joined';
+        button.dataset.state = o >= outChannels || c >= inChannels ? 'none' : button.disabled ? 'apart' : 'joined';
         button.innerHTML = button.disabled ? '' : sparkline(this.bank.get({ o, c }));
       }
     }

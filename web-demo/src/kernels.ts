@@ -15,7 +15,7 @@ export interface Preset {
   /** How many taps it starts with. */
   size: number;
   parameters: readonly Parameter[];
-  make(size: number, parameters: readonly number[]): number[];
+  make: (size: number, parameters: readonly number[]) => number[];
 }
 
 const range = (size: number, tap: (k: number) => number) => Array.from({ length: size }, (_, k) => tap(k));

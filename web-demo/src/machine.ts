@@ -1,10 +1,10 @@
 import type { Runtime } from 'conv1d-wasm';
 import { element, setText } from './controls';
-import { bytes, count, plural, short } from './format';
-import { clockStep, type LayerResult } from './layer';
+import { bytes, operations, plural } from './format';
+import type { LayerResult } from './layer';
 
 const builds = { relaxed: 'Relaxed SIMD', simd: 'SIMD' } as const;
-const buildNotes = { relaxed: 'multiply-add in one', simd: '128-bit vectors' } as const;
+const buildNotes = { relaxed: 'fused multiply-add', simd: '128-bit vectors' } as const;
 
 function fill(id: string, value: string, note: string): void {
   setText(element(id), value);
@@ -12,20 +12,17 @@ function fill(id: string, value: string, note: string): void {
 }
 
 function pill(state: 'loading' | 'ready' | 'failed', text: string): void {
-  element('pill').dataset['state'] = state;
+  element('pill').dataset.state = state;
   setText(element('pill'), text);
 }
 
 /** What runs on this machine, and what it takes. */
 export class MachinePanel {
-  #clockStep = 0;
-
   showRuntime(runtime: Runtime): void {
     const { variant, threads, threadsReason } = runtime;
-    this.#clockStep = clockStep();
     const isolated = globalThis.crossOriginIsolated;
     fill('build', builds[variant], buildNotes[variant]);
-    fill('threads', String(threads), isolated ? 'isolated page' : 'page not isolated');
+    fill('threads', String(threads), isolated ? 'isolated page' : 'not isolated');
     pill('ready', `${builds[variant]}, ${plural(threads, 'thread')}`);
     const why = threadsReason ?? mostThreads(threads);
     setText(
@@ -39,25 +36,21 @@ export class MachinePanel {
     setText(element('machine'), `The library could not be loaded: ${message.replace(/\.?$/, '.')}`);
   }
 
-  showRun(runtime: Runtime, { milliseconds, explanation }: LayerResult): void {
+  showRun(runtime: Runtime, { milliseconds, calls, explanation }: LayerResult): void {
     const { used, total } = runtime.memory;
     const { algorithm, kernel, flops, scratchBytes, threads } = explanation;
-    const measurable = milliseconds >= this.#clockStep && milliseconds > 0;
-    const rate = flops / milliseconds / 1e6;
+    const isMeasured = milliseconds > 0;
     fill(
       'time',
-      measurable
-        ? `${short(Number(milliseconds.toPrecision(2)))} ms`
-        : `< ${short(Number(this.#clockStep.toPrecision(1)))} ms`,
-      measurable && milliseconds >= 4 * this.#clockStep
-        ? `${rate.toPrecision(2)} GFLOP/s, copies included`
-        : `${count(flops)} operations`,
+      isMeasured ? `${milliseconds.toPrecision(2)} ms` : 'too short to tell',
+      isMeasured ? `${operations(flops / milliseconds / 1e-3)}/s` : '',
     );
+    element('time').title = `The mean of ${plural(calls, 'call')}, each with its copies in and out`;
     fill('memory', bytes(used), `of ${bytes(total)}`);
     fill(
       'explain',
       `${algorithm}, ${kernel}`,
-      `${plural(flops, 'operation')}, ${bytes(scratchBytes)} of scratch, ${plural(threads, 'thread')}`,
+      `${operations(flops)}, ${bytes(scratchBytes)} scratch, ${plural(threads, 'thread')}`,
     );
   }
 }

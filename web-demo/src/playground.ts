@@ -1,5 +1,16 @@
 import { Conv1dError, type Runtime } from 'conv1d-wasm';
-import { addSteppers, Callout, element, fieldFor, fillSelect, input, numberIn, select, setText } from './controls';
+import {
+  addSteppers,
+  Callout,
+  element,
+  fieldFor,
+  fillSelect,
+  input,
+  numberIn,
+  select,
+  setText,
+  textArea,
+} from './controls';
 import { count, plural, short } from './format';
 import { showFormula } from './formula';
 import { KernelGrid } from './kernel-grid';
@@ -32,6 +43,7 @@ export class Playground {
   #shown: { result: LayerResult; config: LayerConfig } | null = null;
   #edited = '';
   #pending = false;
+  #updates = 0;
   #textProblem: Problem | null = null;
 
   constructor(readonly machine: MachinePanel) {
@@ -54,6 +66,7 @@ export class Playground {
     });
     this.#listen();
     this.#writeTaps();
+    this.#showTap(null);
     this.#update();
   }
 
@@ -96,7 +109,7 @@ export class Playground {
     retap('normalise', kernels.normalised);
     retap('reverse', (taps) => taps.toReversed());
 
-    const zoomed = element<HTMLButtonElement>('reset-zoom');
+    const zoomed = element('reset-zoom') as HTMLButtonElement;
     zoomed.addEventListener('click', () => this.#link.zoomTo(null));
     this.#link.onZoom = (isZoomed) => {
       zoomed.disabled = !isZoomed;
@@ -121,7 +134,7 @@ export class Playground {
         : this.#presetFields(false);
       this.#setTaps(taps, isCustom);
     } else if (field === 'taps') {
-      const taps = kernels.parseTaps(element<HTMLTextAreaElement>('taps').value);
+      const taps = kernels.parseTaps(textArea('taps').value);
       this.#textProblem = typeof taps === 'string' ? { field: 'taps', sentence: taps, detail: '' } : null;
       if (typeof taps === 'string') return;
       this.#bank.set(this.#grid.selection, taps);
@@ -171,7 +184,7 @@ export class Playground {
   }
 
   #writeTaps(): void {
-    element<HTMLTextAreaElement>('taps').value = kernels.writeTaps(this.#bank.get(this.#grid.selection));
+    textArea('taps').value = kernels.writeTaps(this.#bank.get(this.#grid.selection));
   }
 
   #markCustom(): void {
@@ -201,7 +214,8 @@ export class Playground {
     this.#drawKernel(config);
     if (!problem && this.#runner) problem = this.#run(this.#runner, config);
     this.#showProblem(problem);
-    element('playground').dataset['runs'] = String(Number(element('playground').dataset['runs'] ?? 0) + 1);
+    // For those who wait for an edit to be on screen.
+    element('playground').dataset.updates = String(++this.#updates);
   }
 
   #readSignal(): Problem | null {
@@ -230,7 +244,7 @@ export class Playground {
     const given = rule in paddingOf ? paddingOf[rule as keyof typeof paddingOf] : 0;
     input('padLeft').disabled = given === 0;
     input('padRight').disabled = given < 2;
-    input('biasValue').disabled = select('bias').value === 'false';
+    input('biasValue').disabled = !input('bias').checked;
     input('slope').disabled = select('activation').value !== 'leaky_relu';
     input('kernelSize').value = String(this.#bank.size);
     const left = numberIn('padLeft');
@@ -242,7 +256,7 @@ export class Playground {
       dilation: numberIn('dilation'),
       padding: given === 2 ? [left, numberIn('padRight')] : given === 1 ? left : (rule as 'same'),
       groups: numberIn('groups'),
-      bias: select('bias').value === 'true',
+      bias: input('bias').checked,
       convMode: select('convMode').value as 'cross_correlation',
       computeMode: select('computeMode').value as 'default',
       paddingMode: select('paddingMode').value as 'zeros',
@@ -342,7 +356,7 @@ export class Playground {
   #onInputCursor(index: number | null): void {
     this.#inputPlot?.describe(index);
     const values = index === null ? [] : this.#signal.map((channel) => short(channel[index] ?? NaN));
-    showReadout('input-readout', index === null ? '' : `x[${index}]`, values);
+    showReadout('input-readout', index === null ? 'Drag across to zoom in' : `x[${index}]`, values);
   }
 
   #onOutputCursor(index: number | null): void {
@@ -350,7 +364,7 @@ export class Playground {
     const shown = this.#shown;
     if (index === null || !shown) {
       this.#inputPlot.markBand(null);
-      showReadout('output-readout', '', []);
+      showReadout('output-readout', shown ? 'Hover to see what each sample is made of' : '', []);
       return;
     }
     const { stride, dilation, kernelSize } = shown.config;
@@ -362,13 +376,17 @@ export class Playground {
 
   #showTap(k: number | null): void {
     const tap = k === null ? undefined : this.#bank.get(this.#grid.selection)[k];
-    showReadout('kernel-readout', tap === undefined ? '' : `w[${k}]`, tap === undefined ? [] : [short(tap)]);
+    showReadout(
+      'kernel-readout',
+      tap === undefined ? 'Drag the dots up and down' : `w[${k}]`,
+      tap === undefined ? [] : [short(tap)],
+    );
   }
 
   /** Into the text fields that are open. */
   #writeValues(): void {
     const write = (id: string, channels: readonly Float32Array[]) => {
-      const area = element<HTMLTextAreaElement>(id);
+      const area = textArea(id);
       if (!area.closest('details')?.open) return;
       area.value = channels
         .map((channel) => Array.from(channel, (value) => Number(value.toPrecision(9))).join(', '))
@@ -384,12 +402,13 @@ function tapCountProblem(size: number): Problem | null {
   return { field: 'tap-count', sentence: `A kernel here has from 1 to ${count(kernels.mostTaps)} taps.`, detail: '' };
 }
 
-/** A name and one value for each channel, in the channels' colours. */
+/** A name and one value for each channel, in the channels' colours; without values it is a hint. */
 function showReadout(id: string, name: string, values: readonly string[]): void {
   const parts = [name, ...values].map((text, i) => {
     const part = document.createElement(i === 0 ? 'span' : 'b');
     part.textContent = text;
-    if (i > 0) part.dataset['channel'] = String(i);
+    if (i > 0) part.dataset.channel = String(i);
+    else if (values.length === 0) part.className = 'hint';
     return part;
   });
   element(id).replaceChildren(...parts);

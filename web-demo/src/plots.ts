@@ -61,7 +61,7 @@ function fill(host: HTMLElement, plot: uPlot): void {
 export class TimeLink {
   readonly plots: SignalPlot[] = [];
   /** Told whether only a part is shown. */
-  onZoom: (zoomed: boolean) => void = () => {};
+  onZoom: (zoomed: boolean) => void = () => undefined;
   #full: Range = [0, 1];
   #zoom: Range | null = null;
 
@@ -92,6 +92,8 @@ export class SignalPlot {
   readonly #band = document.createElement('div');
   #x: readonly number[] = [];
   #channels: readonly Float32Array[] = [];
+  /** What lies between two channels, which are drawn one below the other. */
+  #lane = 0;
 
   constructor(
     readonly host: HTMLElement,
@@ -121,7 +123,7 @@ export class SignalPlot {
           },
         },
         scales: { x, y: { range: (_u, low, high) => airy(low, high) } },
-        axes: [xAxis(), yAxis()],
+        axes: [xAxis(), this.#yAxis()],
         series: [{}],
         hooks: {
           setSelect: [
@@ -155,7 +157,8 @@ export class SignalPlot {
     u.batch(() => {
       while (u.series.length - 1 > channels.length) u.delSeries(u.series.length - 1);
       while (u.series.length - 1 < channels.length) u.addSeries(this.#series(u.series.length - 1));
-      u.setData([x as number[], ...channels]);
+      this.#lane = laneOf(channels);
+      u.setData([x as number[], ...channels.map((channel, c) => channel.map((value) => value - c * this.#lane))]);
       this.follow();
     });
     this.host.setAttribute('aria-valuemin', '0');
@@ -191,12 +194,23 @@ export class SignalPlot {
     this.host.setAttribute('aria-valuetext', `sample ${i}: ${values}`);
   }
 
+  /** Numbers for one channel; for several the zero line of each, with its number. */
+  #yAxis(): uPlot.Axis {
+    const zeros = () => this.#channels.map((_, c) => -c * this.#lane);
+    return {
+      ...yAxis(),
+      splits: (_u, _axis, min, max, step) => (this.#channels.length > 1 ? zeros() : ticks(min, max, step)),
+      values: (_u, splits) => splits.map((y, c) => (this.#channels.length > 1 ? `ch ${c + 1}` : short(y))),
+    };
+  }
+
   #series(c: number): uPlot.Series {
     const colour = () => theme[this.role][c] ?? theme.text;
     return {
       stroke: colour,
       width: 1.6,
-      ...(c === 0 ? { fill: () => `color-mix(in srgb, ${colour()} 9%, transparent)`, fillTo: 0 } : {}),
+      fill: () => `color-mix(in srgb, ${colour()} 9%, transparent)`,
+      fillTo: () => -c * this.#lane,
       points: { size: 5, width: 0, fill: colour },
     };
   }
@@ -217,6 +231,26 @@ export class SignalPlot {
     else return;
     event.preventDefault();
   }
+}
+
+function laneOf(channels: readonly Float32Array[]): number {
+  let low = 0;
+  let high = 0;
+  for (const channel of channels) {
+    for (const value of channel) {
+      if (value < low) low = value;
+      else if (value > high && value < Infinity) high = value;
+    }
+  }
+  return channels.length > 1 ? (Number.isFinite(high - low) && high > low ? high - low : 1) : 0;
+}
+
+/** Multiples of `step` from `min` to `max`. */
+function ticks(min: number, max: number, step: number): number[] {
+  const first = Math.ceil(min / step);
+  return Array.from({ length: Math.max(0, Math.floor(max / step) - first + 1) }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  );
 }
 
 // uPlot applies what it was told in a microtask.
@@ -363,7 +397,7 @@ export class KernelPlot {
     over.addEventListener('pointerdown', (event) => {
       if (event.button !== 0 || (event.pointerType === 'touch' && !this.#isNear(event))) return;
       over.setPointerCapture(event.pointerId);
-      this.#frozen = [this.#plot.scales['y']?.min ?? -1, this.#plot.scales['y']?.max ?? 1];
+      this.#frozen = [this.#plot.scales.y?.min ?? -1, this.#plot.scales.y?.max ?? 1];
       this.#picked = this.#dragged = this.#nearest(event);
       this.#hover(this.#dragged);
       this.#dragTo(event);

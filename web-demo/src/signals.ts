@@ -19,7 +19,7 @@ interface Shape {
   /** Whether `cycles` means something. */
   repeats: boolean;
   /** The samples of one channel. */
-  make(length: number, cycles: number, seed: number): (index: number) => number;
+  make: (length: number, cycles: number, seed: number) => (index: number) => number;
 }
 
 const turn = 2 * Math.PI;
