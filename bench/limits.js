@@ -9,7 +9,7 @@ async function startWorker() {
   const url = new URL('./limits-worker.js', import.meta.url);
   let worker;
   let listen;
-  if (typeof Worker === 'undefined') {
+  if (typeof document === 'undefined') {
     worker = new (await import('node:worker_threads')).Worker(url);
     listen = (take) => worker.once('message', take);
   } else {

@@ -1,0 +1,33 @@
+// Makes tensors and layers and forgets them: the collector must bring the memory back. Needs --expose-gc.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Conv1d, conv1d, init, Tensor } from 'conv1d-wasm';
+
+const runtime = await init({ threads: Number(process.argv[2]) });
+const options = { inChannels: 3, outChannels: 4, kernelSize: 3 };
+const input = new Tensor(new Float32Array(3 * 100), [3, 100]);
+
+function make(count) {
+  for (let i = 0; i < count; ++i) {
+    const layer = new Conv1d(options);
+    const output = layer.forward(input.toWasm());
+    layer.loadStateDict(layer.stateDict());
+    conv1d(output, new Tensor(new Float32Array(4), [1, 4, 1]));
+    if (i % 3 === 0) output.dispose();
+    if (i % 5 === 0) layer.dispose();
+  }
+}
+
+async function collect(down) {
+  for (let i = 0; i < 300 && runtime.memory.used > down; ++i) {
+    gc();
+    await sleep(5);
+  }
+  return runtime.memory.used;
+}
+
+make(1); // the runtime's own, such as the room through which arrays pass
+const start = await collect(0).then(() => runtime.memory.used);
+make(300);
+const peak = runtime.memory.used;
+const end = await collect(start);
+console.log(JSON.stringify({ start, peak, end }));

@@ -1,0 +1,431 @@
+// Who owns what, and what happens when memory runs out or the instance comes down.
+import { Conv1d, conv1d, createRuntime, init, Tensor } from 'conv1d-wasm';
+import { expectSameBits, forwardIn, makeLayer, noiseTensor, runForResult, thrown } from './support.js';
+
+const sizes = { inChannels: 3, outChannels: 4, kernelSize: 3 };
+const input = noiseTensor([2, 3, 17], 5);
+const zeros = (...shape) => new Tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
+
+const runtime = await init({ threads: 1 });
+afterAll(() => runtime.dispose());
+
+describe('dispose', () => {
+  const layerGone = { code: 'ERR_DISPOSED', field: 'layer', got: undefined, message: 'this layer is disposed' };
+  const tensorGone = { code: 'ERR_DISPOSED', field: 'tensor', got: undefined, message: 'this tensor is disposed' };
+
+  test.each([
+    ['dispose()', (object) => object.dispose()],
+    ['Symbol.dispose', (object) => object[Symbol.dispose]()],
+  ])('%s, once and again', async (_, dispose) => {
+    const { used } = runtime.memory;
+    const layer = makeLayer(sizes);
+    const placed = input.toWasm();
+    const output = layer.forward(placed);
+    for (const object of [layer, placed, output]) dispose(object);
+    const free = runtime.memory.used;
+    // A block that is freed twice would be given out twice.
+    for (const object of [layer, placed, output]) dispose(object);
+    const [a, b] = [zeros(1000).toWasm(), zeros(1000).toWasm()];
+    a.data.fill(1);
+    b.data.fill(2);
+    expect(new Set(a.data)).toEqual(new Set([1]));
+    for (const object of [a, b]) dispose(object);
+    expect(runtime.memory.used).toBe(free);
+    expect(free - used).toBeLessThan(1024); // the room through which arrays pass may have grown
+
+    const js = zeros(3);
+    dispose(js);
+    dispose(js);
+    expect(thrown(() => js.data)).toEqual(tensorGone);
+
+    const other = await createRuntime({ threads: 2 });
+    dispose(other);
+    dispose(other);
+    expect(thrown(() => other.memory)).toMatchObject({ code: 'ERR_DISPOSED', field: 'runtime' });
+  });
+
+  const usesOfLayer = [
+    ['forward', (layer) => layer.forward(input)],
+    ['forward in wasm memory', (layer, placed) => layer.forward(placed)],
+    ['reading the weight', (layer) => layer.weight],
+    ['reading the bias', (layer) => layer.bias],
+    ['writing the weight', (layer) => (layer.weight = zeros(4, 3, 3))],
+    ['writing the bias', (layer) => (layer.bias = zeros(4))],
+    ['stateDict', (layer) => layer.stateDict()],
+    ['loadStateDict', (layer) => layer.loadStateDict({ weight: zeros(4, 3, 3), bias: zeros(4) })],
+    ['resetParameters', (layer) => layer.resetParameters()],
+    ['outputShape', (layer) => layer.outputShape([3, 17])],
+    ['explain', (layer) => layer.explain([3, 17])],
+    ['forward of no image', (layer) => layer.forward(zeros(0, 3, 17))],
+  ];
+
+  test.each(usesOfLayer)('a layer, then %s', (_, use) => {
+    const layer = makeLayer(sizes);
+    const placed = input.toWasm();
+    use(layer, placed);
+    layer.dispose();
+    expect(thrown(() => use(layer, placed))).toEqual(layerGone);
+    placed.dispose();
+  });
+
+  const usesOfTensor = [
+    ['placement', (tensor) => tensor.placement],
+    ['data', (tensor) => tensor.data],
+    ['toArray', (tensor) => tensor.toArray()],
+    ['toJs', (tensor) => tensor.toJs()],
+    ['toWasm', (tensor) => tensor.toWasm().dispose()],
+  ];
+  const passings = [
+    ['an input', (tensor) => makeLayer(sizes).forward(tensor), [2, 3, 17]],
+    ['out', (tensor) => makeLayer(sizes).forward(input, { out: tensor }), [2, 4, 15]],
+    ['a weight', (tensor) => (makeLayer(sizes).weight = tensor), [4, 3, 3]],
+    ['a bias', (tensor) => (makeLayer(sizes).bias = tensor), [4]],
+    ["conv1d()'s weight", (tensor) => conv1d(input, tensor), [4, 3, 3]],
+  ];
+
+  describe.each(['js', 'wasm'])('a %s tensor', (placement) => {
+    test.each([...usesOfTensor, ...passings])('then %s', (name, use, shape = [5]) => {
+      const tensor = placement === 'js' ? zeros(...shape) : zeros(...shape).toWasm();
+      tensor.dispose();
+      expect(thrown(() => use(tensor))).toEqual(tensorGone);
+    });
+  });
+
+  describe('a runtime', () => {
+    const gone = { code: 'ERR_DISPOSED', message: expect.stringMatching(/runtime is disposed/) };
+    let other;
+    let layer;
+    let placed;
+    beforeAll(async () => {
+      other = await createRuntime({ threads: 1 });
+      layer = makeLayer({ ...sizes, runtime: other });
+      placed = input.toWasm(other);
+      layer.forward(input); // so that the shape is prepared
+      layer.forward(zeros(0, 3, 17));
+      other.dispose();
+    });
+
+    test.each(usesOfLayer)('then %s', (_, use) => {
+      expect(thrown(() => use(layer, placed))).toMatchObject(gone);
+    });
+    test.each(usesOfTensor)('then %s', (_, use) => {
+      expect(thrown(() => use(placed))).toMatchObject(gone);
+    });
+    test.each([
+      ['a new layer', () => new Conv1d({ ...sizes, runtime: other })],
+      ['toWasm', () => input.toWasm(other)],
+      ['memory', () => other.memory],
+    ])('then %s', (_, use) => {
+      expect(thrown(use)).toEqual({
+        code: 'ERR_DISPOSED',
+        field: 'runtime',
+        got: undefined,
+        message: 'this runtime is disposed; make a new one',
+      });
+    });
+    test('then disposing what it had', () => {
+      layer.dispose();
+      layer.dispose();
+      placed.dispose();
+      placed.dispose();
+      expect(thrown(() => layer.forward(input))).toEqual(layerGone);
+    });
+  });
+
+  test('what outlives what', () => {
+    const layer = makeLayer(sizes);
+    const placed = input.toWasm();
+    const inJs = layer.forward(input);
+    const inWasm = layer.forward(placed);
+    const expected = inJs.data.slice();
+    layer.dispose();
+    placed.dispose();
+    const others = [makeLayer(sizes, { seed: 9 }), zeros(5000).toWasm()]; // would overwrite memory that was freed early
+    expectSameBits(inJs.data, expected);
+    expectSameBits(inWasm.data, expected);
+    for (const object of [inWasm, ...others]) object.dispose();
+  });
+});
+
+describe('memory in use', () => {
+  /** Something of everything, all of it disposed; what fails too. */
+  function everything(own) {
+    const layer = new Conv1d({ ...sizes, runtime: own });
+    const half = new Conv1d({ ...sizes, dtype: 'float16', groups: 1, activation: 'gelu', runtime: own });
+    const placed = input.toWasm(own);
+    const output = layer.forward(placed);
+    layer.forward(placed, { out: output });
+    layer.forward(input);
+    half.forward(new Tensor(input.data, input.shape, 'float16'));
+    layer.loadStateDict(layer.stateDict());
+    layer.resetParameters({ scheme: 'pytorch', seed: 1 });
+    layer.explain([7, 3, 500]);
+    conv1d(input, layer.weight, layer.bias, { stride: 2, padding: 'same', runtime: own });
+    conv1d(placed, layer.weight, null, { runtime: own }).dispose();
+    output.toJs();
+    thrown(() => layer.forward(zeros(2, 3, 1)));
+    thrown(() => conv1d(input, layer.weight, zeros(7), { runtime: own }));
+    thrown(() => new Conv1d({ ...sizes, groups: 2, runtime: own }));
+    for (const object of [layer, half, placed, output]) object.dispose();
+  }
+
+  test.each([1, 2])('comes back, %i thread(s)', async (threads) => {
+    const own = await createRuntime({ threads });
+    everything(own);
+    const { used, total } = own.memory;
+    for (let i = 0; i < 100; ++i) everything(own);
+    expect(own.memory).toEqual({ used, total });
+    own.dispose();
+  });
+
+  test.each([
+    ['js', {}],
+    ['wasm', {}],
+    ['js', { out: true }],
+    ['wasm', { out: true }],
+  ])('does not grow over 10,000 forwards of %s tensors, %j', (placement, { out }) => {
+    const layer = makeLayer(sizes);
+    const [x, y] = [input, zeros(2, 4, 15)].map((tensor) => (placement === 'js' ? tensor : tensor.toWasm()));
+    const other = placement === 'js' ? zeros(3, 40) : zeros(3, 40).toWasm(); // a second shape, to prepare anew
+    const step = () => {
+      for (const tensor of [x, other]) {
+        const output = layer.forward(tensor, out && tensor === x ? { out: y } : undefined);
+        if (output !== y && placement === 'wasm') output.dispose();
+      }
+    };
+    step();
+    const before = { ...runtime.memory };
+    for (let i = 0; i < 5000; ++i) step();
+    expect(runtime.memory).toEqual(before);
+    for (const object of [layer, x, y, other]) object.dispose();
+  });
+
+  test('what is forgotten is collected: tensors and layers', async () => {
+    const { start, peak, end } = await runForResult('forgotten.mjs', { flags: ['--expose-gc'], args: ['1'] });
+    expect(peak).toBeGreaterThan(start + 100_000);
+    expect(end).toBeLessThanOrEqual(start);
+  });
+
+  test('what is forgotten is collected, with threads', async () => {
+    const { start, peak, end } = await runForResult('forgotten.mjs', { flags: ['--expose-gc'], args: ['2'] });
+    expect(peak).toBeGreaterThan(start + 100_000);
+    expect(end).toBeLessThanOrEqual(start);
+  });
+
+  test.each([
+    ['disposed', 1, 4],
+    ['disposed', 2, 4],
+    ['forgotten', 1, null],
+  ])('a runtime that is %s lets go of its memory, %i thread(s)', async (how, threads, kept) => {
+    const options = { flags: ['--expose-gc'], args: [how, String(threads)] };
+    expect(await runForResult('memory-freed.mjs', options)).toEqual({ freed: true, kept });
+  });
+});
+
+/** Takes what memory there is, down to the last block. */
+function fill(own) {
+  const taken = [];
+  for (let size = 2 ** 20; size >= 1; size /= 2) {
+    const block = zeros(size);
+    for (;;) {
+      let error = null;
+      try {
+        taken.push(block.toWasm(own));
+      } catch (caught) {
+        error = caught;
+      }
+      if (error?.code === 'ERR_OUT_OF_MEMORY') break;
+      if (error) throw error;
+    }
+  }
+  return taken;
+}
+
+describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
+  let own;
+  let layer;
+  let placed;
+  let expected;
+
+  beforeAll(async () => {
+    own = await createRuntime({ threads, maximumMemory: 8 * 2 ** 20 });
+    layer = makeLayer({ ...sizes, runtime: own });
+    placed = input.toWasm(own);
+    expected = layer.forward(input).data;
+  });
+  afterAll(() => own.dispose());
+
+  const expectWorks = () => {
+    for (const placement of ['js', 'wasm']) expectSameBits(forwardIn(placement, layer, input, own), expected);
+    const another = makeLayer({ ...sizes, runtime: own });
+    expectSameBits(another.forward(input).data, expected);
+    another.dispose();
+  };
+
+  const big = 2 ** 21; // floats: 8 MB
+  const scratch = { inChannels: 3000, outChannels: 1, kernelSize: 2 }; // 48 outputs of padding before an input of one
+  test.each([
+    ['a tensor', () => zeros(big).toWasm(own), 'runtime', `no room for ${4 * big} bytes in wasm memory`],
+    [
+      'weights',
+      () => new Conv1d({ inChannels: 1024, outChannels: 1024, kernelSize: 2, runtime: own }),
+      'weight',
+      `no room for weights of ${big} elements`,
+    ],
+    [
+      'an output in wasm memory',
+      () => withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1, padding: big }, (each) => inWasm(each, zeros(1, 1))),
+      'runtime',
+      `no room for ${4 * (2 * big + 1)} bytes in wasm memory`,
+    ],
+    [
+      'an input and an output that pass through',
+      () => withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1 }, (each) => each.forward(zeros(1, big / 2))),
+      'runtime',
+      `no room for ${4 * big} bytes in wasm memory`,
+    ],
+    [
+      'scratch',
+      () => withLayer({ ...scratch, padding: [600, 0], dilation: 600 }, (each) => each.forward(zeros(3000, 1))),
+      'runtime',
+      /^no room for \d+ bytes of scratch memory$/,
+    ],
+    ['conv1d()', () => conv1d(zeros(1, big), zeros(1, 1, 1), null, { runtime: own }), 'runtime', /^no room for \d+ bytes/],
+  ])('%s: an error, and all works as before', (_, action, field, message) => {
+    expectWorks();
+    const { used } = own.memory;
+    for (let i = 0; i < 3; ++i) {
+      const error = thrown(action);
+      expect(error).toMatchObject({ code: 'ERR_OUT_OF_MEMORY', field });
+      if (message instanceof RegExp) expect(error.message).toMatch(message);
+      else expect(error.message).toBe(message);
+    }
+    expect(own.memory.used - used).toBeLessThan(256); // the text of the last error
+    expectWorks();
+  });
+
+  function withLayer(options, action) {
+    const each = new Conv1d({ ...options, runtime: own });
+    try {
+      action(each);
+    } finally {
+      each.dispose();
+    }
+  }
+
+  function inWasm(each, tensor) {
+    const there = tensor.toWasm(own);
+    try {
+      each.forward(there);
+    } finally {
+      there.dispose();
+    }
+  }
+
+  test('run allocates nothing: it works when there is no memory left at all', () => {
+    const out = zeros(2, 4, 15).toWasm(own);
+    const jsOut = zeros(2, 4, 15);
+    layer.forward(placed, { out });
+    out.data.fill(NaN);
+    jsOut.data.fill(NaN);
+    const { used } = own.memory;
+    const taken = fill(own);
+    const full = own.memory.used;
+    // Every byte counts: the smallest tensor there is has no room.
+    expect(thrown(() => zeros(1).toWasm(own))).toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    layer.forward(placed, { out });
+    layer.forward(input, { out: jsOut });
+    expect(own.memory.used).toBe(full);
+    expectSameBits(out.data, expected);
+    expectSameBits(jsOut.data, expected);
+    // And the measure notices an allocation.
+    taken.pop().dispose();
+    expect(own.memory.used).toBeLessThan(full);
+    for (const tensor of taken) tensor.dispose();
+    expect(own.memory.used).toBe(used);
+    out.dispose();
+  });
+
+  test.each([
+    ['a wrong input', () => layer.forward(zeros(3, 1)), 'ERR_SHAPE'],
+    ['a wrong option', () => new Conv1d({ ...sizes, padding: 'a rather long text that needs memory', runtime: own }), 'ERR_OPTION'],
+    ['a right layer', () => new Conv1d({ ...sizes, runtime: own }), 'ERR_OUT_OF_MEMORY'],
+    ['a larger input', () => layer.forward(zeros(9, 3, 50)), 'ERR_OUT_OF_MEMORY'],
+    ['a larger input in wasm memory', () => layer.forward(placed), 'ERR_OUT_OF_MEMORY'],
+    ['a wrong scheme', () => layer.resetParameters({ scheme: 'a rather long text that needs memory' }), 'ERR_OPTION'],
+  ])('no memory left at all, and then %s', (_, action, code) => {
+    expectWorks();
+    const taken = fill(own);
+    let error;
+    try {
+      error = thrown(action);
+    } finally {
+      for (const tensor of taken) tensor.dispose();
+    }
+    expect(['ERR_OUT_OF_MEMORY', code]).toContain(error?.code);
+    expectWorks();
+  });
+});
+
+test('scratch whose size passes 2^32 is refused, not cut', async () => {
+  const own = await createRuntime({ threads: 8 });
+  // (N, C, L) = (1, C, 1) and 47 of padding: each thread packs C rows of 52 floats.
+  const inChannels = Math.ceil(2 ** 30 / 52 / 8);
+  const layer = new Conv1d({ inChannels, outChannels: 1, kernelSize: 1, padding: [47, 0], bias: false, runtime: own });
+  const { used } = own.memory;
+  let error = null;
+  let explanation = null;
+  try {
+    explanation = layer.explain([inChannels, 1]);
+  } catch (caught) {
+    error = caught;
+  }
+  // Either there is that much memory in use, or there is an error.
+  if (error) expect(error.code).toBe('ERR_OUT_OF_MEMORY');
+  else expect(own.memory.used - used).toBeGreaterThanOrEqual(explanation.scratchBytes);
+  own.dispose();
+});
+
+describe('after a trap', () => {
+  const trap = (own) => own.guard((core) => core.weight(2 ** 32 - 16)); // reads beyond the memory
+
+  test('every call says so, disposing is possible, and a new runtime works', async () => {
+    const own = await createRuntime({ threads: 1 });
+    const layer = makeLayer({ ...sizes, runtime: own });
+    const placed = input.toWasm(own);
+    const expected = layer.forward(input).data;
+    const first = thrown(() => trap(own));
+    expect(first).toMatchObject({ code: 'ERR_WASM_LOAD', field: 'runtime' });
+    expect(first.message).toMatch(/came down.*createRuntime\(\)/);
+    const calls = {
+      forward: () => layer.forward(input),
+      forwardInWasm: () => layer.forward(placed),
+      forwardOfNoImage: () => layer.forward(zeros(0, 3, 17)),
+      weight: () => layer.weight,
+      setWeight: () => (layer.weight = zeros(4, 3, 3)),
+      bias: () => layer.bias,
+      stateDict: () => layer.stateDict(),
+      loadStateDict: () => layer.loadStateDict({ weight: zeros(4, 3, 3), bias: zeros(4) }),
+      resetParameters: () => layer.resetParameters(),
+      outputShape: () => layer.outputShape([3, 17]),
+      explain: () => layer.explain([3, 17]),
+      newLayer: () => new Conv1d({ ...sizes, runtime: own }),
+      toWasm: () => input.toWasm(own),
+      memory: () => own.memory,
+      again: () => trap(own),
+    };
+    const errors = Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, thrown(call)]));
+    expect(errors).toEqual(Object.fromEntries(Object.keys(calls).map((name) => [name, first])));
+
+    for (const object of [layer, placed, own, layer, placed, own]) object.dispose();
+
+    const next = await createRuntime({ threads: 1 });
+    expectSameBits(makeLayer({ ...sizes, runtime: next }).forward(input).data, expected);
+    expectSameBits(makeLayer(sizes).forward(input).data, expected); // the default one beside it never noticed
+    next.dispose();
+  });
+
+  test('what belonged to it is collected in silence', async () => {
+    expect(await runForResult('broken.mjs', { flags: ['--expose-gc'] })).toEqual({ code: 'ERR_WASM_LOAD', collected: 20 });
+  });
+});
