@@ -6,7 +6,7 @@ let session;
 async function call(method, args) {
   if (method === 'open') {
     session = await openSession(args[0]);
-    return session.describe();
+    return session.missing;
   }
   return session[method](...args);
 }

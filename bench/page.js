@@ -6,7 +6,7 @@ let session;
 window.call = async (method, ...args) => {
   if (method === 'open') {
     session = await openSession({ ...args[0], assets: window.assets });
-    return session.describe();
+    return session.missing;
   }
   return session[method](...args);
 };

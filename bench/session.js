@@ -12,12 +12,31 @@ const peers = {
   native: () => import('./peers/native.js'),
 };
 
+const text = (error) => String(error?.message ?? error);
+
 // Without the functions, which do not travel.
 const plain = (entry) => JSON.parse(JSON.stringify(entry));
 
-const text = (error) => String(error?.message ?? error);
+// The contenders of a peer. Each is { name, variant?, placement, dtype?, prepare(layer, data) }; what it prepares is
+// { run(), output(), dispose(), explanation? }, or null for a layer that the peer does not have.
+async function loadPeer(key, config) {
+  const { load } = await peers[key]();
+  return load(config);
+}
+
+// Adds the median, minimum and number of samples to each entry.
+async function timeAll(entries, options) {
+  const timings = await measure(
+    entries.map(({ run }) => run),
+    options,
+  );
+  timings.forEach((timing, i) => Object.assign(entries[i], timing));
+}
 
 /**
+ * Loads `config.peers` at `config.threads` threads, ours in each of `config.variants`, and with `config.limits` the machine's
+ * own marks. `assets` is where a page's peers find their files, `module` where a peer lies that is no dependency.
+ *
  * @param {{ threads: number, variants: string[], peers: string[], limits: boolean, assets?: object, module?: string }} config
  */
 export async function openSession(config) {
@@ -25,15 +44,14 @@ export async function openSession(config) {
   const missing = {}; // why a peer is not there
   for (const key of config.peers) {
     try {
-      const peer = await peers[key]();
-      contenders.push(...(await peer.load(config)));
+      contenders.push(...(await loadPeer(key, config)));
     } catch (error) {
       missing[key] = text(error);
     }
   }
   const limits = config.limits ? await loadLimits(config) : [];
 
-  /** Prepares a contender and checks what it computes. */
+  // Prepares a contender and checks what it computes.
   async function enter(contender, layer, data) {
     const { name, variant, placement, dtype } = contender;
     const entry = { name, variant, placement, dtype };
@@ -42,34 +60,37 @@ export async function openSession(config) {
       if (!prepared) return null;
       await prepared.run();
       checkOutput(layer, data, prepared.output(), dtype);
-      return { ...entry, ...prepared };
+      return Object.assign(entry, prepared);
     } catch (error) {
-      return { ...entry, error: text(error) };
+      return Object.assign(entry, { error: text(error) });
     }
   }
 
   return {
-    describe: () => ({ missing, limits: limits.map(({ name }) => name) }),
+    missing,
 
-    /** Measures a row of shapes.json: { layer, limits, results }. */
+    /** Times a row of shapes.json: { layer, limits, results }, see report.mjs. */
     async measureLayer(shape, options) {
       const layer = describeLayer(shape);
       const data = makeData(layer);
-      const entered = [];
+      const results = [];
       for (const contender of contenders) {
         const entry = await enter(contender, layer, data);
-        if (entry) entered.push(entry);
+        if (entry) results.push(entry);
       }
-      const runners = entered.filter(({ error }) => !error);
-      const marks = limits.map((limit) => ({ name: limit.name, ...limit.prepare(layer) }));
-      const all = [...marks, ...runners];
-      const timings = await measure(
-        all.map(({ run }) => run),
-        options,
-      );
-      timings.forEach((timing, i) => Object.assign(all[i], timing));
-      for (const entry of runners) await entry.dispose();
-      return { layer, limits: marks.map(plain), results: entered.map(plain) };
+      const sound = results.filter(({ error }) => !error);
+      const marks = limits.map(({ name, prepare }) => ({ name, ...prepare(layer) }));
+      await timeAll([...marks, ...sound], options);
+      for (const entry of sound) await entry.dispose();
+      return { layer, limits: marks.map(plain), results: results.map(plain) };
+    },
+
+    /** Times how long each of our builds takes to take and pack the weights of a row of shapes.json. */
+    async measurePacking(shape, options) {
+      const { packingEntries } = await import('./packing.js');
+      const entries = await packingEntries(config, shape);
+      await timeAll(entries, options);
+      return entries.map(plain);
     },
   };
 }

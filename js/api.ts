@@ -1,6 +1,6 @@
-export { Conv1d, type Conv1dOptions, type ForwardOptions, type ResetOptions } from './conv1d.js';
+export { Conv1d, type ActivationName, type Conv1dOptions, type ForwardOptions, type ResetOptions } from './conv1d.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
 export { init, createRuntime, type Runtime, type InitOptions, type Variant } from './runtime.js';
-export { Tensor, type DType, type NestedNumbers, type TensorData } from './tensor.js';
+export { Tensor, type DType, type Float16ArrayLike, type NestedNumbers, type TensorData } from './tensor.js';

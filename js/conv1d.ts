@@ -112,7 +112,9 @@ const forgotten = new FinalizationRegistry<OwnedPlan>(({ runtime, plan }) => {
 });
 
 function destroyPlan(runtime: LoadedRuntime, plan: number): void {
-  if (!runtime.disposed) runtime.guard((core) => core.destroyPlan(plan));
+  runtime.free((core) => {
+    core.destroyPlan(plan);
+  });
 }
 
 /** A 1-D convolution layer. Weights start random (MegEngine's rule), see `resetParameters`. */

@@ -79,6 +79,11 @@ export class LoadedRuntime implements Runtime {
     return this.#core === null;
   }
 
+  /** Frees what `free` does, unless all is gone with the instance anyway. */
+  free(free: (core: Core) => void): void {
+    if (this.#core && !this.#broken) this.guard(free);
+  }
+
   get memory(): { readonly used: number; readonly total: number } {
     return { used: this.core.usedBytes(), total: this.#memory.buffer.byteLength };
   }
@@ -132,7 +137,9 @@ export class LoadedRuntime implements Runtime {
   }
 
   release(pointer: number): void {
-    if (this.#core && !this.#broken) this.#core.release(pointer);
+    this.free((core) => {
+      core.release(pointer);
+    });
   }
 
   /** At least `bytes` of memory for the length of one call, where arrays from outside pass through. */

@@ -5,27 +5,24 @@ import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 /** Element type of a tensor or layer. */
 export type DType = 'float32' | 'float16';
 
+/** The part of Float16Array that this library uses; engines without it take Uint16Array. */
+export interface Float16ArrayLike {
+  readonly BYTES_PER_ELEMENT: number;
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly length: number;
+  [index: number]: number;
+  set(array: ArrayLike<number>, offset?: number): void;
+  slice(start?: number, end?: number): Float16ArrayLike;
+}
+
 /** What a tensor's elements lie in: Uint16Array is float16 as bit patterns. */
-export type TensorData = Float32Array | Uint16Array | Float16Array;
+export type TensorData = Float32Array | Uint16Array | Float16ArrayLike;
 
 /** Numbers nested as deep as a tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[];
 
-// The array type that engines are still getting; the declaration in TypeScript's library is newer than some users'.
-declare global {
-  interface Float16Array extends Pick<Uint16Array, 'length' | 'byteLength' | 'byteOffset' | 'BYTES_PER_ELEMENT'> {
-    readonly buffer: ArrayBufferLike;
-    [index: number]: number;
-    set(array: ArrayLike<number>, offset?: number): void;
-    slice(start?: number, end?: number): Float16Array;
-  }
-}
-
-type HalfArrayConstructor = new (
-  from: number | ArrayLike<number> | ArrayBufferLike,
-  offset?: number,
-  length?: number,
-) => Float16Array;
+type HalfArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => Float16ArrayLike;
 
 const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
 
@@ -76,7 +73,7 @@ function asWords(halves: TensorData): Uint16Array {
 }
 
 /** 16-bit words as the engine's own float16 array, where it has one. */
-export function asHalves(words: Uint16Array): Uint16Array | Float16Array {
+export function asHalves(words: Uint16Array): TensorData {
   return HalfArray ? new HalfArray(words.buffer, words.byteOffset, words.length) : words;
 }
 
@@ -95,7 +92,7 @@ function numbersFrom(data: ArrayLike<unknown>): Float64Array {
 function takeData(data: unknown, dtype: DType | undefined): { data: TensorData; dtype: DType } {
   const tag = typedArrayTag(data);
   if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
-  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16Array, dtype: 'float16' };
+  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16ArrayLike, dtype: 'float16' };
   if (tag === 'Uint16Array') {
     if (dtype === 'float32') {
       throw new Conv1dError(

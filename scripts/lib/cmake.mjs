@@ -11,7 +11,7 @@ export async function buildPreset(preset, tools, ninjaOptions = []) {
   const env = { ...tools.env, EMSCRIPTEN_ROOT: tools.emscriptenRoot, EM_NODE_JS: emscriptenNode };
   const configure = ['--preset', preset, `-DCMAKE_MAKE_PROGRAM=${tools.ninja}`, '-Wno-dev', '--log-level=WARNING'];
   // CMake runs itself again when CMakeLists.txt changes, but not for these.
-  const inputs = JSON.stringify([tools.cmake, env, configure, readFileSync(inRoot('CMakePresets.json'), 'utf8')]);
+  const inputs = JSON.stringify([tools.emscriptenRoot, configure, readFileSync(inRoot('CMakePresets.json'), 'utf8')]);
   const stamp = join(folder, 'configured.json');
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== inputs) {
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // Packages of Debian trixie, unpacked into a folder of our own: no root, nothing installed, nothing changed elsewhere.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -144,25 +145,28 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
   const debs = join(folder, 'apt/debs');
   const apt = (...args) => run('apt-get', [...options, ...args], { cwd: debs });
   await apt('update');
-  // A package that a broken run had fetched already is checked by its hash and not fetched again.
-  await apt('download', ...packages);
-  // An interrupted run may have left an older version beside a newer one: unpack the newer.
   const shown = capture('apt-cache', [...options, 'show', '--no-all-versions', ...packages]);
   const files = shown
     .trim()
     .split(/\n\n+/)
     .map((stanza) => {
       const field = (name) => stanza.match(new RegExp(`^${name}: (.*)$`, 'm'))[1];
-      return `${field('Package')}_${field('Version').replaceAll(':', '%3a')}_${field('Architecture')}.deb`;
+      const name = `${field('Package')}_${field('Version').replaceAll(':', '%3a')}_${field('Architecture')}.deb`;
+      return { path: join(debs, name), sha256: field('SHA256') };
     });
+  // What a broken run had fetched is not fetched again; apt itself would take any file of the right size.
+  for (const { path, sha256 } of files) {
+    if (existsSync(path) && createHash('sha256').update(readFileSync(path)).digest('hex') !== sha256) rmSync(path);
+  }
+  await apt('download', ...packages);
 
   say('Unpacking what was downloaded');
   const temporary = join(folder, 'root.new');
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   const tar = ['-x', '-C', temporary, ...exclude.map((pattern) => `--exclude=${pattern}`)];
-  for (const name of files) {
-    await run('bash', ['-o', 'pipefail', '-c', 'dpkg-deb --fsys-tarfile "$0" | tar "$@"', join(debs, name), ...tar]);
+  for (const { path } of files) {
+    await run('bash', ['-o', 'pipefail', '-c', 'dpkg-deb --fsys-tarfile "$0" | tar "$@"', path, ...tar]);
   }
   patchElf(temporary, final, programs);
   finish(temporary, final);

@@ -185,8 +185,9 @@ describe('memory in use', () => {
     ['wasm', { out: true }],
   ])('does not grow over 10,000 forwards of %s tensors, %j', (placement, { out }) => {
     const layer = makeLayer(sizes);
-    const [x, y] = [input, zeros(2, 4, 15)].map((tensor) => (placement === 'js' ? tensor : tensor.toWasm()));
-    const other = placement === 'js' ? zeros(3, 40) : zeros(3, 40).toWasm(); // a second shape, to prepare anew
+    const tensors = [zeros(2, 3, 17), zeros(2, 4, 15), zeros(3, 40)];
+    // `other` has a second shape, so that each forward prepares anew
+    const [x, y, other] = tensors.map((tensor) => (placement === 'js' ? tensor : tensor.toWasm()));
     const step = () => {
       for (const tensor of [x, other]) {
         const output = layer.forward(tensor, out && tensor === x ? { out: y } : undefined);
@@ -255,12 +256,12 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
   });
   afterAll(() => own.dispose());
 
-  const expectWorks = () => {
+  function expectWorks() {
     for (const placement of ['js', 'wasm']) expectSameBits(forwardIn(placement, layer, input, own), expected);
     const another = makeLayer({ ...sizes, runtime: own });
     expectSameBits(another.forward(input).data, expected);
     another.dispose();
-  };
+  }
 
   const big = 2 ** 21; // floats: 8 MB
   const scratch = { inChannels: 3000, outChannels: 1, kernelSize: 2 }; // 48 outputs of padding before an input of one

@@ -17,8 +17,11 @@ if (how === 'disposed') made.runtime.dispose();
 const kept = how === 'disposed' ? { ...made } : null;
 const { buffer } = made;
 for (const key of Object.keys(made)) delete made[key];
-for (let i = 0; i < 300 && buffer.deref(); ++i) {
+let freed = false;
+for (let i = 0; i < 300 && !freed; ++i) {
   gc();
   await sleep(5);
+  freed = buffer.deref() === undefined; // deref() keeps it alive until the next turn: never just before gc()
+  await sleep(5);
 }
-console.log(JSON.stringify({ freed: buffer.deref() === undefined, kept: kept && Object.keys(kept).length }));
+console.log(JSON.stringify({ freed, kept: kept && Object.keys(kept).length }));

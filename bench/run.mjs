@@ -1,0 +1,197 @@
+// npm run bench: our layers beside the peers' and the machine's own limits.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, platform } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { drawChart } from './chart.mjs';
+import { startBrowser, startNode } from './hosts.mjs';
+import { report } from './report.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const output = join(root, 'build/bench');
+const shapes = JSON.parse(readFileSync(new URL('shapes.json', import.meta.url)));
+const peerPackages = {
+  ort: 'onnxruntime-web',
+  tfjs: '@tensorflow/tfjs-backend-wasm',
+  litert: '@litertjs/core',
+};
+const nativePackage = 'onnxruntime-node';
+const nativeVersion = '1.30.0';
+// One forward of it is hardly more than the call.
+const smallLayer = { name: 'small.16x16', N: 1, Cin: 16, Cout: 16, k: 3, s: 1, p: 1, d: 1, g: 1, L: 128 };
+const packedLayer = shapes.find(({ name }) => name === 'wav2vec2.conv1');
+
+const usage = `npm run bench -- [options]
+  --only NAME      only layers whose name contains NAME (may be repeated)
+  --quick          a fifth of the time, for a first impression
+  --node           in Node instead of a browser (without LiteRT.js, which needs a page)
+  --engine NAME    chromium (default) or firefox
+  --threads N      only at N threads; default: at one and at all there are
+  --variant NAME   only our relaxed or our simd build
+  --native         beside them ${nativePackage} ${nativeVersion}, which is installed below build/ at first`;
+
+class UsageError extends Error {}
+
+function parse(config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+function readOptions() {
+  const { values } = parse({
+    options: {
+      only: { type: 'string', multiple: true },
+      quick: { type: 'boolean', default: false },
+      node: { type: 'boolean', default: false },
+      engine: { type: 'string', default: 'chromium' },
+      threads: { type: 'string' },
+      variant: { type: 'string' },
+      native: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return null;
+  const check = (good, complaint) => {
+    if (!good) throw new UsageError(complaint);
+  };
+  const threads =
+    values.threads === undefined ? [...new Set([1, availableParallelism()])] : [Number(values.threads)];
+  check(
+    threads.every((count) => Number.isInteger(count) && count > 0),
+    '--threads takes a number',
+  );
+  const variants = values.variant === undefined ? ['relaxed', 'simd'] : [values.variant];
+  check(['relaxed', 'simd'].includes(variants[0]), '--variant is relaxed or simd');
+  check(['chromium', 'firefox'].includes(values.engine), '--engine is chromium or firefox');
+  const layers = shapes.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
+  check(layers.length > 0, `--only: no such layer; there are ${shapes.map(({ name }) => name).join(', ')}`);
+  return { ...values, threads, variants, layers };
+}
+
+/** Where onnxruntime-node lies, as an import specifier. */
+function installNative() {
+  const folder = join(output, 'native');
+  const entry = join(folder, 'node_modules', nativePackage, 'dist/index.js');
+  if (!existsSync(entry)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+    // Its install script fetches a GPU library from elsewhere; the CPU one is in the package.
+    const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `${nativePackage}@${nativeVersion}`];
+    execFileSync('npm', args, { cwd: folder, stdio: 'inherit' });
+  }
+  return pathToFileURL(entry).href;
+}
+
+const packageVersion = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'))).version;
+
+/** Measures `layers` at one number of threads, every host in turn for each layer. */
+async function measureThreads(threads, { variants, layers, timing, nativeModule }, openHost) {
+  const hosts = [];
+  const open = async (starting, config) => {
+    const host = await starting;
+    hosts.push(host);
+    return { host, missing: await host.call('open', { threads, ...config }) };
+  };
+  try {
+    const peers = ['ours', ...Object.keys(peerPackages)];
+    const { host: main, missing } = await open(openHost(), { variants, peers, limits: true });
+    if (nativeModule) {
+      const native = await open(startNode(), { variants, peers: ['native'], limits: false, module: nativeModule });
+      Object.assign(missing, native.missing);
+    }
+    for (const [key, reason] of Object.entries(missing)) console.log(`  without ${key}: ${reason}`);
+    if (missing.ours) throw new Error(missing.ours);
+
+    const measureLayer = async (shape) => {
+      const start = performance.now();
+      const parts = [];
+      for (const host of hosts) parts.push(await host.call('measureLayer', shape, timing));
+      console.log(`  ${shape.name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      return { ...parts[0], results: parts.flatMap(({ results }) => results) };
+    };
+    const run = { threads, missing, layers: [], small: null, packing: null };
+    for (const shape of layers) run.layers.push(await measureLayer(shape));
+    run.small = await measureLayer(smallLayer);
+    run.packing = await main.call('measurePacking', packedLayer, timing);
+    return run;
+  } finally {
+    for (const host of hosts) await host.close();
+  }
+}
+
+const gzippedBytes = (file) => gzipSync(readFileSync(file)).length;
+
+/** From a blank page to the first result, for each library: fresh pages, in turn. */
+async function measureFirstResults(browser, pages) {
+  const keys = ['ours', ...Object.keys(peerPackages)];
+  const results = new Map(keys.map((key) => [key, { key, milliseconds: [] }]));
+  for (let i = 0; i < pages; i++) {
+    for (const [key, result] of results) {
+      const config = encodeURIComponent(JSON.stringify({ key, shape: smallLayer }));
+      const page = await browser.openPage(`bench/first.html#${config}`);
+      const { milliseconds, files } = await page.evaluate('firstResult');
+      await page.close();
+      result.milliseconds.push(milliseconds);
+      result.gzippedBytes = files.reduce((sum, file) => sum + gzippedBytes(join(root, decodeURIComponent(file))), 0);
+    }
+  }
+  return [...results.values()];
+}
+
+/** Gzipped sizes of our .wasm files. */
+function wasmSizes() {
+  const folder = join(root, 'dist/wasm');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.wasm'));
+  return Object.fromEntries(files.map((name) => [name, gzippedBytes(join(folder, name))]));
+}
+
+async function main() {
+  const options = readOptions();
+  if (!options) return console.log(usage);
+  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/ is not built: npm run build');
+  const nativeModule = options.native ? installNative() : null;
+  const browser = options.node ? null : await startBrowser(options.engine);
+  try {
+    const result = {
+      date: new Date().toISOString(),
+      engine: browser ? browser.version : `Node ${process.versions.node}`,
+      machine: { cpu: cpus()[0].model, processors: availableParallelism(), platform: `${platform()} ${arch()}` },
+      versions: Object.fromEntries(Object.values(peerPackages).map((name) => [name, packageVersion(name)])),
+      quick: options.quick,
+      complete: !options.quick && options.layers.length === shapes.length,
+      wasmBytes: wasmSizes(),
+      firstResults: browser ? await measureFirstResults(browser, options.quick ? 2 : 7) : [],
+      runs: [],
+    };
+    const timing = options.quick ? { seconds: 1, rounds: 4 } : { seconds: 4, rounds: 10 };
+    for (const threads of options.threads) {
+      console.log(`${result.engine}, ${threads} thread${threads > 1 ? 's' : ''}`);
+      // The threads of some peers spin on for a while after their work.
+      const settled = { ...timing, settle: threads > 1 ? 30 : 0 };
+      const settings = { ...options, timing: settled, nativeModule };
+      result.runs.push(await measureThreads(threads, settings, browser ? browser.open : startNode));
+    }
+    mkdirSync(output, { recursive: true });
+    const name = `${options.node ? 'node' : options.engine}${result.complete ? '' : '-partial'}`;
+    writeFileSync(join(output, `${name}.json`), JSON.stringify(result, null, 1));
+    console.log(`\n${report(result)}\n\nbuild/bench/${name}.json has all figures`);
+    if (result.complete && options.engine === 'chromium' && browser) {
+      writeFileSync(new URL('chart.svg', import.meta.url), drawChart(result));
+    }
+  } finally {
+    await browser?.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : error);
+  process.exitCode = 1;
+}
