@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "kernels/channels_f32.h"
+#include "kernels/dense_f32.h"
+
 namespace conv1d {
 namespace {
 
-constexpr DenseTile kDenseTiles[] = {
-    {"dense_f32_6x8", 6, 8, dense_f32_6x8},    {"dense_f32_4x8", 4, 8, dense_f32_4x8},
-    {"dense_f32_3x12", 3, 12, dense_f32_3x12}, {"dense_f32_2x24", 2, 24, dense_f32_2x24},
-    {"dense_f32_1x48", 1, 48, dense_f32_1x48},
+constexpr Tile kTiles[] = {
+    {"dense_f32_6x8", 6, 8, dense_f32_6x8},       {"dense_f32_4x8", 4, 8, dense_f32_4x8},
+    {"dense_f32_3x12", 3, 12, dense_f32_3x12},    {"dense_f32_2x24", 2, 24, dense_f32_2x24},
+    {"dense_f32_1x48", 1, 48, dense_f32_1x48},    {"channels_f32_24x2", 24, 2, channels_f32_24x2},
+    {"channels_f32_8x6", 8, 6, channels_f32_8x6}, {"channels_f32_4x6", 4, 6, channels_f32_4x6},
 };
 
 // Floats of a packed input block: with the panel of weights it stays in a 1 MB L2 cache.
@@ -20,6 +24,8 @@ constexpr int32_t kShortestPiece = 96;
 constexpr int32_t kLongestStrip = 4096;
 // Multiplications an input element must take part in, in its group, before a packed copy of it pays.
 constexpr int32_t kPackWorth = 96;
+// Outputs of a row up to which vectors along time would stay too empty.
+constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
 constexpr double kThreadWorth = 100e3;
 
@@ -27,35 +33,43 @@ int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1
 
 }  // namespace
 
-const DenseTile& dense_tile(int32_t channels) {
+const Tile& choose_tile(Vectors vectors, int32_t channels) {
+  if (vectors == Vectors::kAlongChannels && channels >= 4) return kTiles[channels >= 24 ? 5 : channels >= 8 ? 6 : 7];
   switch (channels) {
     case 1:
-      return kDenseTiles[4];
+      return kTiles[4];
     case 2:
-      return kDenseTiles[3];
+      return kTiles[3];
     case 3:
     case 5:
-      return kDenseTiles[2];
+      return kTiles[2];
     // 7 = 4 + 3, 8 = 4 + 4, 11 = 4 + 4 + 3: no thinner tile than must be.
     case 4:
     case 7:
     case 8:
     case 11:
-      return kDenseTiles[1];
+      return kTiles[1];
     default:
-      return kDenseTiles[0];
+      return kTiles[0];
   }
+}
+
+int32_t exact_multiple(Vectors vectors, int32_t channels) {
+  return vectors == Vectors::kAlongChannels && channels % 4 == 0 ? 1 : 4;
 }
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};
+  const bool short_rows = geometry.out_length <= kShortRow && params.group_out() >= 4;
+  schedule.vectors = short_rows ? Vectors::kAlongChannels : Vectors::kAlongTime;
   const double multiplications =
       static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
   schedule.threads = multiplications >= kThreadWorth ? threads : 1;
 
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
-  schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024);
+  schedule.direct =
+      params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024 || short_rows);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t span_room = (kBlockFloats / params.group_in() - reach) / params.stride;

@@ -3,23 +3,33 @@
 
 #include <cstdint>
 
-#include "kernels/dense_f32.h"
+#include "kernels/strip.h"
 #include "params.h"
 
 namespace conv1d {
 
-struct DenseTile {
+struct Tile {
   const char* name;
   int32_t rows;   // output channels
   int32_t width;  // outputs a row that the kernel holds in registers
-  DenseKernel run;
+  Kernel run;
 };
 
+// Which way a layer's vectors lie. It decides the tiles, and so how weights are packed.
+enum class Vectors : uint8_t { kAlongTime, kAlongChannels };
+
+// The most rows that any tile has.
+inline constexpr int32_t kMostTileRows = 24;
+
 // The tile to start with when `channels` output channels of a group are left.
-const DenseTile& dense_tile(int32_t channels);
+const Tile& choose_tile(Vectors vectors, int32_t channels);
+
+// Strips whose count is a multiple of this are computed without reading past their input, whatever tiles it takes.
+int32_t exact_multiple(Vectors vectors, int32_t channels);
 
 // How one input shape is worked through.
 struct Schedule {
+  Vectors vectors;
   // Whether kernels read interior outputs straight from the caller's rows; edges are always packed.
   bool direct;
   // Whether a packed block holds a window for each tap instead of one span for all (taps wider apart than the block).

@@ -3,17 +3,16 @@
 #include <cstring>
 
 #include "half.h"
-#include "kernel_table.h"
 
 namespace conv1d {
 namespace {
 
 template <class T, class ToFloat>
-void pack(const Params& params, const T* weights, float* panels, ToFloat to_float) {
+void pack(const Params& params, Vectors vectors, const T* weights, float* panels, ToFloat to_float) {
   const auto depth = static_cast<size_t>(params.group_in()) * params.kernel_size;
   for (int32_t g = 0; g < params.groups; ++g) {
     for (int32_t o = 0; o < params.group_out();) {
-      const auto rows = static_cast<size_t>(dense_tile(params.group_out() - o).rows);
+      const auto rows = static_cast<size_t>(choose_tile(vectors, params.group_out() - o).rows);
       for (size_t i = 0; i < depth; ++i) {
         for (size_t r = 0; r < rows; ++r) panels[i * rows + r] = to_float(weights[r * depth + i]);
       }
@@ -26,11 +25,11 @@ void pack(const Params& params, const T* weights, float* panels, ToFloat to_floa
 
 }  // namespace
 
-void pack_weights(const Params& params, const void* weights, float* panels) {
+void pack_weights(const Params& params, Vectors vectors, const void* weights, float* panels) {
   if (params.dtype == DType::kFloat32) {
-    pack(params, static_cast<const float*>(weights), panels, [](float w) { return w; });
+    pack(params, vectors, static_cast<const float*>(weights), panels, [](float w) { return w; });
   } else {
-    pack(params, static_cast<const uint16_t*>(weights), panels, half_to_float);
+    pack(params, vectors, static_cast<const uint16_t*>(weights), panels, half_to_float);
   }
 }
 

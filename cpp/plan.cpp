@@ -13,7 +13,6 @@ namespace {
 
 // Work is handed to threads in runs of pieces, about this many a thread: few enough that handing out costs nothing.
 constexpr int32_t kRunsPerThread = 8;
-constexpr int32_t kMostTileRows = 6;
 // Floats that a kernel may read past a row.
 constexpr int32_t kOverRead = 4;
 
@@ -73,11 +72,11 @@ void Plan::cut_ranges(Prepared* prepared) const {
   int32_t inner_begin = 0;
   int32_t inner_end = 0;
   if (schedule.direct) {
-    // Inside, a multiple of 4 outputs, so that no kernel reads past a row.
+    const int32_t multiple = exact_multiple(schedule.vectors, params_.group_out());
     const int64_t last = g.length + g.pad_left - params_.reach();
     inner_begin = std::min(g.pad_left, g.out_length);
     const auto inside = static_cast<int32_t>(std::clamp<int64_t>(last - inner_begin, 0, g.out_length - inner_begin));
-    inner_end = inner_begin + inside / 4 * 4;
+    inner_end = inner_begin + inside / multiple * multiple;
   }
   prepared->ranges = {Range{0, inner_begin, schedule.block, false}, Range{inner_begin, inner_end, schedule.strip, true},
                       Range{inner_end, g.out_length, schedule.block, false}};
@@ -136,7 +135,7 @@ Explanation Plan::explain() const {
   const double images = g.batch;
   const double outputs = images * params_.out_channels * g.out_length;
   return {.algorithm = "direct",
-          .kernel = dense_tile(params_.group_out()).name,
+          .kernel = choose_tile(prepared_.schedule.vectors, params_.group_out()).name,
           .flops = 2 * outputs * params_.group_in() * params_.kernel_size,
           .bytes = params_.element_bytes() *
                    (images * params_.in_channels * g.length + outputs + static_cast<double>(params_.weight_size()) +
@@ -146,10 +145,10 @@ Explanation Plan::explain() const {
 }
 
 void Plan::run(const void* input, void* output, ThreadPool& pool) {
-  if (!packed_) {
-    pack_weights(params_, weight_.data(), panels_.data());
+  if (packed_ != prepared_.schedule.vectors) {
+    pack_weights(params_, prepared_.schedule.vectors, weight_.data(), panels_.data());
     widen(params_.dtype, bias_.data(), wide_bias_.data(), static_cast<size_t>(params_.out_channels));
-    packed_ = true;
+    packed_ = prepared_.schedule.vectors;
   }
   const int32_t threads = prepared_.schedule.threads;
   const int32_t pieces = prepared_.geometry.batch * params_.groups * prepared_.pieces_of_image;
@@ -194,7 +193,7 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
       length;
   const size_t first_out = static_cast<size_t>(piece.group) * params_.group_out();
 
-  DenseStrip strip{};
+  Strip strip{};
   strip.depth = params_.group_in() * params_.kernel_size;
   strip.count = piece.count;
   if (piece.direct) {
@@ -212,7 +211,7 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
   const int32_t channels = params_.group_out();
   const int32_t parts = prepared_.schedule.oc_parts;
   for (int32_t o = 0; o < channels;) {
-    const DenseTile& tile = dense_tile(channels - o);
+    const Tile& tile = choose_tile(prepared_.schedule.vectors, channels - o);
     if (int64_t{o} * parts / channels == piece.oc_part) {
       const size_t oc = first_out + o;
       const size_t at = (static_cast<size_t>(piece.image) * params_.out_channels + oc) * out_length + piece.begin;
@@ -221,12 +220,14 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
       strip.output = narrow ? wide_rows : static_cast<float*>(output) + at;
       strip.row_stride = narrow ? static_cast<size_t>(piece.count) : out_length;
       tile.run(strip);
-      for (int32_t r = 0; r < tile.rows; ++r) {
+      // Rows that follow each other without a gap are finished as one.
+      const auto count = static_cast<size_t>(piece.count);
+      const size_t rows = count == out_length ? 1 : static_cast<size_t>(tile.rows);
+      const size_t row_floats = count * static_cast<size_t>(tile.rows) / rows;
+      for (size_t r = 0; r < rows; ++r) {
         float* row = strip.output + r * strip.row_stride;
-        apply_activation(params_.activation, params_.slope, row, static_cast<size_t>(piece.count));
-        if (narrow) {
-          floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_length, static_cast<size_t>(piece.count));
-        }
+        apply_activation(params_.activation, params_.slope, row, row_floats);
+        if (narrow) floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_length, row_floats);
       }
     }
     o += tile.rows;

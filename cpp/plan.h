@@ -35,7 +35,7 @@ class Plan {
   // Whoever writes there calls weights_changed() afterwards; packing happens at the next run.
   void* weight() { return weight_.data(); }
   void* bias() { return params_.bias ? bias_.data() : nullptr; }
-  void weights_changed() { packed_ = false; }
+  void weights_changed() { packed_.reset(); }
 
   // Chooses how to run inputs (batch, in_channels, length) on up to `threads` threads. On failure (ERR_SHAPE,
   // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.
@@ -104,7 +104,7 @@ class Plan {
   Buffer<uint8_t> bias_;
   Buffer<float> panels_;
   Buffer<float> wide_bias_;
-  bool packed_ = false;
+  std::optional<Vectors> packed_;  // how, if at all
   Prepared prepared_;
   Buffer<float> scratch_;
 };

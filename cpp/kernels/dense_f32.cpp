@@ -38,7 +38,7 @@ struct Tile {
     }
   }
 
-  __attribute__((always_inline)) void compute(const DenseStrip& strip, int32_t t) {
+  __attribute__((always_inline)) void compute(const Strip& strip, int32_t t) {
 #pragma GCC unroll 12
     for (size_t r = 0; r < kRows; ++r) {
       const v128_t b = wasm_v128_load32_splat(strip.bias + r);
@@ -65,7 +65,7 @@ struct Tile {
 };
 
 template <size_t kRows, size_t kVectors>
-int32_t run_tiles(const DenseStrip& strip, int32_t t) {
+int32_t run_tiles(const Strip& strip, int32_t t) {
   constexpr auto kWidth = static_cast<int32_t>(4 * kVectors);
   for (; t + kWidth <= strip.count; t += kWidth) {
     Tile<kRows, kVectors> tile;
@@ -77,7 +77,7 @@ int32_t run_tiles(const DenseStrip& strip, int32_t t) {
 
 // Fewer outputs than a whole tile: computed in full, the valid part stored.
 template <size_t kRows, size_t kVectors>
-void run_tail(const DenseStrip& strip, int32_t t) {
+void run_tail(const Strip& strip, int32_t t) {
   Tile<kRows, kVectors> tile;
   tile.compute(strip, t);
   float spill[kRows * kVectors * 4];
@@ -88,7 +88,7 @@ void run_tail(const DenseStrip& strip, int32_t t) {
 }
 
 template <size_t kRows, size_t kVectors>
-void dense(const DenseStrip& strip) {
+void dense(const Strip& strip) {
   int32_t t = run_tiles<kRows, kVectors>(strip, 0);
   if constexpr (kVectors > 4) t = run_tiles<kRows, 4>(strip, t);
   if constexpr (kVectors > 2) t = run_tiles<kRows, 2>(strip, t);
@@ -98,10 +98,10 @@ void dense(const DenseStrip& strip) {
 
 }  // namespace
 
-void dense_f32_6x8(const DenseStrip& strip) { dense<6, 2>(strip); }
-void dense_f32_4x8(const DenseStrip& strip) { dense<4, 2>(strip); }
-void dense_f32_3x12(const DenseStrip& strip) { dense<3, 3>(strip); }
-void dense_f32_2x24(const DenseStrip& strip) { dense<2, 6>(strip); }
-void dense_f32_1x48(const DenseStrip& strip) { dense<1, 12>(strip); }
+void dense_f32_6x8(const Strip& strip) { dense<6, 2>(strip); }
+void dense_f32_4x8(const Strip& strip) { dense<4, 2>(strip); }
+void dense_f32_3x12(const Strip& strip) { dense<3, 3>(strip); }
+void dense_f32_2x24(const Strip& strip) { dense<2, 6>(strip); }
+void dense_f32_1x48(const Strip& strip) { dense<1, 12>(strip); }
 
 }  // namespace conv1d

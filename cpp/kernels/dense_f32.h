@@ -1,34 +1,15 @@
 // Direct convolution kernels, float32, vectors along time.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "kernels/strip.h"
 
 namespace conv1d {
 
-// One strip of output rows: rows[r][t] = bias[r] + sum over i of weights[i][r] * input[offsets[i] + t], summed in that
-// order, each product by madd(). The index i runs over input channels, then taps.
-//
-// Reads up to 3 floats past the last element that an output needs when count is not a multiple of 4, and nothing past
-// it when it is. Writes exactly `count` floats a row. Nothing needs alignment; output and input do not overlap.
-struct DenseStrip {
-  const float* weights;    // panel [depth][rows], see pack.h
-  const float* bias;       // [rows]
-  const float* input;      // where the first output's first tap of channel 0 reads, if its offset is 0
-  const int32_t* offsets;  // [depth] in floats
-  int32_t depth;           // input channels of the group * taps
-  float* output;
-  size_t row_stride;  // floats from an output row to the next
-  int32_t count;      // outputs a row
-};
-
-using DenseKernel = void (*)(const DenseStrip&);
-
 // <rows>x<outputs held in registers>.
-void dense_f32_6x8(const DenseStrip& strip);
-void dense_f32_4x8(const DenseStrip& strip);
-void dense_f32_3x12(const DenseStrip& strip);
-void dense_f32_2x24(const DenseStrip& strip);
-void dense_f32_1x48(const DenseStrip& strip);
+void dense_f32_6x8(const Strip& strip);
+void dense_f32_4x8(const Strip& strip);
+void dense_f32_3x12(const Strip& strip);
+void dense_f32_2x24(const Strip& strip);
+void dense_f32_1x48(const Strip& strip);
 
 }  // namespace conv1d

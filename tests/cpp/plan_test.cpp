@@ -110,6 +110,9 @@ constexpr Shape kShapes[] = {
     {"pointwise", 64, 70, 1, 1, 0, 1, 1, 1, 777},
     {"one long row", 1, 1, 301, 1, 150, 1, 1, 1, 5000},
     {"few outputs", 256, 96, 9, 1, 0, 1, 1, 1, 12},
+    {"short rows", 96, 63, 5, 1, 1, 1, 1, 3, 9},
+    {"one output", 64, 101, 3, 1, 0, 1, 1, 2, 3},
+    {"short and strided", 40, 31, 4, 5, 3, 1, 1, 2, 21},
     {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
 };
 
@@ -162,7 +165,7 @@ TEST(Plan, LargeLayersAgreeWithTheReference) {
 
 // Shifting a signal by one sample shifts its output: the same sums, wherever in a tile or block they are computed.
 TEST(Plan, SameBitsAtEveryTilePosition) {
-  for (const double out_channels : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 11.0}) {
+  for (const double out_channels : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 11.0, 43.0}) {
     for (const double in_channels : {3.0, 40.0}) {
       Layer layer(layer_options(in_channels, out_channels, 5), 5);
       const auto channels = static_cast<size_t>(in_channels);
@@ -204,6 +207,26 @@ TEST(Plan, SameBitsInEveryTileRow) {
     narrow.plan().weights_changed();
     const auto row = narrow.run(input, 1, pool);
     EXPECT_EQ(0, std::memcmp(row.data(), &all[static_cast<size_t>(o) * row.size()], row.size() * sizeof(float))) << o;
+  }
+}
+
+// A row cut into pieces of any length is the same row: short pieces go to other kernels.
+TEST(Plan, SameBitsForEveryRowLength) {
+  Layer layer(layer_options(5, 43, 3), 12);
+  const auto signal = random_values(5 * 40, 13);
+  ThreadPool pool(1);
+  const auto all = layer.run(signal, 1, pool);
+  const size_t outputs = 38;
+  for (size_t count = 1; count < outputs; ++count) {
+    std::vector<float> part;
+    for (size_t c = 0; c < 5; ++c) {
+      const auto row = signal.begin() + static_cast<ptrdiff_t>(c * 40 + 1);
+      part.insert(part.end(), row, row + static_cast<ptrdiff_t>(count + 2));
+    }
+    const auto got = layer.run(part, 1, pool);
+    for (size_t o = 0; o < 43; ++o) {
+      EXPECT_EQ(0, std::memcmp(&got[o * count], &all[o * outputs + 1], count * sizeof(float))) << count << " outputs";
+    }
   }
 }
 
