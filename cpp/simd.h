@@ -15,6 +15,13 @@ namespace conv1d {
 inline v128_t madd(v128_t a, v128_t b, v128_t c) {
 #if defined(__wasm_relaxed_simd__)
   return wasm_f32x4_relaxed_madd(a, b, c);
+#elif defined(CONV1D_NATIVE_FMA)  // for tests of what a relaxed build computes
+  using Lanes = float __attribute__((vector_size(16)));
+  const auto x = reinterpret_cast<Lanes>(a);
+  const auto y = reinterpret_cast<Lanes>(b);
+  auto z = reinterpret_cast<Lanes>(c);
+  for (int i = 0; i < 4; ++i) z[i] = __builtin_fmaf(x[i], y[i], z[i]);
+  return reinterpret_cast<v128_t>(z);
 #else
   return wasm_f32x4_add(wasm_f32x4_mul(a, b), c);
 #endif
