@@ -47,7 +47,7 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
     },
   },
-  { files: ['**/*.{js,mjs}'], languageOptions: { globals: node } },
-  { files: ['{web-demo,bench,tests}/**/*.{js,mjs}'], languageOptions: { globals: browser } },
+  { files: ['**/*.{js,mjs,cjs}'], languageOptions: { globals: node } },
+  { files: ['{web-demo,bench,tests}/**/*.{js,mjs,cjs}'], languageOptions: { globals: browser } },
   { files: ['tests/js/**'], languageOptions: { globals: jest } },
 );

@@ -7,7 +7,7 @@ async function firstResult() {
   const layer = describeLayer(shape);
   const data = makeData(layer);
   const { load } = await import(`./peers/${key}.js`);
-  const [contender] = await load({ threads: 1, variants: ['relaxed'], assets: window.assets });
+  const [contender] = await load({ threads: 1, variants: ['auto'], assets: window.assets });
   const prepared = await contender.prepare(layer, data);
   await prepared.run();
   prepared.output();

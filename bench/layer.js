@@ -92,7 +92,8 @@ export function checkOutput(layer, data, output, dtype = 'float32') {
     const oc = Math.floor(place / Lout) % Cout;
     const n = Math.floor(place / Lout / Cout);
     const { sum, magnitude } = reference(layer, data, n, oc, t);
-    const allowed = (sums + 2) * halfUlp.float32 * magnitude + (dtype === 'float16' ? halfUlp.float16 * Math.abs(sum) : 0);
+    const allowed =
+      (sums + 2) * halfUlp.float32 * magnitude + (dtype === 'float16' ? halfUlp.float16 * Math.abs(sum) : 0);
     if (!(Math.abs(output[place] - sum) <= allowed)) {
       throw new Error(`output (${n}, ${oc}, ${t}) is ${output[place]} instead of ${sum}`);
     }

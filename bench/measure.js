@@ -1,6 +1,7 @@
 // Times contenders in turn, so that whatever else the machine does meets them all alike.
+import { median } from './statistics.js';
 
-const sampleMilliseconds = 0.4; // one sample: long beside the clock's step, 5 us in an isolated page
+const sampleMilliseconds = 0.5; // a sample lasts as long at least: long beside the clock's step, 5 to 20 us in isolated pages
 const coldMilliseconds = 20; // runs that take longer hardly feel whose data the caches hold
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -15,24 +16,19 @@ async function time(run, times) {
   return performance.now() - start;
 }
 
-/** Runs until the engine has compiled it well, and gives the milliseconds of a run. */
+/** Runs until the engine has compiled it well, and gives the milliseconds of a run, or rather more. */
 async function warmUp(run, milliseconds) {
   const start = performance.now();
-  let best = Infinity;
   let times = 1;
-  do {
-    best = Math.min(best, (await time(run, times)) / times);
-    times = Math.max(1, Math.min(2 * times, Math.floor(milliseconds / 4 / best)));
-  } while (performance.now() - start < milliseconds);
-  return best;
+  let elapsed = await time(run, times);
+  while (performance.now() - start < milliseconds) {
+    if (elapsed < milliseconds / 4) times *= 2;
+    elapsed = await time(run, times);
+  }
+  return elapsed / times;
 }
 
-function summarize(samples) {
-  const sorted = samples.toSorted((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const median = (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
-  return { median, min: sorted[0], samples: sorted.length };
-}
+const summarize = (samples) => ({ median: median(samples), min: Math.min(...samples), samples: samples.length });
 
 /**
  * Times each of `runs` and gives { median, min, samples } for each, in milliseconds a run.
@@ -46,20 +42,28 @@ export async function measure(runs, { seconds, rounds, settle }) {
   for (const run of runs) await warmUp(run, warmMilliseconds);
   // Once more: engines compile well in the background, and by now they had the time.
   const contenders = [];
-  for (const run of runs) contenders.push({ run, samples: [], estimate: await warmUp(run, warmMilliseconds / 2) });
+  for (const run of runs) {
+    const milliseconds = await warmUp(run, warmMilliseconds / 2);
+    const times = Math.ceil(sampleMilliseconds / milliseconds);
+    contenders.push({ run, times, samples: [], isShort: milliseconds < coldMilliseconds });
+  }
   const burst = (1000 * seconds) / rounds / runs.length;
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
-      const { run, samples, estimate } = contenders[(i + round) % contenders.length];
-      const times = Math.max(1, Math.ceil(sampleMilliseconds / estimate));
+      const contender = contenders[(i + round) % contenders.length];
+      const { run, samples, isShort } = contender;
       if (settle > 0) await pause(settle);
-      if (estimate < coldMilliseconds) await time(run, 1);
-      let left = burst;
-      do {
-        const elapsed = await time(run, times);
-        samples.push(elapsed / times);
+      if (isShort) await time(run, 1);
+      for (let left = burst, taken = 0; left > 0 || taken === 0;) {
+        const elapsed = await time(run, contender.times);
         left -= elapsed;
-      } while (left > 0);
+        if (elapsed < sampleMilliseconds / 2) {
+          contender.times *= 2; // it had been slowed down when its time was estimated
+        } else {
+          samples.push(elapsed / contender.times);
+          taken++;
+        }
+      }
     }
   }
   return contenders.map(({ samples }) => summarize(samples));

@@ -11,7 +11,8 @@ export async function packingEntries({ variants }, shape) {
   const weight = new Tensor(data.weight, [Cout, Cin / g, k]);
   const entries = [];
   for (const variant of variants) {
-    const runtime = await createRuntime({ threads: 1, variant });
+    const runtime = await createRuntime({ threads: 1, variant }).catch(() => null);
+    if (!runtime) continue;
     const conv = new Conv1d({ ...layerOptions(layer), runtime });
     const input = new Tensor(data.input, [1, Cin, layer.L]).toWasm(runtime);
     const out = conv.forward(input);

@@ -60,8 +60,7 @@ function readOptions() {
   const check = (good, complaint) => {
     if (!good) throw new UsageError(complaint);
   };
-  const threads =
-    values.threads === undefined ? [...new Set([1, availableParallelism()])] : [Number(values.threads)];
+  const threads = values.threads === undefined ? [...new Set([1, availableParallelism()])] : [Number(values.threads)];
   check(
     threads.every((count) => Number.isInteger(count) && count > 0),
     '--threads takes a number',
@@ -131,6 +130,7 @@ const gzippedBytes = (file) => gzipSync(readFileSync(file)).length;
 async function measureFirstResults(browser, pages) {
   const keys = ['ours', ...Object.keys(peerPackages)];
   const results = new Map(keys.map((key) => [key, { key, milliseconds: [] }]));
+  await (await browser.openPage('bench/page.html')).close(); // the browser's own first page is nobody's
   for (let i = 0; i < pages; i++) {
     for (const [key, result] of results) {
       const config = encodeURIComponent(JSON.stringify({ key, shape: smallLayer }));
@@ -160,7 +160,7 @@ async function main() {
   try {
     const result = {
       date: new Date().toISOString(),
-      engine: browser ? browser.version : `Node ${process.versions.node}`,
+      engine: browser ? `${options.engine} ${browser.version.replace(/^.*\//, '')}` : `node ${process.versions.node}`,
       machine: { cpu: cpus()[0].model, processors: availableParallelism(), platform: `${platform()} ${arch()}` },
       versions: Object.fromEntries(Object.values(peerPackages).map((name) => [name, packageVersion(name)])),
       quick: options.quick,

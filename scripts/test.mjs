@@ -18,6 +18,7 @@ async function runTests([command, ...args], read) {
   });
   const counts = read(output);
   for (const key of Object.keys(total)) total[key] += counts?.[key] ?? 0;
+  if (failure && !counts?.failed) total.failed += 1; // it crashed
   if (failure) throw failure;
   return counts;
 }
@@ -84,8 +85,8 @@ async function runBrowsers() {
   const missing = await ensureBrowsers();
   if (missing.length > 0) say(`Not there, and not allowed to install it: ${missing.join(', ')}`);
   await runTests([process.execPath, inRoot('tests/browser/run.mjs')], (output) => {
-    const [, passed, failed] = output.match(/^(\d+) passed, (\d+) failed$/m)?.map(Number) ?? [];
-    return { passed, failed };
+    const [, passed, failed, skipped] = output.match(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m) ?? [];
+    return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) };
   });
 }
 

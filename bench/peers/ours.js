@@ -9,43 +9,51 @@ export function layerOptions({ Cin, Cout, k, s, p, d, g }) {
   return { inChannels: Cin, outChannels: Cout, kernelSize: k, stride: s, padding: p, dilation: d, groups: g };
 }
 
-function float16(numbers) {
-  // Not every engine has Float16Array; a tensor converts plain numbers by itself.
-  return (shape) => new Tensor(Array.from(numbers), shape, 'float16');
+// Ways to call forward. 'wasm': tensors that stay in wasm memory. 'js': an array in, a new array out, as peers have it.
+// 'js-out': an array in, and out into an array that is there already.
+function placements(conv, given, runtime) {
+  return {
+    wasm() {
+      const input = given.toWasm(runtime);
+      const out = conv.forward(input);
+      return { run: () => void conv.forward(input, { out }), output: () => out, own: [input, out] };
+    },
+    js() {
+      let out;
+      const run = () => {
+        out = conv.forward(given);
+      };
+      return { run, output: () => out, own: [] };
+    },
+    'js-out'() {
+      const out = conv.forward(given);
+      return { run: () => void conv.forward(given, { out }), output: () => out, own: [] };
+    },
+  };
 }
 
-const float32 = (numbers) => (shape) => new Tensor(numbers, shape);
-
-function contender(runtime, placement, dtype) {
-  const { variant } = runtime;
+function contender(runtime, placement, dtype = 'float32') {
   return {
     name,
-    variant,
+    variant: runtime.variant,
     placement,
     dtype,
     prepare(layer, data) {
       if (dtype === 'float16' && !isDense(layer)) return null;
       const { N, Cin, Cout, k, g, L } = layer;
-      const tensor = dtype === 'float16' ? float16 : float32;
+      // A tensor converts plain numbers to float16, which not every engine has an array of.
+      const tensor = (numbers, shape) => new Tensor(dtype === 'float16' ? Array.from(numbers) : numbers, shape, dtype);
       const conv = new Conv1d({ ...layerOptions(layer), dtype, runtime });
-      conv.weight = tensor(data.weight)([Cout, Cin / g, k]);
-      conv.bias = tensor(data.bias)([Cout]);
-      const given = tensor(data.input)([N, Cin, L]);
-      const input = placement === 'wasm' ? given.toWasm(runtime) : given;
-      const kept = placement === 'wasm' ? conv.forward(input) : null;
-      let output = kept;
-      const { algorithm, kernel, bytes, scratchBytes, threads } = conv.explain(input.shape);
+      conv.weight = tensor(data.weight, [Cout, Cin / g, k]);
+      conv.bias = tensor(data.bias, [Cout]);
+      const { run, output, own } = placements(conv, tensor(data.input, [N, Cin, L]), runtime)[placement]();
+      const { algorithm, kernel, bytes, scratchBytes, threads } = conv.explain([N, Cin, L]);
       return {
         explanation: { algorithm, kernel, bytes, scratchBytes, threads },
-        run:
-          placement === 'wasm'
-            ? () => void conv.forward(input, { out: kept })
-            : () => {
-                output = conv.forward(input);
-              },
-        output: () => Float32Array.from(output.toArray().flat(2)),
+        run,
+        output: () => Float32Array.from(output().toArray().flat(2)),
         dispose() {
-          for (const owned of [conv, input, output]) owned.dispose();
+          for (const owned of [conv, ...own]) owned.dispose();
         },
       };
     },
@@ -55,10 +63,15 @@ function contender(runtime, placement, dtype) {
 export async function load({ threads, variants }) {
   const contenders = [];
   for (const variant of variants) {
-    const runtime = await createRuntime({ threads, variant });
+    const runtime = await createRuntime({ threads, variant }).catch((error) => {
+      if (error.code !== 'ERR_UNSUPPORTED') throw error;
+      return null; // not every engine has relaxed SIMD
+    });
+    if (!runtime) continue;
     if (runtime.threads !== threads) throw new Error(runtime.threadsReason);
-    contenders.push(contender(runtime, 'wasm', 'float32'), contender(runtime, 'js', 'float32'));
+    contenders.push(...['wasm', 'js', 'js-out'].map((placement) => contender(runtime, placement)));
     contenders.push(contender(runtime, 'wasm', 'float16'));
   }
+  if (contenders.length === 0) throw new Error(`this engine has none of our builds: ${variants.join(', ')}`);
   return contenders;
 }

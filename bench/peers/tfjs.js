@@ -1,6 +1,6 @@
 // tfjs-backend-wasm: a fused convolution with bias, channels last.
 import * as tf from '@tensorflow/tfjs-core';
-import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { getThreadsCount, setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { paddedChannelsLast, swapLast } from '../layer.js';
 
 export const name = 'tfjs-backend-wasm';
@@ -59,9 +59,22 @@ function contender(placement) {
   };
 }
 
+// tfjs takes at most half as many threads as there are logical cores; told of twice as many, it takes what is asked for.
+async function withCores(cores, start) {
+  Object.defineProperty(navigator, 'hardwareConcurrency', { value: cores, configurable: true });
+  await start();
+  delete navigator.hardwareConcurrency;
+}
+
 export async function load({ threads, assets }) {
-  if (assets) setWasmPaths(assets.tfjs); // Node finds its files by itself
+  const start = () => tf.setBackend('wasm');
   setThreadsCount(threads);
-  await tf.setBackend('wasm');
+  if (assets) {
+    setWasmPaths(assets.tfjs);
+    await withCores(2 * threads, start);
+    if (getThreadsCount() !== threads) throw new Error(`it has ${getThreadsCount()} threads, not ${threads}`);
+  } else {
+    await start(); // in Node it finds its files by itself, and has one thread whatever is asked for
+  }
   return [contender('wasm'), contender('js')];
 }

@@ -113,12 +113,10 @@ function patchElf(temporary, final, programs) {
   const libraries = join(usr, 'lib', triplet);
   const loaderName = readdirSync(libraries).find((name) => name.startsWith('ld-linux-'));
   const loader = join('usr/lib', triplet, loaderName);
-  const libraryPath = [libraries, join(usr, 'lib')].join(':');
   const patchelf = (...args) =>
-    execFileSync(join(temporary, loader), ['--library-path', libraryPath, join(usr, 'bin/patchelf'), ...args]);
-  const isElf = (path) => readFileSync(path).subarray(0, 4).equals(Buffer.from('\x7fELF'));
+    execFileSync(join(temporary, loader), ['--library-path', libraries, join(usr, 'bin/patchelf'), ...args]);
   for (const path of filesBelow(libraries)) {
-    if (/\/lib(LLVM|clang)[^/]*\.so/.test(path) && isElf(path)) patchelf('--remove-rpath', path);
+    if (/\/lib(LLVM|clang)[^/]*\.so/.test(path)) patchelf('--remove-rpath', path);
   }
   const rpath = join(final, 'usr/lib', triplet);
   for (const program of new Set(programs.map((name) => realpathSync(join(usr, 'bin', name))))) {
@@ -131,16 +129,17 @@ const contains = (all, some) => some.every((item) => all.includes(item));
 // Unpacks `packages` into `folder`/root, unless an earlier run did. `programs` are those in usr/bin that must run here;
 // `exclude` are tar patterns of what is not worth its disk space; `finish` puts the last touches on the new tree.
 export async function unpack(folder, { packages, programs, exclude, finish }) {
-  const final = join(folder, 'root');
+  mkdirSync(folder, { recursive: true });
+  // The programs hold the folder's real name: a link to another checkout's folder does, a moved one unpacks anew.
+  const final = join(realpathSync(folder), 'root');
   const stamp = join(final, 'complete.json');
   if (existsSync(stamp)) {
     const done = JSON.parse(readFileSync(stamp, 'utf8'));
-    // The programs hold the folder's own name: a checkout that was moved or copied unpacks anew.
     const same = done.final === final && `${done.exclude}` === `${exclude}`;
     if (same && contains(done.packages, packages) && contains(done.programs, programs)) return;
   }
 
-  say(`Unpacking ${packages.length} packages of Debian ${suite} into ${folder} (about 350 MB to download, once)`);
+  say(`Unpacking ${packages.length} packages of Debian ${suite} into ${folder} (up to 360 MB to download, once)`);
   const options = privateApt(join(folder, 'apt'));
   const debs = join(folder, 'apt/debs');
   const apt = (...args) => run('apt-get', [...options, ...args], { cwd: debs });

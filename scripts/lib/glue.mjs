@@ -30,9 +30,14 @@ async function finishGlue(text, file) {
   if (file.startsWith('threads')) {
     // Bundlers take it for a package's name without the dot.
     code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
-    // A worker that does not load makes the factory's promise fail, rather than wait forever.
+    // When a worker does not load, the factory's promise fails rather than wait forever.
     const failure = /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g;
-    code = patch(code, file, failure, 'if(runtimeInitialized)throw e;readyPromiseReject(e)');
+    const reject = 'PThread.terminateAllThreads();readyPromiseReject(Error("a worker did not load"))';
+    code = patch(code, file, failure, `if(runtimeInitialized)throw e;${reject}`);
+  }
+  if (file === 'threads.node.mjs') {
+    // A worker refuses some of the flags that Node itself may have been started with (--input-type, say), and needs none.
+    code = patch(code, file, /workerData:"em-pthread"/g, '$&,execArgv:[]');
   }
   const { code: small } = await minify(code, { module: true, compress: { passes: 3 } });
   return small;

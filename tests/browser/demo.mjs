@@ -32,6 +32,8 @@ export async function testDemo(engine, { isolated }) {
     const demo = new Demo(page, server.url, isolated);
     const names = Object.keys(tests).filter((name) => isolated || tests[name].everywhere);
     const able = names.filter((name) => hands || tests[name].looksOnly);
+    await demo.ready();
+    result.builds.push(await demo.machine());
     for (const name of able) await runTest(result, name, demo);
     if (able.length < names.length) {
       result.skipped.push({
@@ -40,7 +42,6 @@ export async function testDemo(engine, { isolated }) {
         reason: 'this driver cannot click and type here',
       });
     }
-    result.builds.push(await demo.machine());
     await page.close();
   } finally {
     await server.close();
@@ -67,8 +68,10 @@ function expect(condition, message) {
 
 function expectEqual(got, expected, what) {
   const [a, b] = [got, expected].map((value) => JSON.stringify(value));
-  expect(a === b, `${what} is ${a}, expected ${b}`);
+  expect(a === b, `${what} is ${brief(a)}, expected ${brief(b)}`);
 }
+
+const brief = (text) => (text?.length > 300 ? `${text.slice(0, 300)}...` : text);
 
 // ---- the page in somebody's hands
 
@@ -167,7 +170,7 @@ class Demo {
   }
 
   async taps() {
-    return (await this.value('taps')).split(',').map(Number);
+    return (await this.value('taps')).split(/[\s,;]+/).map(Number);
   }
 
   /** Compares the output that the page shows with the definition. */
@@ -442,7 +445,6 @@ const tests = {
         ['inChannels', '9', 'inChannels', /up to 4 channels/],
         ['inChannels', '3', 'inChannels', /3 input channels cannot be split into 2/],
         ['stride', '1.5', 'stride', /^Stride must be an integer/],
-        ['dilation', '300', 'dilation', null],
         ['length', '0', 'length', /from 1 to 10,000/],
         ['taps', '1, two', 'taps', /“two” is not a number/],
         ['taps', ' ', 'taps', /at least one/],
@@ -451,7 +453,6 @@ const tests = {
         ['convMode', 'convolution', 'convMode', /reverse each kernel/],
       ];
       for (const [id, value, field, sentence] of wrong) {
-        if (!sentence) continue;
         const was = await demo.value(id);
         await demo.set({ [id]: value });
         const problem = await demo.problem();
@@ -459,7 +460,8 @@ const tests = {
           problem?.[0] === field && sentence.test(problem[1]),
           `${id} = "${value}" says ${JSON.stringify(problem)}`,
         );
-        expectEqual(await demo.value('output-values'), good, `${id} = "${value}": the output`);
+        // The beginning of what was typed into the taps was good.
+        if (id !== 'taps') expectEqual(await demo.value('output-values'), good, `${id} = "${value}": the output`);
         expect(
           /^This is the last good output/.test(await demo.text('#stale')),
           `${id} = "${value}": no word at the output`,
@@ -543,10 +545,10 @@ const tests = {
       for (const width of [360, 390, 800, 861, 1280, 1920]) {
         await demo.page.resize({ width, height: 900 });
         await demo.native.goto(demo.url);
-        // where everything is before the library is there, and after
+        // Where everything is before the library is there, and after; what runs is said at the end of the last card.
         const places = `JSON.stringify(Array.from(document.querySelectorAll('.card, .plot, .field, .formula, .tiles div'), (e) => {
           const { left, top, width, height } = e.getBoundingClientRect();
-          return [left, top + scrollY, width, height].map(Math.round);
+          return [left, top, width, e.matches('.card') ? 0 : height].map(Math.round);
         }))`;
         const early = await demo.look(places);
         await demo.ready();

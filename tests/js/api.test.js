@@ -5,7 +5,17 @@ import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { Conv1d, conv1d, createRuntime, init, Tensor } from 'conv1d-wasm';
 import { halfToNumber } from '../cases.js';
-import { bestVariant, canRelax, expectSameBits, fromRoot, makeLayer, noise, noiseTensor, product } from './support.js';
+import {
+  bestVariant,
+  canRelax,
+  expectSameBits,
+  fromRoot,
+  halvesWhere,
+  makeLayer,
+  noise,
+  noiseTensor,
+  product,
+} from './support.js';
 
 const runtime = await init({ threads: 1 });
 afterAll(() => runtime.dispose());
@@ -178,6 +188,36 @@ describe('a layer', () => {
     const layer = makeLayer({ ...small, ...options });
     expect(layer.outputShape([2, 3, 17])).toEqual([2, 4, length]);
     expect(layer.forward(smallInput).shape).toEqual([2, 4, length]);
+  });
+
+  // Each gives the one output that a stride of 1 gives first, and takes no more memory for it.
+  test.each([
+    [{ stride: 2 ** 31 - 1 }, {}],
+    [{ stride: 2 ** 30, dilation: 7 }, { dilation: 7 }],
+    [
+      { stride: 2 ** 28, padding: 3, paddingMode: 'reflect' },
+      { padding: 3, paddingMode: 'reflect' },
+    ],
+    [{ stride: 2 ** 31 - 1, dtype: 'float16' }, { dtype: 'float16' }],
+  ])('a stride far beyond the input: %j', (options, plain) => {
+    const input = halvesWhere(options.dtype, smallInput);
+    const layer = makeLayer({ ...small, ...options });
+    const all = makeLayer({ ...small, ...plain })
+      .forward(input)
+      .toArray();
+    expect(layer.explain(input.shape).scratchBytes).toBeLessThan(100_000);
+    expect(layer.forward(input).toArray()).toEqual(all.map((image) => image.map(([value]) => [value])));
+  });
+
+  test('taps far beyond the input', () => {
+    const layer = makeLayer({ ...small, dilation: 2 ** 28, padding: [2 ** 29, 0] });
+    // Of three taps only the last one meets the input.
+    const last = makeLayer({ ...small, kernelSize: 1 });
+    const taps = layer.weight.data.filter((_, i) => i % 3 === 2);
+    last.weight = new Tensor(taps, [4, 3, 1]);
+    last.bias = layer.bias;
+    expect(layer.explain([2, 3, 17]).scratchBytes).toBeLessThan(100_000);
+    expect(layer.forward(smallInput).toArray()).toEqual(last.forward(smallInput).toArray());
   });
 
   test.each([

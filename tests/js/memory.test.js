@@ -174,7 +174,9 @@ describe('memory in use', () => {
     everything(own);
     const { used, total } = own.memory;
     for (let i = 0; i < 100; ++i) everything(own);
-    expect(own.memory).toEqual({ used, total });
+    // What the runtime itself keeps may lie in a slightly larger block now; a hundred losses would be more.
+    expect(own.memory.used - used).toBeLessThan(256);
+    expect(own.memory.total).toBe(total);
     own.dispose();
   });
 
@@ -264,7 +266,7 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
   }
 
   const big = 2 ** 21; // floats: 8 MB
-  const scratch = { inChannels: 3000, outChannels: 1, kernelSize: 2 }; // 48 outputs of padding before an input of one
+  const long = { inChannels: 1, outChannels: 1, kernelSize: 600_000 }; // its weights have room
   test.each([
     ['a tensor', () => zeros(big).toWasm(own), 'runtime', `no room for ${4 * big} bytes in wasm memory`],
     [
@@ -275,7 +277,8 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
     ],
     [
       'an output in wasm memory',
-      () => withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1, padding: big }, (each) => inWasm(each, zeros(1, 1))),
+      () =>
+        withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1, padding: big }, (each) => inWasm(each, zeros(1, 1))),
       'runtime',
       `no room for ${4 * (2 * big + 1)} bytes in wasm memory`,
     ],
@@ -287,11 +290,16 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
     ],
     [
       'scratch',
-      () => withLayer({ ...scratch, padding: [600, 0], dilation: 600 }, (each) => each.forward(zeros(3000, 1))),
+      () => withLayer(long, (each) => each.explain([1, 600_000])),
       'runtime',
       /^no room for \d+ bytes of scratch memory$/,
     ],
-    ['conv1d()', () => conv1d(zeros(1, big), zeros(1, 1, 1), null, { runtime: own }), 'runtime', /^no room for \d+ bytes/],
+    [
+      'conv1d()',
+      () => conv1d(zeros(1, big), zeros(1, 1, 1), null, { runtime: own }),
+      'runtime',
+      /^no room for \d+ bytes/,
+    ],
   ])('%s: an error, and all works as before', (_, action, field, message) => {
     expectWorks();
     const { used } = own.memory;
@@ -349,7 +357,11 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
 
   test.each([
     ['a wrong input', () => layer.forward(zeros(3, 1)), 'ERR_SHAPE'],
-    ['a wrong option', () => new Conv1d({ ...sizes, padding: 'a rather long text that needs memory', runtime: own }), 'ERR_OPTION'],
+    [
+      'a wrong option',
+      () => new Conv1d({ ...sizes, padding: 'a rather long text that needs memory', runtime: own }),
+      'ERR_OPTION',
+    ],
     ['a right layer', () => new Conv1d({ ...sizes, runtime: own }), 'ERR_OUT_OF_MEMORY'],
     ['a larger input', () => layer.forward(zeros(9, 3, 50)), 'ERR_OUT_OF_MEMORY'],
     ['a larger input in wasm memory', () => layer.forward(placed), 'ERR_OUT_OF_MEMORY'],
@@ -370,8 +382,8 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
 
 test('scratch whose size passes 2^32 is refused, not cut', async () => {
   const own = await createRuntime({ threads: 8 });
-  // (N, C, L) = (1, C, 1) and 47 of padding: each thread packs C rows of 52 floats.
-  const inChannels = Math.ceil(2 ** 30 / 52 / 8);
+  // With 47 of padding before an input of one, each thread packs a row of 12 floats or more for each channel.
+  const inChannels = Math.ceil(2 ** 30 / 12 / 8);
   const layer = new Conv1d({ inChannels, outChannels: 1, kernelSize: 1, padding: [47, 0], bias: false, runtime: own });
   const { used } = own.memory;
   let error = null;
@@ -427,6 +439,9 @@ describe('after a trap', () => {
   });
 
   test('what belonged to it is collected in silence', async () => {
-    expect(await runForResult('broken.mjs', { flags: ['--expose-gc'] })).toEqual({ code: 'ERR_WASM_LOAD', collected: 20 });
+    expect(await runForResult('broken.mjs', { flags: ['--expose-gc'] })).toEqual({
+      code: 'ERR_WASM_LOAD',
+      collected: 20,
+    });
   });
 });

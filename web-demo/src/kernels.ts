@@ -184,13 +184,14 @@ export type Selection = 'all' | { o: number; c: number };
 
 /** The kernels of every pair of channels that the page can show, whether the layer has that pair now or not. */
 export class KernelBank {
-  readonly #kernels: number[][][];
+  #kernels: number[][][];
+  #kept: number[][][];
 
   constructor(
     readonly mostChannels: number,
     taps: readonly number[],
   ) {
-    this.#kernels = range2(mostChannels, () => [...taps]);
+    this.#kernels = this.#kept = range2(mostChannels, () => [...taps]);
   }
 
   get size(): number {
@@ -210,6 +211,15 @@ export class KernelBank {
         row[c] = chosen ? [...taps] : resized(old, taps.length);
       }
     }
+  }
+
+  /** Remembers all kernels, for `restore`. */
+  keep(): void {
+    this.#kept = structuredClone(this.#kernels);
+  }
+
+  restore(): void {
+    this.#kernels = structuredClone(this.#kept);
   }
 
   /** The weight of a layer, (groups, outChannels / groups, inChannels / groups, kernelSize) in one row. */

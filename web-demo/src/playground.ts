@@ -11,7 +11,7 @@ import {
   setText,
   textArea,
 } from './controls';
-import { count, plural, short } from './format';
+import { count, short } from './format';
 import { showFormula } from './formula';
 import { KernelGrid } from './kernel-grid';
 import * as kernels from './kernels';
@@ -19,7 +19,7 @@ import { beyondPage, choices, explainError, LayerRunner, mostChannels } from './
 import type { LayerConfig, LayerResult, Problem } from './layer';
 import type { MachinePanel } from './machine';
 import { KernelPlot, SignalPlot, TimeLink } from './plots';
-import { makeSignal, mostSamples, shapes, type SignalName, type SignalSpec } from './signals';
+import { makeSignal, mostCycles, mostSamples, shapes, type SignalName, type SignalSpec } from './signals';
 
 const custom = 'custom';
 const paddingOf = { 'both ends': 1, 'left, right': 2 } as const;
@@ -58,7 +58,7 @@ export class Playground {
     this.#grid = new KernelGrid(element('kernel-grid'), this.#bank, () => {
       this.#writeTaps();
       this.#markCustom();
-      this.#schedule('');
+      this.#schedule('kernel-grid');
     });
     this.#callouts = ['signal-form', 'kernel-form', 'layer-form'].map((id) => {
       addSteppers(element(id));
@@ -103,7 +103,7 @@ export class Playground {
     const retap = (id: string, change: (taps: readonly number[]) => number[]) => {
       element(id).addEventListener('click', () => {
         this.#setTaps(change(this.#bank.get(this.#grid.selection)));
-        this.#schedule('taps');
+        this.#schedule('kernel-plot');
       });
     };
     retap('normalise', kernels.normalised);
@@ -122,12 +122,15 @@ export class Playground {
   }
 
   #onKernelField(field: string): void {
+    // Half of what is being typed may be a kernel, too, and must not cut the others short for good.
+    if (field !== this.#edited) this.#bank.keep();
     if (field === 'preset') {
       if (select('preset').value !== custom) this.#setTaps(this.#presetFields(true), false);
     } else if (field === 'tap-count' || field.startsWith('parameter-')) {
       const problem = tapCountProblem(numberIn('tap-count'));
       this.#textProblem = problem;
       if (problem) return;
+      this.#bank.restore();
       const isCustom = select('preset').value === custom;
       const taps = isCustom
         ? kernels.resized(this.#bank.get(this.#grid.selection), numberIn('tap-count'))
@@ -137,6 +140,7 @@ export class Playground {
       const taps = kernels.parseTaps(textArea('taps').value);
       this.#textProblem = typeof taps === 'string' ? { field: 'taps', sentence: taps, detail: '' } : null;
       if (typeof taps === 'string') return;
+      this.#bank.restore();
       this.#bank.set(this.#grid.selection, taps);
       this.#markCustom();
     }
@@ -171,7 +175,7 @@ export class Playground {
   }
 
   #setTaps(taps: readonly number[], byHand = true): void {
-    this.#bank.set(this.#grid.selection ?? 'all', taps);
+    this.#bank.set(this.#grid.selection, taps);
     this.#textProblem = null;
     this.#writeTaps();
     if (byHand) this.#markCustom();
@@ -180,7 +184,7 @@ export class Playground {
   #editTap(k: number, value: number): void {
     this.#setTaps(this.#bank.get(this.#grid.selection).map((tap, i) => (i === k ? value : tap)));
     this.#showTap(k);
-    this.#schedule('taps');
+    this.#schedule('kernel-plot');
   }
 
   #writeTaps(): void {
@@ -195,8 +199,9 @@ export class Playground {
 
   // ---- from the controls to the plots
 
-  #schedule(field: string): void {
-    if (field) this.#edited = field;
+  /** `edited` is a field, or what else somebody used. */
+  #schedule(edited: string): void {
+    this.#edited = edited;
     if (this.#pending) return;
     this.#pending = true;
     requestAnimationFrame(() => {
@@ -228,12 +233,8 @@ export class Playground {
     if (!(Number.isInteger(length) && length >= 1 && length <= mostSamples)) {
       return { field: 'length', sentence: `The length is a whole number from 1 to ${count(mostSamples)}.`, detail: '' };
     }
-    if (!(cycles > 0 && cycles <= length)) {
-      return {
-        field: 'cycles',
-        sentence: `There can be more than 0 and up to ${plural(length, 'cycle')}.`,
-        detail: '',
-      };
+    if (!(cycles > 0 && cycles <= mostCycles)) {
+      return { field: 'cycles', sentence: `The shape repeats more than 0 and up to ${mostCycles} times.`, detail: '' };
     }
     this.#spec = { shape, length, cycles, noise, seed: 1 };
     return null;
@@ -283,10 +284,7 @@ export class Playground {
     this.#signalKey = key;
     this.#signal = makeSignal(this.#spec, this.#channels.inChannels);
     this.#link.setFull(0, this.#spec.length - 1);
-    this.#inputPlot.show(
-      Array.from({ length: this.#spec.length }, (_, i) => i),
-      this.#signal,
-    );
+    this.#inputPlot.show(times(this.#spec.length, 1), this.#signal);
     this.#writeValues();
   }
 
@@ -306,8 +304,7 @@ export class Playground {
 
   #run(runner: LayerRunner, config: LayerConfig): Problem | null {
     try {
-      // Channel counts that do not fit leave the last signal, so the layer is asked before the input.
-      const weight = this.#bank.weight(config.inChannels, config.outChannels, config.groups);
+      const weight = () => this.#bank.weight(config.inChannels, config.outChannels, config.groups);
       const result = runner.run(config, weight, this.#signal);
       this.#shown = { result, config };
     } catch (error) {
@@ -329,10 +326,7 @@ export class Playground {
     element('output-veil').hidden = true;
     this.#link.setFull(0, Math.max(this.#spec.length - 1, (result.outLength - 1) * config.stride));
     this.#inputPlot.follow();
-    this.#outputPlot.show(
-      Array.from({ length: result.outLength }, (_, t) => t * config.stride),
-      result.channels,
-    );
+    this.#outputPlot.show(times(result.outLength, config.stride), result.channels);
     showFormula(config, this.#spec.length, result.padding, result.outLength);
     setText(element('layer-text'), result.text);
     this.machine.showRun(runtime, result);
@@ -395,6 +389,11 @@ export class Playground {
     write('input-values', this.#signal);
     write('output-values', this.#shown?.result.channels ?? []);
   }
+}
+
+/** Multiples of `step`, from 0. */
+function times(length: number, step: number): Float64Array {
+  return new Float64Array(length).map((_, i) => i * step);
 }
 
 function tapCountProblem(size: number): Problem | null {

@@ -90,7 +90,7 @@ export class TimeLink {
 export class SignalPlot {
   readonly #plot: uPlot;
   readonly #band = document.createElement('div');
-  #x: readonly number[] = [];
+  #x: Float64Array = new Float64Array();
   #channels: readonly Float32Array[] = [];
   /** What lies between two channels, which are drawn one below the other. */
   #lane = 0;
@@ -150,7 +150,7 @@ export class SignalPlot {
   }
 
   /** `channels[c][i]` is drawn at time `x[i]`. */
-  show(x: readonly number[], channels: readonly Float32Array[]): void {
+  show(x: Float64Array, channels: readonly Float32Array[]): void {
     const u = this.#plot;
     this.#x = x;
     this.#channels = channels;
@@ -158,7 +158,7 @@ export class SignalPlot {
       while (u.series.length - 1 > channels.length) u.delSeries(u.series.length - 1);
       while (u.series.length - 1 < channels.length) u.addSeries(this.#series(u.series.length - 1));
       this.#lane = laneOf(channels);
-      u.setData([x as number[], ...channels.map((channel, c) => channel.map((value) => value - c * this.#lane))]);
+      u.setData([x, ...channels.map((channel, c) => lowered(channel, c * this.#lane))]);
       this.follow();
     });
     this.host.setAttribute('aria-valuemin', '0');
@@ -243,6 +243,10 @@ function laneOf(channels: readonly Float32Array[]): number {
     }
   }
   return channels.length > 1 ? (Number.isFinite(high - low) && high > low ? high - low : 1) : 0;
+}
+
+function lowered(channel: Float32Array, by: number): Float32Array {
+  return by === 0 ? channel : channel.map((value) => value - by);
 }
 
 /** Multiples of `step` from `min` to `max`. */

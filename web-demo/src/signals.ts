@@ -13,6 +13,7 @@ export interface SignalSpec {
 }
 
 export const mostSamples = 10_000;
+export const mostCycles = 500;
 
 interface Shape {
   label: string;
@@ -115,15 +116,28 @@ function speech(length: number, syllables: number, seed: number): (index: number
   };
 }
 
+const noises = new Map<number, Float32Array>();
+
+/** White noise of standard deviation 1; kept, as it takes longer to make than the shapes. */
+function unitNoise(length: number, seed: number): Float32Array {
+  let noise = noises.get(seed);
+  if (!noise || noise.length < length) {
+    const next = normal(seed);
+    noise = Float32Array.from({ length }, next);
+    noises.set(seed, noise);
+  }
+  return noise;
+}
+
 /** Channel `c` of the input: each is a little faster than the one before and has its own noise. */
 function makeChannel(spec: SignalSpec, c: number): Float32Array {
   const seed = spec.seed * 101 + c * 13;
   const { repeats, make } = shapes[spec.shape] as Shape;
   const sample = make(spec.length, spec.cycles * (1 + c / 2), seed);
-  const noise = normal(seed);
+  const noise = unitNoise(spec.length, seed);
   // Shapes that do not repeat would look the same in every channel.
   const gain = repeats ? 1 : 1 - 0.2 * c;
-  return Float32Array.from({ length: spec.length }, (_, i) => gain * sample(i) + spec.noise * noise());
+  return Float32Array.from({ length: spec.length }, (_, i) => gain * sample(i) + spec.noise * (noise[i] ?? 0));
 }
 
 export function makeSignal(spec: SignalSpec, channels: number): Float32Array[] {

@@ -26,8 +26,9 @@ async function collect(down) {
 }
 
 make(1); // the runtime's own, such as the room through which arrays pass
-const start = await collect(0).then(() => runtime.memory.used);
+for (let i = 0; i < 20; ++i) await collect(runtime.memory.used - 1);
+const start = runtime.memory.used;
 make(300);
 const peak = runtime.memory.used;
-const end = await collect(start);
+const end = await collect(start + Number(process.argv[3]));
 console.log(JSON.stringify({ start, peak, end }));
