@@ -88,7 +88,7 @@ export async function openSession(config) {
     /** Times how long each of our builds takes to take and pack the weights of a row of shapes.json. */
     async measurePacking(shape, options) {
       const { packingEntries } = await import('./packing.js');
-      const entries = await packingEntries(config, shape);
+      const entries = packingEntries(shape);
       await timeAll(entries, options);
       return entries.map(plain);
     },

@@ -85,6 +85,10 @@ void Plan::cut_ranges(Prepared* prepared) const {
   prepared->pieces_of_image *= schedule.oc_parts;
 }
 
+int64_t Plan::line_length(bool windows, int32_t outputs) const {
+  return int64_t{outputs - 1} * params_.stride + (windows ? 0 : params_.reach()) + 1;
+}
+
 bool Plan::lay_out_block(Prepared* prepared) const {
   const auto taps = static_cast<size_t>(params_.kernel_size);
   const int32_t stride = params_.stride;
@@ -123,7 +127,7 @@ bool Plan::lay_out_block(Prepared* prepared) const {
 
   const bool empty = outputs == 0;
   prepared->block_floats = empty ? 0 : round_up(static_cast<size_t>(block) + kOverRead, 16);
-  prepared->line_floats = empty || stride == 1 ? 0 : round_up(static_cast<size_t>(prepared->row_count) * stride, 16);
+  prepared->line_floats = empty || stride == 1 ? 0 : round_up(static_cast<size_t>(line_length(windows, outputs)), 16);
   const bool narrow = params_.dtype == DType::kFloat16;
   prepared->scratch_floats = prepared->block_floats + prepared->line_floats +
                              (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
@@ -239,26 +243,24 @@ void Plan::pack_block(const Piece& piece, const uint8_t* input, float* block, fl
   const int32_t stride = params_.stride;
   const auto row_bytes = static_cast<size_t>(g.length) * params_.element_bytes();
   const int64_t first = int64_t{piece.begin} * stride - g.pad_left;
-  const int32_t count =
-      piece.count + (prepared_.schedule.tap_windows ? 0 : static_cast<int32_t>(params_.reach()) / stride);
+  const bool windows = prepared_.schedule.tap_windows;
+  const int64_t line_count = line_length(windows, piece.count);
   const auto copy = [&](const uint8_t* row, int64_t from, int64_t n, float* destination) {
     copy_window(params_.padding_mode, params_.dtype, row, g.length, from, n, destination);
   };
   for (int32_t c = 0; c < params_.group_in(); ++c) {
     const uint8_t* row = input + c * row_bytes;
-    if (stride == 1) {
-      for (int32_t i = 0; i < prepared_.rows; ++i) {
-        copy(row, first + prepared_.row_start[i], count, block + static_cast<size_t>(i) * prepared_.pitch);
-      }
-    } else if (prepared_.schedule.tap_windows) {
-      for (int32_t i = 0; i < prepared_.rows; ++i) {
-        copy(row, first + prepared_.row_start[i], int64_t{count - 1} * stride + 1, line);
-        pick(line, stride, count, block + static_cast<size_t>(i) * prepared_.pitch);
-      }
-    } else {
-      copy(row, first, int64_t{count} * stride, line);
-      for (int32_t i = 0; i < prepared_.rows; ++i) {
-        pick(line + prepared_.row_start[i], stride, count, block + static_cast<size_t>(i) * prepared_.pitch);
+    if (stride > 1 && !windows) copy(row, first, line_count, line);
+    for (int32_t i = 0; i < prepared_.rows; ++i) {
+      const int32_t start = prepared_.row_start[i];
+      float* destination = block + static_cast<size_t>(i) * prepared_.pitch;
+      if (stride == 1) {
+        copy(row, first + start, line_count, destination);
+      } else if (windows) {
+        copy(row, first + start, line_count, line);
+        pick(line, stride, piece.count, destination);
+      } else {
+        pick(line + start, stride, static_cast<int32_t>((line_count - 1 - start) / stride) + 1, destination);
       }
     }
     block += static_cast<size_t>(prepared_.rows) * prepared_.pitch;

@@ -94,6 +94,8 @@ class Plan {
   };
 
   void cut_ranges(Prepared* prepared) const;
+  // Consecutive input samples that `outputs` outputs meet: with all taps, or with one.
+  int64_t line_length(bool windows, int32_t outputs) const;
   bool lay_out_block(Prepared* prepared) const;
   Piece piece(int32_t index) const;
   void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;

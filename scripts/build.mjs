@@ -1,23 +1,21 @@
 // npm run build: makes dist/, the four .wasm files with their glue and the TypeScript face. Skips what is up to date.
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { inRoot, asCommand, isMain, run, say } from './lib/run.mjs';
+import { buildPreset } from './lib/cmake.mjs';
+import { filesBelow, isUpToDate } from './lib/files.mjs';
 import { ensureModules } from './lib/install.mjs';
+import { asCommand, inRoot, isMain, run, say } from './lib/run.mjs';
 import { ensureToolchain } from './toolchain.mjs';
 
 async function buildWasm() {
-  const { buildPreset } = await import('./lib/cmake.mjs');
-  const { finishWasm } = await import('./lib/glue.mjs');
-  await finishWasm(await buildPreset('wasm', await ensureToolchain()));
+  const folder = await buildPreset('wasm', await ensureToolchain());
+  const { finishWasm } = await import('./lib/glue.mjs'); // it needs npm packages, perhaps installed just now
+  await finishWasm(folder);
 }
 
 async function buildTypeScript() {
-  const { filesBelow, isUpToDate } = await import('./lib/files.mjs');
   const stamp = inRoot('build/tsc.stamp');
-  if (
-    existsSync(inRoot('dist/index.js')) &&
-    isUpToDate([stamp], [inRoot('tsconfig.json'), ...filesBelow(inRoot('js'))])
-  )
-    return;
+  const inputs = [inRoot('tsconfig.json'), ...filesBelow(inRoot('js'))];
+  if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
   for (const name of existsSync(inRoot('dist')) ? readdirSync(inRoot('dist')) : []) {

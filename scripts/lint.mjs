@@ -20,6 +20,7 @@ export async function lint({ fix = false } = {}) {
   await npmTool('prettier/bin/prettier.cjs', fix ? '--write' : '--check', '--log-level=warn', '.');
   say('tsc');
   await npmTool('typescript/bin/tsc', '-p', inRoot(), '--noEmit');
+  await npmTool('typescript/bin/tsc', '-p', inRoot('web-demo'));
   say('ESLint');
   await npmTool('eslint/bin/eslint.js', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.');
   say('clang-tidy');

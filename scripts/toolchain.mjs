@@ -1,5 +1,5 @@
-// The tools that the build and the native tests need. What is on PATH and new enough is used as it is; the rest is unpacked
-// from Debian's packages into .toolchain/, which takes no root and changes nothing outside that folder.
+// The tools that the build and the native tests need. What is on PATH and new enough is used as it is; the rest is
+// unpacked from Debian's packages into .toolchain/, which takes no root and changes nothing outside that folder.
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDebian, unpack } from './lib/debian.mjs';

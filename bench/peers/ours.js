@@ -4,6 +4,9 @@ import { isDense } from '../layer.js';
 
 export const name = 'conv1d-wasm';
 
+/** One for each build that was loaded. */
+export const runtimes = [];
+
 /** The options of `layer`, as this library names them. */
 export function layerOptions({ Cin, Cout, k, s, p, d, g }) {
   return { inChannels: Cin, outChannels: Cout, kernelSize: k, stride: s, padding: p, dilation: d, groups: g };
@@ -69,6 +72,7 @@ export async function load({ threads, variants }) {
     });
     if (!runtime) continue;
     if (runtime.threads !== threads) throw new Error(runtime.threadsReason);
+    runtimes.push(runtime);
     contenders.push(...['wasm', 'js', 'js-out'].map((placement) => contender(runtime, placement)));
     contenders.push(contender(runtime, 'wasm', 'float16'));
   }

@@ -11,8 +11,8 @@ const binaries = ['simd', 'relaxed'].flatMap((isa) => [
   { file: `conv1d-${isa}-threads.wasm`, links: [`${isa}/threads.web.wasm`, `${isa}/threads.node.wasm`] },
 ]);
 
-// The bytes that these links have in common. One piece of glue serves both ISAs only if they call their functions by the
-// same (shortened) names; likewise for one binary that serves pages and Node.
+// The bytes that these links have in common. One piece of glue serves both ISAs only if they call their functions by
+// the same (shortened) names; likewise for one binary that serves pages and Node.
 function common(folder, links) {
   const [first, ...others] = links.map((link) => readFileSync(join(folder, link)));
   if (!others.every((bytes) => bytes.equals(first))) throw new CommandError(`The links differ: ${links.join(', ')}`);
@@ -36,7 +36,7 @@ async function finishGlue(text, file) {
     code = patch(code, file, failure, `if(runtimeInitialized)throw e;${reject}`);
   }
   if (file === 'threads.node.mjs') {
-    // A worker refuses some of the flags that Node itself may have been started with (--input-type, say), and needs none.
+    // A worker refuses some flags that Node itself may have been started with (--input-type, say), and needs none.
     code = patch(code, file, /workerData:"em-pthread"/g, '$&,execArgv:[]');
   }
   const { code: small } = await minify(code, { module: true, compress: { passes: 3 } });

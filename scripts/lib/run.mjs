@@ -12,8 +12,8 @@ export const isMain = (meta) => process.argv[1] === fileURLToPath(meta.url);
 
 export class CommandError extends Error {}
 
-// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the command
-// fails; the error has the output as well.
+// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the
+// command fails; the error has the output as well.
 export function run(command, args, { cwd = root, env, tee = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['inherit', tee ? 'pipe' : 'inherit', 'inherit'];

@@ -351,6 +351,7 @@ async function openPuppeteer(browser, url) {
   page.on('requestfailed', (request) => log.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(url, { timeout: 0 });
   return {
+    native: page, // puppeteer's own page, to click and type
     evaluate: (expression) => page.evaluate(expression),
     resize: (size) => page.setViewport(size),
     screenshot: (file) => page.screenshot({ path: file }),

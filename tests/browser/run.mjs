@@ -4,12 +4,18 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
 import { serve } from './server.mjs';
 
-// A page puts { builds, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] } into window.__result, or
-// { error }, and moves window.__progress as it works.
-const pages = [{ name: 'core', path: 'tests/browser/core.html' }];
+// Each gives { builds, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
+const pages = [
+  {
+    name: 'core',
+    run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
+  },
+  { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated }) },
+];
 
 const kShownFailures = 10;
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -52,7 +58,7 @@ async function runPage(name, start, page, server, isolated) {
       missing.add(name);
       return;
     }
-    const result = await engine.run(`${server.url}${page.path}?isolated=${Number(isolated)}`);
+    const result = await page.run(engine, server, isolated);
     if (result.passed + result.failed.length === 0) throw new Error('the page tested nothing');
     report(`${heading} (${engine.version})`, result);
   } catch (error) {

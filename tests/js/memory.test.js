@@ -6,6 +6,21 @@ const sizes = { inChannels: 3, outChannels: 4, kernelSize: 3 };
 const input = noiseTensor([2, 3, 17], 5);
 const zeros = (...shape) => new Tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
 
+/**
+ * By how much the bytes in use grow each time. The least of a few: a worker takes what it needs when it gets to run, and
+ * the runtime's own blocks may become a little larger.
+ */
+function leastGrowth(own, action) {
+  const growths = repeat(4, () => {
+    const { used } = own.memory;
+    action();
+    return own.memory.used - used;
+  });
+  return Math.min(...growths);
+}
+
+const repeat = (count, action) => Array.from({ length: count }, action);
+
 const runtime = await init({ threads: 1 });
 afterAll(() => runtime.dispose());
 
@@ -172,10 +187,8 @@ describe('memory in use', () => {
   test.each([1, 2])('comes back, %i thread(s)', async (threads) => {
     const own = await createRuntime({ threads });
     everything(own);
-    const { used, total } = own.memory;
-    for (let i = 0; i < 100; ++i) everything(own);
-    // What the runtime itself keeps may lie in a slightly larger block now; a hundred losses would be more.
-    expect(own.memory.used - used).toBeLessThan(256);
+    const { total } = own.memory;
+    expect(leastGrowth(own, () => repeat(100, () => everything(own)))).toBeLessThan(256);
     expect(own.memory.total).toBe(total);
     own.dispose();
   });
@@ -197,22 +210,18 @@ describe('memory in use', () => {
       }
     };
     step();
-    const before = { ...runtime.memory };
+    const { used, total } = runtime.memory;
     for (let i = 0; i < 5000; ++i) step();
-    expect(runtime.memory).toEqual(before);
+    expect(Math.abs(runtime.memory.used - used)).toBeLessThan(64); // blocks of the same sizes, give or take 8 bytes
+    expect(runtime.memory.total).toBe(total);
     for (const object of [layer, x, y, other]) object.dispose();
   });
 
-  test('what is forgotten is collected: tensors and layers', async () => {
-    const { start, peak, end } = await runForResult('forgotten.mjs', { flags: ['--expose-gc'], args: ['1'] });
+  test.each([1, 2])('what is forgotten is collected, %i thread(s)', async (threads) => {
+    const options = { flags: ['--expose-gc'], args: [String(threads)] };
+    const { start, peak, end } = await runForResult('forgotten.mjs', options);
     expect(peak).toBeGreaterThan(start + 100_000);
-    expect(end).toBeLessThanOrEqual(start);
-  });
-
-  test('what is forgotten is collected, with threads', async () => {
-    const { start, peak, end } = await runForResult('forgotten.mjs', { flags: ['--expose-gc'], args: ['2'] });
-    expect(peak).toBeGreaterThan(start + 100_000);
-    expect(end).toBeLessThanOrEqual(start);
+    expect(end).toBeLessThanOrEqual(start + 1000);
   });
 
   test.each([
@@ -302,14 +311,13 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
     ],
   ])('%s: an error, and all works as before', (_, action, field, message) => {
     expectWorks();
-    const { used } = own.memory;
-    for (let i = 0; i < 3; ++i) {
+    const growth = leastGrowth(own, () => {
       const error = thrown(action);
       expect(error).toMatchObject({ code: 'ERR_OUT_OF_MEMORY', field });
       if (message instanceof RegExp) expect(error.message).toMatch(message);
       else expect(error.message).toBe(message);
-    }
-    expect(own.memory.used - used).toBeLessThan(256); // the text of the last error
+    });
+    expect(growth).toBeLessThan(16);
     expectWorks();
   });
 

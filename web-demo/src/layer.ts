@@ -141,7 +141,7 @@ export class LayerRunner {
     const { inChannels, outChannels, groups, kernelSize, dtype } = config;
     layer.weight = new Tensor(Array.from(weight()), [outChannels, inChannels / groups, kernelSize], dtype);
     if (config.bias)
-      layer.bias = new Tensor(Array(outChannels).fill(config.biasValue + 1e-5) as number[], [outChannels], dtype);
+      layer.bias = new Tensor(Array(outChannels).fill(config.biasValue) as number[], [outChannels], dtype);
 
     const length = input[0]?.length ?? 0;
     const samples = new Float32Array(inChannels * length);

@@ -1,0 +1,387 @@
+#include "activation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+// The same source with fused multiply-add: activation_fused.cpp.
+namespace conv1d_fused {
+enum class Activation : uint8_t;
+void apply_activation(Activation f, float slope, float* values, size_t n);  // NOLINT(misc-use-internal-linkage)
+}  // namespace conv1d_fused
+
+namespace conv1d {
+namespace {
+
+constexpr float kSlope = 0.01F;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kMaxUlp = 4;
+
+bool has_fma() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("fma");
+#else
+  return true;
+#endif
+}
+
+void apply(Activation f, bool fused, float* values, size_t n) {
+  if (fused) {
+    conv1d_fused::apply_activation(static_cast<conv1d_fused::Activation>(f), kSlope, values, n);
+  } else {
+    apply_activation(f, kSlope, values, n);
+  }
+}
+
+// What a function should give, in float64. `exact` is right for any finite x. `small`, for |x| < kSmall, and `large`,
+// for |x| >= kLarge, are short forms with an error far below one ulp of float32, which make it possible to try every
+// float32.
+constexpr double kSmall = 0x1p-12;
+
+struct ReluReference {
+  static constexpr Activation kFunction = Activation::kRelu;
+  static constexpr double kLarge = kSmall;
+  static double exact(double x) { return x > 0 ? x : 0; }
+  static double small(double x) { return exact(x); }
+  static double large(double x) { return exact(x); }
+};
+
+struct LeakyReluReference {
+  static constexpr Activation kFunction = Activation::kLeakyRelu;
+  static constexpr double kLarge = kSmall;
+  static double exact(double x) { return x > 0 ? x : x * double{kSlope}; }
+  static double small(double x) { return exact(x); }
+  static double large(double x) { return exact(x); }
+};
+
+struct GeluReference {
+  static constexpr Activation kFunction = Activation::kGelu;
+  static constexpr double kLarge = 16;
+  static double exact(double x) { return x * 0.5 * std::erfc(x * -0.70710678118654752); }
+  static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
+  static double large(double x) { return x > 0 ? x : 0; }
+};
+
+struct GeluTanhReference {
+  static constexpr Activation kFunction = Activation::kGeluTanh;
+  static constexpr double kLarge = 16;
+  // 1 + tanh(u) would lose everything for negative u; it is 2 / (1 + exp(-2u)).
+  static double exact(double x) { return x / (1 + std::exp(-1.5957691216057308 * (x + 0.044715 * x * x * x))); }
+  static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
+  static double large(double x) { return x > 0 ? x : 0; }
+};
+
+struct SiluReference {
+  static constexpr Activation kFunction = Activation::kSilu;
+  static constexpr double kLarge = 128;
+  static double exact(double x) { return x / (1 + std::exp(-x)); }
+  static double small(double x) { return x * (0.5 + x * 0.25); }
+  static double large(double x) { return x > 0 ? x : 0; }
+};
+
+struct TanhReference {
+  static constexpr Activation kFunction = Activation::kTanh;
+  static constexpr double kLarge = 16;
+  static double exact(double x) { return std::tanh(x); }
+  static double small(double x) { return x - x * x * x * (1.0 / 3); }
+  static double large(double x) { return x > 0 ? 1 : -1; }
+};
+
+struct SigmoidReference {
+  static constexpr Activation kFunction = Activation::kSigmoid;
+  static constexpr double kLarge = 128;
+  static double exact(double x) { return 1 / (1 + std::exp(-x)); }
+  static double small(double x) { return 0.5 + x * 0.25; }
+  static double large(double x) { return x > 0 ? 1 : 0; }
+};
+
+constexpr size_t kBlock = 1024;
+using Floats = std::array<float, kBlock>;
+using Doubles = std::array<double, kBlock>;
+
+// To tell NaN from NaN and 0 from -0.
+template <size_t kCount>
+auto bits_of(const std::array<float, kCount>& values) {
+  return std::bit_cast<std::array<uint32_t, kCount>>(values);
+}
+
+// The largest error found, in ulps of float32 at the true value, and where.
+struct Worst {
+  float ulps = 0;  // NaN: a result was NaN that should not have been, or the other way round
+  float x = 0;
+
+  void include(const Worst& other) {
+    if (!std::isnan(ulps) && !(other.ulps <= ulps)) *this = other;
+  }
+
+  void expect(Activation f, bool fused) const {
+    const std::string what =
+        std::string(kActivationNames[static_cast<size_t>(f)]) + (fused ? " with fused" : " without fused") + " madd()";
+    std::printf("%s: %.3f ulp at %.9g\n", what.c_str(), ulps, x);
+    EXPECT_LE(ulps, kMaxUlp) << what << " at " << x;
+  }
+};
+
+// 1 / ulp of float32 where the true value is `want`.
+Doubles per_ulp(const Doubles& want) {
+  Doubles power;
+  for (size_t i = 0; i < kBlock; ++i) {
+    power[i] = std::bit_cast<double>(std::bit_cast<uint64_t>(want[i]) & 0x7ff0000000000000);
+  }
+  Doubles result;
+  for (size_t i = 0; i < kBlock; ++i) {
+    // The exponents of a power of two and its reciprocal add up to twice the bias.
+    const auto bits = std::bit_cast<uint64_t>(power[i] > 0x1p-126 ? power[i] : 0x1p-126);
+    result[i] = std::bit_cast<double>(0x7fe0000000000000 - bits) * 0x1p23;
+  }
+  return result;
+}
+
+// The errors of a block and the largest of them. The loops are such that compilers make SIMD of them.
+struct Errors {
+  Floats ulps;
+  float largest;  // NaN if one of them is
+
+  Errors(const Floats& got, const Doubles& want, const Doubles& per_ulp) {
+    for (size_t i = 0; i < kBlock; ++i) ulps[i] = static_cast<float>(std::fabs(got[i] - want[i]) * per_ulp[i]);
+    // As integers positive floats keep their order, and NaN comes last.
+    int32_t bits = 0;
+    for (size_t i = 0; i < kBlock; ++i) bits = std::max(bits, std::bit_cast<int32_t>(ulps[i]) & INT32_MAX);
+    largest = std::bit_cast<float>(bits);
+  }
+};
+
+template <class Reference>
+class ActivationAccuracy : public testing::Test {};
+template <class Reference>
+class ActivationExhaustive : public testing::Test {};
+
+using References = testing::Types<ReluReference, LeakyReluReference, GeluReference, GeluTanhReference, SiluReference,
+                                  TanhReference, SigmoidReference>;
+struct ReferenceNames {
+  template <class Reference>
+  static std::string GetName(int) {  // NOLINT(readability-identifier-naming): GoogleTest's choice
+    return kActivationNames[static_cast<size_t>(Reference::kFunction)];
+  }
+};
+TYPED_TEST_SUITE(ActivationAccuracy, References, ReferenceNames);
+TYPED_TEST_SUITE(ActivationExhaustive, References, ReferenceNames);
+
+// Applies the function with and without fused madd(), and includes the errors in worst[fused].
+template <class Reference>
+void check(const Floats& inputs, const Doubles& want, std::array<Worst, 2>* worst) {
+  const Doubles scale = per_ulp(want);
+  const auto include = [&](const Floats& outputs, const Errors& errors, Worst* result) {
+    if (errors.largest <= result->ulps) return;
+    for (size_t i = 0; i < kBlock; ++i) {
+      const bool same = outputs[i] == want[i] || (std::isnan(outputs[i]) && std::isnan(want[i]));
+      if (!same) result->include({.ulps = errors.ulps[i], .x = inputs[i]});
+    }
+  };
+  Floats outputs = inputs;
+  apply(Reference::kFunction, false, outputs.data(), kBlock);
+  const Errors errors(outputs, want, scale);
+  include(outputs, errors, worst->data());
+  if (!has_fma()) return;
+  Floats fused = inputs;
+  apply(Reference::kFunction, true, fused.data(), kBlock);
+  const bool same = bits_of(fused) == bits_of(outputs);
+  include(fused, same ? errors : Errors(fused, want, scale), worst->data() + 1);
+}
+
+TYPED_TEST(ActivationAccuracy, OfASample) {
+  std::array<Worst, 2> worst;
+  Floats inputs;
+  Doubles want;
+  for (uint32_t block = 0; block < 400; ++block) {
+    for (uint32_t i = 0; i < kBlock; ++i) {
+      const auto x = std::bit_cast<float>((block * static_cast<uint32_t>(kBlock) + i) * 10007);
+      inputs[i] = std::isfinite(x) ? x : 0;
+    }
+    std::transform(inputs.begin(), inputs.end(), want.begin(), TypeParam::exact);
+    check<TypeParam>(inputs, want, &worst);
+  }
+  worst[0].expect(TypeParam::kFunction, false);
+  worst[1].expect(TypeParam::kFunction, true);
+}
+
+// The exhaustive test rests on the short forms.
+TYPED_TEST(ActivationAccuracy, OfTheShortForms) {
+  for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 10007) {
+    const double x = std::bit_cast<float>(static_cast<uint32_t>(bits));
+    const double magnitude = std::fabs(x);
+    if (!std::isfinite(x) || (magnitude >= kSmall && magnitude < TypeParam::kLarge)) continue;
+    const double want = TypeParam::exact(x);
+    const double got = magnitude < kSmall ? TypeParam::small(x) : TypeParam::large(x);
+    ASSERT_NEAR(got, want, std::max(std::fabs(want) * 0x1p-34, 0x1p-160)) << x;
+  }
+}
+
+// All numbers of a block have the same sign and exponent.
+template <class Reference>
+void fill_reference(const Floats& inputs, Doubles* want) {
+  const double magnitude = std::fabs(inputs[0]);
+  if (magnitude < kSmall) {
+    std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::small);
+  } else if (magnitude < Reference::kLarge) {
+    std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::exact);
+  } else if (magnitude < kInfinity) {
+    std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::large);
+  } else {
+    std::transform(inputs.begin(), inputs.end(), want->begin(),
+                   [](float x) { return std::isnan(x) ? kNaN : Reference::large(x); });
+  }
+}
+
+TYPED_TEST(ActivationExhaustive, EveryFloat) {
+  constexpr uint32_t kThreads = 2;
+  std::array<std::array<Worst, 2>, kThreads> worst;
+  const auto work = [&worst](uint32_t thread) {
+    Floats inputs;
+    Doubles want;
+    for (uint32_t block = thread; block < (uint64_t{1} << 32) / kBlock; block += kThreads) {
+      for (uint32_t i = 0; i < kBlock; ++i) inputs[i] = std::bit_cast<float>(block * static_cast<uint32_t>(kBlock) + i);
+      fill_reference<TypeParam>(inputs, &want);
+      check<TypeParam>(inputs, want, &worst[thread]);
+    }
+  };
+  std::thread other(work, 1);
+  work(0);
+  other.join();
+  for (const bool fused : {false, true}) {
+    Worst total = worst[0][fused ? 1 : 0];
+    total.include(worst[1][fused ? 1 : 0]);
+    total.expect(TypeParam::kFunction, fused);
+  }
+}
+
+constexpr std::array kFunctions = {Activation::kRelu,     Activation::kLeakyRelu, Activation::kGelu,
+                                   Activation::kGeluTanh, Activation::kSilu,      Activation::kTanh,
+                                   Activation::kSigmoid};
+
+float value(Activation f, float x) {
+  apply_activation(f, kSlope, &x, 1);
+  return x;
+}
+
+// Equal, and equal in sign if zero.
+void expect_same(float got, float want) { EXPECT_EQ(std::bit_cast<uint32_t>(got), std::bit_cast<uint32_t>(want)); }
+
+TEST(Activation, HasNames) {
+  ASSERT_EQ(std::size(kActivationNames), static_cast<size_t>(Activation::kSigmoid) + 1);
+  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kNone)], "none");
+  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kLeakyRelu)], "leaky_relu");
+  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kSigmoid)], "sigmoid");
+}
+
+TEST(Activation, KeepsNaN) {
+  for (const Activation f : kFunctions) {
+    for (const float x : {kNaN, -kNaN, std::numeric_limits<float>::signaling_NaN()}) {
+      EXPECT_TRUE(std::isnan(value(f, x))) << kActivationNames[static_cast<size_t>(f)];
+    }
+  }
+}
+
+TEST(Activation, HasLimits) {
+  for (const Activation f :
+       {Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
+    expect_same(value(f, kInfinity), kInfinity);
+    expect_same(value(f, 3e38F), 3e38F);
+  }
+  EXPECT_EQ(value(Activation::kRelu, -kInfinity), 0);
+  EXPECT_EQ(value(Activation::kLeakyRelu, -kInfinity), -kInfinity);
+  for (const Activation f : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
+    expect_same(value(f, -kInfinity), -0.0F);
+    expect_same(value(f, -3e38F), -0.0F);
+  }
+  expect_same(value(Activation::kTanh, kInfinity), 1);
+  expect_same(value(Activation::kTanh, -kInfinity), -1);
+  expect_same(value(Activation::kSigmoid, kInfinity), 1);
+  expect_same(value(Activation::kSigmoid, -kInfinity), 0);
+}
+
+TEST(Activation, KeepsTheSignOfZero) {
+  for (const Activation f :
+       {Activation::kLeakyRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu, Activation::kTanh}) {
+    expect_same(value(f, 0.0F), 0.0F);
+    expect_same(value(f, -0.0F), -0.0F);
+  }
+  EXPECT_EQ(value(Activation::kSigmoid, 0), 0.5F);
+}
+
+TEST(Activation, StaysWithinItsBounds) {
+  for (int i = 0; i < 200000; ++i) {
+    const float x = static_cast<float>(i) * 0.001F;
+    ASSERT_LE(value(Activation::kTanh, x), 1);
+    ASSERT_LE(value(Activation::kSigmoid, x), 1);
+    ASSERT_GE(value(Activation::kSigmoid, -x), 0);
+    for (const Activation f : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
+      ASSERT_LE(value(f, x), x);
+      ASSERT_LE(value(f, -x), 0);
+    }
+  }
+}
+
+TEST(Activation, TakesTheSlopeOfLeakyRelu) {
+  for (const float slope : {0.0F, 0.25F, 1.0F, 3.0F, -2.0F}) {
+    std::array<float, 5> values = {-2, -0.5F, 0, 0.5F, 2};
+    apply_activation(Activation::kLeakyRelu, slope, values.data(), values.size());
+    EXPECT_EQ(values, (std::array<float, 5>{-2 * slope, -0.5F * slope, 0, 0.5F, 2}));
+  }
+}
+
+TEST(Activation, NoneChangesNothing) {
+  std::array<float, 3> values = {-1, kNaN, 2};
+  const auto before = values;
+  apply_activation(Activation::kNone, kSlope, values.data(), values.size());
+  EXPECT_EQ(bits_of(values), bits_of(before));
+}
+
+// Whatever an element's position, its neighbours and the length: the same bits. And none beyond the length changes.
+TEST(Activation, DependsOnTheValueAlone) {
+  constexpr float kOutside = 123.5F;
+  const std::array<float, 12> inputs = {-0.7F, 3.1F,  -104.2F, 1e-40F, -9.3F, 0.2F,
+                                        88.0F, -1e9F, -2.5F,   0.0F,   17.0F, kInfinity};
+  for (const Activation f : kFunctions) {
+    for (const bool fused : {false, true}) {
+      if (fused && !has_fma()) continue;
+      std::array<float, 12> wants = inputs;
+      for (float& x : wants) apply(f, fused, &x, 1);
+      for (size_t n = 0; n <= 26; ++n) {
+        for (size_t start = 0; start < 12; ++start) {
+          std::vector<float> values(n + 2, kOutside);
+          for (size_t i = 0; i < n; ++i) values[i + 1] = inputs[(start + i) % 12];
+          apply(f, fused, values.data() + 1, n);
+          EXPECT_EQ(values.front(), kOutside);
+          EXPECT_EQ(values.back(), kOutside);
+          for (size_t i = 0; i < n; ++i) expect_same(values[i + 1], wants[(start + i) % 12]);
+        }
+      }
+    }
+  }
+}
+
+// Exactly n floats on the heap, where a sanitizer sees any access beyond them.
+TEST(Activation, TouchesNothingBeyondTheEnd) {
+  for (const Activation f : kFunctions) {
+    for (size_t n = 0; n < 20; ++n) {
+      const std::unique_ptr<float[]> values(new float[n]);
+      std::fill_n(values.get(), n, -1.0F);
+      apply_activation(f, kSlope, values.get(), n);
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(values[i], value(f, -1.0F));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace conv1d
