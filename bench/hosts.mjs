@@ -1,8 +1,24 @@
 // Where sessions run: a fresh page of a browser, or a Node process of its own. Both are `{ call(method, ...args), close() }`.
 import { fork } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { engines } from '../tests/browser/engines.mjs';
 import { serve } from '../tests/browser/server.mjs';
+
+const callLimit = 600_000; // what takes longer has hung
+
+async function withLimit(promise, what) {
+  const timer = new AbortController();
+  const limit = sleep(callLimit, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`${what} did not answer in ${callLimit / 1000} s`);
+  });
+  limit.catch(() => {}); // the abort below rejects it
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    timer.abort();
+  }
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,7 +37,7 @@ export async function startBrowser(name) {
       return {
         async call(method, ...args) {
           try {
-            return await page.evaluate(`call(${list([method, ...args])})`);
+            return await withLimit(page.evaluate(`call(${list([method, ...args])})`), `${name}: ${method}`);
           } catch (error) {
             throw new Error([error.message, ...page.log].join('\n'), { cause: error });
           }
@@ -48,7 +64,7 @@ export async function startNode() {
     async call(method, ...args) {
       const answer = new Promise((resolve) => child.once('message', resolve));
       child.send({ method, args });
-      const { value, error } = await Promise.race([answer, ended]);
+      const { value, error } = await withLimit(Promise.race([answer, ended]), `node: ${method}`);
       if (error) throw new Error(error);
       return value;
     },

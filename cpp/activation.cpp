@@ -1,5 +1,7 @@
 #include "activation.h"
 
+#include <numbers>
+
 #include "simd.h"
 
 // The polynomials and quotients below are minimax fits of relative error, made by Lawson's reweighted least squares on
@@ -41,7 +43,8 @@ v128_t div(v128_t a, v128_t b) { return wasm_f32x4_div(a, b); }
 v128_t at_most(v128_t x, v128_t limit) { return wasm_f32x4_pmin(x, limit); }
 v128_t at_least(v128_t x, v128_t limit) { return wasm_f32x4_pmax(x, limit); }
 
-constexpr double kLn2 = 0.6931471805599453;
+constexpr double kLn2 = std::numbers::ln2;
+constexpr double kLn2High = 45426.0 / 65536;  // its first 16 bits, of which the last is 0
 
 // exp(unit * y): exp(unit * r) by a polynomial, with unit * r in [-ln(2) / 2, ln(2) / 2], times 2^n.
 struct Exp {
@@ -49,8 +52,8 @@ struct Exp {
   constexpr Exp(double unit, int shift)
       : per_octave{static_cast<float>(unit / kLn2)},
         rounder{0x1.8p23F + static_cast<float>(shift + 127)},
-        octave_high{static_cast<float>(-0x1.62e4p-1 / unit)},
-        octave_low{static_cast<float>((0x1.62e4p-1 - kLn2) / unit)},
+        octave_high{static_cast<float>(-kLn2High / unit)},
+        octave_low{static_cast<float>((kLn2High - kLn2) / unit)},
         c1{static_cast<float>(unit)},
         c2{static_cast<float>(0.49999994 * unit * unit)},
         c3{static_cast<float>(0.166665211 * unit * unit * unit)},
@@ -60,17 +63,19 @@ struct Exp {
 
   // The last bit of 1.5 * 2^23 is worth 1: adding it rounds to a whole number n, and leaves n + shift + 127 in the low
   // bits of the sum. sub(rounded, rounder) is n, scale(rounded) is 2^(n + shift).
-  v128_t rounded(v128_t y) const { return add(mul(y, per_octave), rounder); }
-  static v128_t scale(v128_t rounded) { return wasm_i32x4_shl(rounded, 23); }
+  [[nodiscard]] v128_t rounded(v128_t y) const { return add(mul(y, per_octave), rounder); }
+  [[nodiscard]] static v128_t scale(v128_t rounded) { return wasm_i32x4_shl(rounded, 23); }
 
-  // y - n * ln(2) / unit. The first product is exact: its factor has 15 bits.
-  v128_t reduced(v128_t y, v128_t rounded) const {
+  // y - n * ln(2) / unit. The first product is exact, since octave_high has 15 bits.
+  [[nodiscard]] v128_t reduced(v128_t y, v128_t rounded) const {
     const v128_t n = sub(rounded, rounder);
     return madd(n, octave_low, madd(n, octave_high, y));
   }
 
   // (exp(unit * r) - 1) / r, which leaves an error of 2^-28.2 in exp.
-  v128_t slope(v128_t r) const { return madd(madd(madd(madd(madd(c6, r, c5), r, c4), r, c3), r, c2), r, c1); }
+  [[nodiscard]] v128_t slope(v128_t r) const {
+    return madd(madd(madd(madd(madd(c6, r, c5), r, c4), r, c3), r, c2), r, c1);
+  }
 
   // exp(unit * y) * 2^shift.
   v128_t operator()(v128_t y) const {
@@ -187,12 +192,13 @@ struct GeluTanh {
     return sub(at_least(x, zero), mul(div(a, add(one, scaled_exp)), one));
   }
   // 2u / ln(2) of a float64 x.
-  v128_t octaves(v128_t x) const {
+  [[nodiscard]] v128_t octaves(v128_t x) const {
     return wasm_f64x2_mul(x, wasm_f64x2_add(wasm_f64x2_mul(wasm_f64x2_mul(x, x), cubic), linear));
   }
   Constant high{10.8125F};  // exp is Inf
-  DoubleConstant linear{2.3022081981443325};
-  DoubleConstant cubic{0.10294323958002349};
+  static constexpr double kLinear = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi / kLn2;
+  DoubleConstant linear{kLinear};
+  DoubleConstant cubic{0.044715 * kLinear};
   DoubleConstant rounder{0x1.8p52 - 27 + 127};
   Exp exp2{kLn2, 0};
   Constant one{0x1p-27F};

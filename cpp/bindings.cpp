@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 
+#include "buffer.h"
 #include "initialize.h"
 #include "plan.h"
 
@@ -83,7 +84,7 @@ NamedExplanation explain(uintptr_t plan) {
   return {e.algorithm, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
 }
 
-uintptr_t allocate(size_t bytes) { return reinterpret_cast<uintptr_t>(std::malloc(bytes)); }
+uintptr_t allocate(size_t bytes) { return reinterpret_cast<uintptr_t>(allocate_array(bytes, 1)); }
 void release(uintptr_t pointer) { std::free(reinterpret_cast<void*>(pointer)); }
 double used_bytes() { return static_cast<double>(static_cast<size_t>(mallinfo().uordblks)); }
 

@@ -2,11 +2,26 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <type_traits>
 #include <utility>
 
 namespace conv1d {
+
+// Memory for an array, or null. It leaves some over: options, error texts and the like come in small pieces whose
+// shortage nobody could survive.
+inline void* allocate_array(size_t count, size_t element_bytes) {
+  constexpr size_t kLeftOver = 65536;
+  if (count > (SIZE_MAX - kLeftOver) / element_bytes) return nullptr;
+  void* array = std::malloc(count * element_bytes);
+  void* left_over = std::malloc(kLeftOver);
+  __asm__ volatile("" : : "r"(left_over));  // or compilers take the pair for granted and drop it
+  std::free(left_over);
+  if (left_over != nullptr) return array;
+  std::free(array);
+  return nullptr;
+}
 
 template <class T>
 class Buffer {
@@ -27,7 +42,7 @@ class Buffer {
   // Room for `size` elements, their values undefined. On failure returns false and leaves the buffer as it was.
   [[nodiscard]] bool reserve(size_t size) {
     if (size <= size_) return true;
-    T* data = static_cast<T*>(std::malloc(size * sizeof(T)));
+    T* data = static_cast<T*>(allocate_array(size, sizeof(T)));
     if (data == nullptr) return false;
     std::free(data_);
     data_ = data;

@@ -17,7 +17,7 @@ struct HalfConverter {
   // A float32's fraction has 13 bits more, its exponent counts from 112 lower. So a normal number needs 112 added to
   // its exponent, Inf and NaN twice that. A denormal, read as a number with the next exponent and its leading 1, is too
   // large by just that 1, which is worth 2^-14.
-  v128_t to_floats(v128_t halves) const {
+  [[nodiscard]] v128_t to_floats(v128_t halves) const {
     const v128_t magnitude = wasm_v128_and(halves, half_magnitude);
     const v128_t denormal = wasm_i32x4_lt(magnitude, half_smallest_normal);
     const v128_t special = wasm_i32x4_gt(magnitude, half_largest);
@@ -35,7 +35,7 @@ struct HalfConverter {
   // sum's last ones. The first of them is the leading 1 that a float16 omits: added to the exponent field it makes
   // e + 15 of e + 14. A carry out of the rest makes it e + 16, as it should, and at last Inf. For denormals e is -14,
   // as for the smallest normal numbers, but there is no leading 1, so the field becomes 0.
-  v128_t to_halves(v128_t floats) const {
+  [[nodiscard]] v128_t to_halves(v128_t floats) const {
     const v128_t magnitude = wasm_v128_and(floats, float_magnitude);
     const v128_t bounded = wasm_i32x4_min(magnitude, half_overflow);  // which becomes Inf, and so does NaN for now
     const v128_t exponent = wasm_i32x4_max(wasm_v128_and(bounded, infinity), smallest_normal);

@@ -1,7 +1,9 @@
 #include "params.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <iterator>
 
 namespace conv1d {
@@ -18,12 +20,10 @@ constexpr double kMaxInt = 2147483647;
 std::string number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  if (value == std::trunc(value) && std::abs(value) < 9007199254740992.0) {
-    return std::to_string(static_cast<int64_t>(value));
-  }
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text;
+  if (value == std::trunc(value) && std::abs(value) <= 0x1p62) return std::to_string(static_cast<int64_t>(value));
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.12g", value);
+  return text.data();
 }
 
 Error option_error(std::string field, std::string message) {
@@ -107,7 +107,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
       [&] { return parse_name("activation", options.activation, kActivationNames, &p.activation); },
       [&]() -> std::optional<Error> {
-        if (std::isfinite(options.slope)) return std::nullopt;
+        if (std::isfinite(static_cast<float>(options.slope))) return std::nullopt;
         return option_error("activation", "activation's slope must be a finite number, got " + number(options.slope));
       },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
@@ -134,8 +134,9 @@ std::optional<Error> validate(const Options& options, Params* params) {
 }
 
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
+  constexpr auto kMost = static_cast<double>(kMaxElements);
   const double in_size = batch * params.in_channels * length;
-  if (!(batch >= 0 && length >= 0 && in_size <= static_cast<double>(kMaxElements))) {
+  if (!(batch >= 0 && batch <= kMost && length >= 0 && length <= kMost && in_size <= kMost)) {
     return shape_error("input", "input shape (" + number(batch) + ", " + number(params.in_channels) + ", " +
                                     number(length) + ") has more than " + number(static_cast<double>(kMaxElements)) +
                                     " elements");
@@ -156,8 +157,8 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   } else if (params.padding_rule == PaddingRule::kValid) {
     left = right = 0;
   }
-  g.batch = static_cast<int32_t>(std::min(batch, kMaxInt));
-  g.length = static_cast<int32_t>(std::min(length, kMaxInt));
+  g.batch = static_cast<int32_t>(batch);
+  g.length = static_cast<int32_t>(length);
   if (l + left + right > kMaxElements) {
     return shape_error("input", "the padded length L (" + number(length) + ") + padLeft (" +
                                     number(static_cast<double>(left)) + ") + padRight (" +

@@ -60,8 +60,10 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   if (!lay_out_block(&prepared)) {
     return out_of_memory(static_cast<double>(params_.group_in()) * prepared.rows * prepared.pitch * sizeof(float));
   }
-  const size_t floats = prepared.scratch_floats * static_cast<size_t>(prepared.schedule.threads);
-  if (!scratch_.reserve(floats)) return out_of_memory(static_cast<double>(floats) * sizeof(float));
+  const int64_t floats = static_cast<int64_t>(prepared.scratch_floats) * prepared.schedule.threads;
+  if (floats > kMaxElements || !scratch_.reserve(static_cast<size_t>(floats))) {
+    return out_of_memory(static_cast<double>(floats) * sizeof(float));
+  }
   prepared_ = std::move(prepared);
   return std::nullopt;
 }

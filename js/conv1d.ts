@@ -1,5 +1,5 @@
 import type { CoreOptions, Explanation } from './core.js';
-import { Conv1dError, show } from './errors.js';
+import { checkOptions, Conv1dError, show } from './errors.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { checkShape, checkTensor, type DType, Tensor } from './tensor.js';
 
@@ -65,9 +65,8 @@ function wrongType(field: string, type: string, got: unknown): Conv1dError {
 }
 
 function takePadding(padding: unknown): Taken {
-  if (typeof padding === 'string') {
-    return { paddingRule: padding };
-  }
+  // C++ has one rule more, for numbers.
+  if (typeof padding === 'string' && padding !== 'explicit') return { paddingRule: padding };
   const pair: unknown = typeof padding === 'number' ? [padding, padding] : padding;
   if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'number' && typeof pair[1] === 'number') {
     return { padLeft: pair[0], padRight: pair[1] };
@@ -85,15 +84,15 @@ function takeActivation(activation: unknown): Taken {
 }
 
 /** The options as C++ takes them: `defaults` with what the caller gave. Checks JavaScript's types; C++ checks values. */
-function takeOptions(given: unknown, defaults: CoreOptions): CoreOptions {
-  if (typeof given !== 'object' || given === null) throw wrongType('options', 'an object', given);
+function takeOptions(given: object, defaults: CoreOptions): CoreOptions {
   const taken: Record<string, unknown> = { ...defaults };
   for (const required of ['inChannels', 'outChannels', 'kernelSize']) taken[required] = undefined;
-  for (const [key, value] of Object.entries(given)) {
+  for (const [key, value] of Object.entries(checkOptions(given))) {
     if (key === 'runtime' || value === undefined) continue;
     if (key === 'padding') Object.assign(taken, takePadding(value));
     else if (key === 'activation') Object.assign(taken, takeActivation(value));
-    else if (key in taken && !['paddingRule', 'padLeft', 'padRight', 'slope'].includes(key)) taken[key] = value;
+    else if (Object.hasOwn(taken, key) && !['paddingRule', 'padLeft', 'padRight', 'slope'].includes(key))
+      taken[key] = value;
     else throw new Conv1dError('ERR_OPTION', key, `unknown option ${show(key)}`, value);
   }
   for (const [key, value] of Object.entries(defaults)) {
@@ -131,7 +130,7 @@ export class Conv1d {
    * @throws Conv1dError ERR_OPTION, ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
    */
   constructor(options: Conv1dOptions & { runtime?: Runtime }) {
-    this.#runtime = requireRuntime((options as { runtime?: Runtime } | undefined)?.runtime);
+    this.#runtime = requireRuntime(checkOptions(options).runtime);
     this.#options = takeOptions(
       options,
       this.#runtime.guard((core) => core.defaultOptions()),
@@ -152,6 +151,7 @@ export class Conv1d {
   /** The plan, if the layer is not disposed. */
   #live(): number {
     if (this.#plan === 0) throw new Conv1dError('ERR_DISPOSED', 'layer', 'this layer is disposed');
+    this.#runtime.requireLive();
     return this.#plan;
   }
 
@@ -205,7 +205,7 @@ export class Conv1d {
     const [batch, length] = this.#splitShape(input.shape);
     this.#prepare(batch, length, input.shape);
     const outShape = this.#joinShape(input.shape, batch, this.#outLength);
-    const out = options?.out;
+    const out = options === undefined ? undefined : checkOptions(options).out;
     if (out !== undefined) this.#checkOut(out, input, outShape);
 
     if (inputPointer !== null) {
@@ -342,7 +342,7 @@ export class Conv1d {
    */
   loadStateDict(dict: Record<string, Tensor>, options: { strict?: boolean; prefix?: string } = {}): void {
     this.#live();
-    const { strict = true, prefix = '' } = options;
+    const { strict = true, prefix = '' } = checkOptions(options);
     const fail = (name: string, message: string, got?: unknown, cause?: unknown) =>
       new Conv1dError('ERR_STATE_DICT', name, message, got, cause);
     if (typeof dict !== 'object' || (dict as unknown) === null) {
@@ -377,7 +377,7 @@ export class Conv1d {
 
   /** Draws new weights. */
   resetParameters(options: ResetOptions = {}): void {
-    const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = options;
+    const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = checkOptions(options);
     if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
     if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
     if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(options);

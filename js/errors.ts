@@ -39,5 +39,12 @@ export function show(value: unknown): string {
     return `[${Array.from(value.slice(0, 8), show).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `${String(value)}n`;
   return String(value);
+}
+
+/** `options`, which must be an object. */
+export function checkOptions<Options extends object>(options: Options): Options {
+  if (typeof options === 'object' && (options as unknown) !== null) return options;
+  throw new Conv1dError('ERR_OPTION', 'options', `options must be an object, got ${show(options)}`, options);
 }

@@ -1,5 +1,5 @@
 import { Conv1d, type Conv1dOptions, type ForwardOptions } from './conv1d.js';
-import { Conv1dError, show } from './errors.js';
+import { checkOptions, Conv1dError, show } from './errors.js';
 import type { Runtime } from './runtime.js';
 import { Tensor } from './tensor.js';
 
@@ -21,9 +21,11 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
   if (!(weight instanceof Tensor)) {
     throw new Conv1dError('ERR_DTYPE', 'weight', `weight must be a Tensor, got ${show(weight)}`, weight);
   }
-  const { out, ...layerOptions } = options;
+  const { out, ...layerOptions } = checkOptions(options);
   const { shape } = weight;
-  const groups = options.groups ?? 1;
+  const { groups: given = 1 } = options;
+  // A wrong one is for the layer to refuse.
+  const groups = Number.isInteger(given) && given > 0 ? given : 1;
   const [outChannels, groupIn, kernelSize] =
     shape.length === 4 ? [(shape[0] ?? 0) * (shape[1] ?? 0), shape[2], shape[3]] : shape;
   if (

@@ -1,6 +1,6 @@
 import type { Core, GlueFactory } from './core.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
-import { Conv1dError, type ErrorCode, show } from './errors.js';
+import { checkOptions, Conv1dError, type ErrorCode, show } from './errors.js';
 import { currentPlatform } from './platform.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
@@ -50,7 +50,7 @@ export class LoadedRuntime implements Runtime {
   readonly variant: Variant;
   readonly threads: number;
   readonly threadsReason: string | null;
-  readonly #memory: WebAssembly.Memory;
+  #memory: WebAssembly.Memory | null;
   #core: Core | null;
   #broken: Conv1dError | null = null;
   #floats: Float32Array;
@@ -69,10 +69,14 @@ export class LoadedRuntime implements Runtime {
   }
 
   /** The functions of C++. Throws when the runtime is disposed or an earlier call brought the instance down. */
-  get core(): Core {
+  requireLive(): Core {
     if (this.#broken) throw this.#broken;
     if (!this.#core) throw new Conv1dError('ERR_DISPOSED', 'runtime', 'this runtime is disposed; make a new one');
     return this.#core;
+  }
+
+  get #buffer(): ArrayBufferLike {
+    return this.#memory?.buffer ?? new ArrayBuffer(0);
   }
 
   get disposed(): boolean {
@@ -85,18 +89,18 @@ export class LoadedRuntime implements Runtime {
   }
 
   get memory(): { readonly used: number; readonly total: number } {
-    return { used: this.core.usedBytes(), total: this.#memory.buffer.byteLength };
+    return { used: this.guard((core) => core.usedBytes()), total: this.#buffer.byteLength };
   }
 
   /** A view of the whole memory, good until the next call into C++. */
   get floats(): Float32Array {
-    if (this.#floats.buffer !== this.#memory.buffer) this.#floats = new Float32Array(this.#memory.buffer);
+    if (this.#floats.buffer !== this.#buffer) this.#floats = new Float32Array(this.#buffer);
     return this.#floats;
   }
 
   /** As `floats`, in 16-bit words. */
   get halves(): Uint16Array {
-    if (this.#halves.buffer !== this.#memory.buffer) this.#halves = new Uint16Array(this.#memory.buffer);
+    if (this.#halves.buffer !== this.#buffer) this.#halves = new Uint16Array(this.#buffer);
     return this.#halves;
   }
 
@@ -105,7 +109,7 @@ export class LoadedRuntime implements Runtime {
    * all later ones throw.
    */
   guard<Result>(call: (core: Core) => Result): Result {
-    const core = this.core;
+    const core = this.requireLive();
     try {
       return call(core);
     } catch (error) {
@@ -156,6 +160,7 @@ export class LoadedRuntime implements Runtime {
   dispose(): void {
     if (this.threads > 1) this.#core?.PThread?.terminateAllThreads();
     this.#core = null;
+    this.#memory = null;
     this.#floats = new Float32Array(0);
     this.#halves = new Uint16Array(0);
   }
@@ -174,6 +179,7 @@ function chooseVariant(options: InitOptions): Variant {
   if (variant !== 'auto' && variant !== 'relaxed' && variant !== 'simd') {
     throw optionError('variant', "'auto', 'relaxed' or 'simd'", variant);
   }
+  if (typeof deterministic !== 'boolean') throw optionError('deterministic', 'a boolean', deterministic);
   if (!hasSimd()) {
     throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'this engine has no WebAssembly SIMD, which every build needs');
   }
@@ -257,9 +263,9 @@ async function loadModule(options: InitOptions, variant: Variant, threaded: bool
   return currentPlatform().compile(url);
 }
 
-function makeMemory(maximumMemory: number | undefined, shared: boolean): WebAssembly.Memory {
+function makeMemory(options: InitOptions, shared: boolean): WebAssembly.Memory {
   const least = initialPages * pageBytes;
-  const bytes = maximumMemory ?? (shared ? gibibyte : 4 * gibibyte);
+  const { maximumMemory: bytes = (shared ? 1 : 4) * gibibyte } = options;
   if (!(Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte)) {
     throw optionError('maximumMemory', `an integer from ${String(least)} to ${String(4 * gibibyte)} bytes`, bytes);
   }
@@ -269,7 +275,7 @@ function makeMemory(maximumMemory: number | undefined, shared: boolean): WebAsse
       return new WebAssembly.Memory({ initial: initialPages, maximum, shared });
     } catch (error) {
       // Some engines reserve the maximum at once; without the user's word on it, less will do.
-      if (maximumMemory === undefined && maximum / 2 >= 16 * initialPages) {
+      if (options.maximumMemory === undefined && maximum / 2 >= 16 * initialPages) {
         maximum = Math.floor(maximum / 2);
         continue;
       }
@@ -295,9 +301,11 @@ async function start(
       wasmMemory: memory,
       workerCount: threads - 1,
       instantiateWasm(imports, done) {
-        WebAssembly.instantiate(module, imports).then((instance) => {
-          done(instance, module);
-        }, reject);
+        WebAssembly.instantiate(module, imports)
+          .then((instance) => {
+            done(instance, module);
+          })
+          .catch(reject);
         return {};
       },
     }).then(resolve, reject);
@@ -314,9 +322,10 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
 }
 
 async function load(options: InitOptions): Promise<LoadedRuntime> {
+  checkOptions(options);
   const variant = chooseVariant(options);
   const { threads, reason } = chooseThreads(options);
-  const memory = makeMemory(options.maximumMemory, threads > 1);
+  const memory = makeMemory(options, threads > 1);
   const module = await loadModule(options, variant, threads > 1);
   const glue =
     threads > 1

@@ -89,21 +89,12 @@ function numbersFrom(data: ArrayLike<unknown>): Float64Array {
   return numbers;
 }
 
-function takeData(data: unknown, dtype: DType | undefined): { data: TensorData; dtype: DType } {
+function takeData(
+  data: unknown,
+  shape: readonly number[],
+  dtype: DType | undefined,
+): { data: TensorData; dtype: DType } {
   const tag = typedArrayTag(data);
-  if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
-  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16ArrayLike, dtype: 'float16' };
-  if (tag === 'Uint16Array') {
-    if (dtype === 'float32') {
-      throw new Conv1dError(
-        'ERR_DTYPE',
-        'dtype',
-        "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'",
-        dtype,
-      );
-    }
-    return { data: data as Uint16Array, dtype: 'float16' };
-  }
   const isArrayLike = tag !== undefined || (typeof data === 'object' && data !== null && 'length' in data);
   if (!isArrayLike || tag?.startsWith('Big') === true) {
     throw new Conv1dError(
@@ -112,6 +103,21 @@ function takeData(data: unknown, dtype: DType | undefined): { data: TensorData; 
       `data must be a typed array or a list of numbers, got ${show(data)}`,
       data,
     );
+  }
+  const { length } = data as ArrayLike<unknown>;
+  const size = elementCount(shape);
+  if (length !== size) {
+    const text = `shape ${show(shape)} has ${String(size)} elements, data has ${show(length)}`;
+    throw new Conv1dError('ERR_SHAPE', 'shape', text, shape);
+  }
+  if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
+  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16ArrayLike, dtype: 'float16' };
+  if (tag === 'Uint16Array') {
+    if (dtype === 'float32') {
+      const text = "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'";
+      throw new Conv1dError('ERR_DTYPE', 'dtype', text, dtype);
+    }
+    return { data: data as Uint16Array, dtype: 'float16' };
   }
   const numbers = numbersFrom(data as ArrayLike<unknown>);
   if (dtype !== 'float16') return { data: Float32Array.from(numbers), dtype: 'float32' };
@@ -164,15 +170,7 @@ export class Tensor {
       forgotten.register(this, data, this);
       return;
     }
-    const taken = takeData(data, wanted);
-    if (taken.data.length !== this.size) {
-      throw new Conv1dError(
-        'ERR_SHAPE',
-        'shape',
-        `shape ${show(this.shape)} has ${String(this.size)} elements, data has ${String(taken.data.length)}`,
-        shape,
-      );
-    }
+    const taken = takeData(data, this.shape, wanted);
     this.dtype = taken.dtype;
     this.#storage = taken.data;
   }
@@ -187,6 +185,15 @@ export class Tensor {
     if (this.#storage === null) throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is disposed');
     if (this.#storage instanceof HeapBlock && this.#storage.runtime.disposed) {
       throw new Conv1dError('ERR_DISPOSED', 'tensor', 'this tensor is gone: its runtime is disposed');
+    }
+    if (!(this.#storage instanceof HeapBlock) && this.#storage.length !== this.size) {
+      // Posted to a worker, or a view of a buffer that was resized.
+      throw new Conv1dError(
+        'ERR_SHAPE',
+        'tensor',
+        `this tensor's array has ${String(this.#storage.length)} elements now, its shape ${show(this.shape)} had ${String(this.size)}`,
+        this.#storage.length,
+      );
     }
     return this.#storage;
   }

@@ -235,7 +235,7 @@ void fill_reference(const Floats& inputs, Doubles* want) {
     std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::small);
   } else if (magnitude < Reference::kLarge) {
     std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::exact);
-  } else if (magnitude < kInfinity) {
+  } else if (std::isfinite(magnitude)) {
     std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::large);
   } else {
     std::transform(inputs.begin(), inputs.end(), want->begin(),
