@@ -108,7 +108,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("activation", options.activation, kActivationNames, &p.activation); },
       [&]() -> std::optional<Error> {
         if (std::isfinite(static_cast<float>(options.slope))) return std::nullopt;
-        return option_error("activation", "activation's slope must be a finite number, got " + number(options.slope));
+        return option_error("activation", "activation's slope must be a finite float32, got " + number(options.slope));
       },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
       [&]() -> std::optional<Error> {

@@ -2,6 +2,7 @@ import type { Core, GlueFactory } from './core.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { checkOptions, Conv1dError, type ErrorCode, show } from './errors.js';
 import { currentPlatform } from './platform.js';
+import { version } from './version.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
 export type Variant = 'relaxed' | 'simd';
@@ -232,6 +233,16 @@ function wasmFile(variant: Variant, threaded: boolean): URL {
     : new URL('./wasm/conv1d-simd.wasm', import.meta.url);
 }
 
+/** Refuses a module that is not the very file which this version needs. */
+function checkModule(module: WebAssembly.Module, options: InitOptions, variant: Variant, threaded: boolean): void {
+  const [section] = WebAssembly.Module.customSections(module, 'conv1d-wasm');
+  const found = section ? new TextDecoder().decode(section) : 'another module';
+  const wanted = `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
+  if (found === wanted) return;
+  const field = options.wasmModule ? 'wasmModule' : options.wasmBinary ? 'wasmBinary' : 'wasmUrl';
+  throw new Conv1dError('ERR_WASM_LOAD', field, `${field} must be conv1d-wasm ${wanted}, got ${found}`, found);
+}
+
 async function loadModule(options: InitOptions, variant: Variant, threaded: boolean): Promise<WebAssembly.Module> {
   if (options.wasmModule) return options.wasmModule;
   if (options.wasmBinary) {
@@ -327,6 +338,7 @@ async function load(options: InitOptions): Promise<LoadedRuntime> {
   const { threads, reason } = chooseThreads(options);
   const memory = makeMemory(options, threads > 1);
   const module = await loadModule(options, variant, threads > 1);
+  checkModule(module, options, variant, threads > 1);
   const glue =
     threads > 1
       ? await currentPlatform().loadThreadsGlue()

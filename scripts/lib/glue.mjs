@@ -43,12 +43,20 @@ async function finishGlue(text, file) {
   return small;
 }
 
+// A custom section that says which .wasm this is, so that js/ can refuse another by name.
+function stamp(bytes, file) {
+  const { name, version } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+  const text = (content) => [content.length, ...Buffer.from(content)];
+  const section = [...text(name), ...Buffer.from(`${version} ${file}`)];
+  return Buffer.concat([bytes, Buffer.from([0, section.length, ...section])]);
+}
+
 export async function finishWasm(folder) {
   const output = inRoot('dist/wasm');
   const links = glues.flatMap((file) => ['simd', 'relaxed'].map((isa) => `${isa}/${file}`));
   const inputs = [...links, ...binaries.flatMap((binary) => binary.links)].map((link) => join(folder, link));
   const outputs = [...glues, ...binaries.map(({ file }) => file)].map((file) => join(output, file));
-  if (isUpToDate(outputs, [...inputs, inRoot('scripts/lib/glue.mjs')])) return;
+  if (isUpToDate(outputs, [...inputs, inRoot('scripts/lib/glue.mjs'), inRoot('package.json')])) return;
 
   mkdirSync(output, { recursive: true });
   const write = (file, content) => {
@@ -59,5 +67,5 @@ export async function finishWasm(folder) {
     const text = common(folder, [`simd/${file}`, `relaxed/${file}`]).toString();
     write(file, await finishGlue(text, file));
   }
-  for (const { file, links: same } of binaries) write(file, common(folder, same));
+  for (const { file, links: same } of binaries) write(file, stamp(common(folder, same), file));
 }
