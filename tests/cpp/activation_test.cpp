@@ -239,7 +239,7 @@ void fill_reference(const Floats& inputs, Doubles* want) {
     std::transform(inputs.begin(), inputs.end(), want->begin(), Reference::large);
   } else {
     std::transform(inputs.begin(), inputs.end(), want->begin(),
-                   [](float x) { return std::isnan(x) ? kNaN : Reference::large(x); });
+                   [](float x) { return std::isnan(x) ? double{kNaN} : Reference::large(x); });
   }
 }
 

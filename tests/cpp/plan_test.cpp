@@ -197,23 +197,23 @@ TEST(Plan, SameBitsAtEveryTilePosition) {
 // However many output channels share a tile, a channel's sums are the same.
 TEST(Plan, SameBitsInEveryTileRow) {
   Layer wide(layer_options(7, 23, 3), 7);
-  const auto input = random_values(7 * 57, 8);
+  const auto input = random_values(size_t{7} * 57, 8);
   ThreadPool pool(1);
   const auto all = wide.run(input, 1, pool);
   Layer narrow(layer_options(7, 1, 3), 0);
-  for (int o = 0; o < 23; ++o) {
+  for (size_t o = 0; o < 23; ++o) {
     std::memcpy(narrow.plan().weight(), static_cast<float*>(wide.plan().weight()) + o * 21, 21 * sizeof(float));
     std::memcpy(narrow.plan().bias(), static_cast<float*>(wide.plan().bias()) + o, sizeof(float));
     narrow.plan().weights_changed();
     const auto row = narrow.run(input, 1, pool);
-    EXPECT_EQ(0, std::memcmp(row.data(), &all[static_cast<size_t>(o) * row.size()], row.size() * sizeof(float))) << o;
+    EXPECT_EQ(0, std::memcmp(row.data(), &all[o * row.size()], row.size() * sizeof(float))) << o;
   }
 }
 
 // A row cut into pieces of any length is the same row: short pieces go to other kernels.
 TEST(Plan, SameBitsForEveryRowLength) {
   Layer layer(layer_options(5, 43, 3), 12);
-  const auto signal = random_values(5 * 40, 13);
+  const auto signal = random_values(size_t{5} * 40, 13);
   ThreadPool pool(1);
   const auto all = layer.run(signal, 1, pool);
   const size_t outputs = 38;
@@ -231,9 +231,8 @@ TEST(Plan, SameBitsForEveryRowLength) {
 }
 
 TEST(Plan, AFailedPrepareLeavesWhatWasPrepared) {
-  Options options = layer_options(3, 4, 5);
-  Layer layer(options, 9);
-  const auto input = random_values(3 * 40, 10);
+  Layer layer(layer_options(3, 4, 5), 9);
+  const auto input = random_values(size_t{3} * 40, 10);
   ThreadPool pool(1);
   const auto before = layer.run(input, 1, pool);
   ASSERT_TRUE(layer.plan().prepare(1, 2, 1));
