@@ -1,4 +1,4 @@
-import type { Core, GlueFactory } from './core.js';
+import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { checkOptions, Conv1dError, type ErrorCode, show } from './errors.js';
 import { currentPlatform } from './platform.js';
@@ -80,13 +80,18 @@ export class LoadedRuntime implements Runtime {
     return this.#memory?.buffer ?? new ArrayBuffer(0);
   }
 
+  /** Neither disposed nor brought down. */
+  get usable(): boolean {
+    return this.#core !== null && this.#broken === null;
+  }
+
   get disposed(): boolean {
     return this.#core === null;
   }
 
   /** Frees what `free` does, unless all is gone with the instance anyway. */
   free(free: (core: Core) => void): void {
-    if (this.#core && !this.#broken) this.guard(free);
+    if (this.usable) this.guard(free);
   }
 
   get memory(): { readonly used: number; readonly total: number } {
@@ -235,7 +240,8 @@ function wasmFile(variant: Variant, threaded: boolean): URL {
 
 /** Refuses a module that is not the very file which this version needs. */
 function checkModule(module: WebAssembly.Module, options: InitOptions, variant: Variant, threaded: boolean): void {
-  const [section] = WebAssembly.Module.customSections(module, 'conv1d-wasm');
+  const isModule = Object.prototype.toString.call(module) === '[object WebAssembly.Module]';
+  const [section] = isModule ? WebAssembly.Module.customSections(module, 'conv1d-wasm') : [];
   const found = section ? new TextDecoder().decode(section) : 'another module';
   const wanted = `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
   if (found === wanted) return;
@@ -308,7 +314,7 @@ async function start(
   threads: number,
 ): Promise<Core> {
   return new Promise((resolve, reject) => {
-    glue({
+    const given: GlueOptions & Pick<Core, 'PThread'> = {
       wasmMemory: memory,
       workerCount: threads - 1,
       instantiateWasm(imports, done) {
@@ -316,10 +322,16 @@ async function start(
           .then((instance) => {
             done(instance, module);
           })
-          .catch(reject);
+          .catch(fail);
         return {};
       },
-    }).then(resolve, reject);
+    };
+    // Workers that wait for a module which never starts would keep Node alive.
+    const fail = (error: unknown): void => {
+      given.PThread?.terminateAllThreads();
+      reject(error);
+    };
+    glue(given).then(resolve, fail);
   });
 }
 
@@ -333,7 +345,11 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
 }
 
 async function load(options: InitOptions): Promise<LoadedRuntime> {
-  checkOptions(options);
+  const known = ['threads', 'variant', 'deterministic', 'wasmUrl', 'wasmBinary', 'wasmModule', 'maximumMemory'];
+  const unknown = Object.keys(checkOptions(options)).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are ${known.join(', ')}`);
+  }
   const variant = chooseVariant(options);
   const { threads, reason } = chooseThreads(options);
   const memory = makeMemory(options, threads > 1);
@@ -363,12 +379,12 @@ let pending: Promise<Runtime> | null = null;
 
 /**
  * Loads the default runtime, which `new Conv1d` and `toWasm` use. Later calls give the same one, whatever their
- * options; after its `dispose()` or a failure they load anew.
+ * options; after its `dispose()`, a failure or a trap they load anew.
  *
  * @throws as createRuntime.
  */
 export async function init(options: InitOptions = {}): Promise<Runtime> {
-  if (defaultRuntime?.disposed === false) return defaultRuntime;
+  if (defaultRuntime?.usable === true) return defaultRuntime;
   pending ??= load(options)
     .then((runtime) => (defaultRuntime = runtime))
     .finally(() => (pending = null));

@@ -30,6 +30,8 @@ async function finishGlue(text, file) {
   if (file.startsWith('threads')) {
     // Bundlers take it for a package's name without the dot.
     code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
+    // A wait that never ends would keep the memory of a runtime that is gone; without it workers post messages.
+    code = patch(code, file, /typeof Atomics\.waitAsync\s*===?\s*"function"/g, 'false');
     // When a worker does not load, the factory's promise fails rather than wait forever.
     const failure = /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g;
     const reject = 'PThread.terminateAllThreads();readyPromiseReject(Error("a worker did not load"))';
