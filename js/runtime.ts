@@ -327,7 +327,7 @@ async function start(
       },
     };
     // Workers that wait for a module which never starts would keep Node alive.
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       given.PThread?.terminateAllThreads();
       reject(error);
     };
