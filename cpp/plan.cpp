@@ -161,31 +161,45 @@ void Plan::run(const void* input, void* output, ThreadPool& pool) {
   const int32_t runs = std::min(pieces, threads * kRunsPerThread);
   pool.parallel_for(runs, threads, [&](int run, int thread) {
     float* scratch = scratch_.data() + static_cast<size_t>(thread) * prepared_.scratch_floats;
+    const auto begin = static_cast<int32_t>(int64_t{pieces} * run / runs);
     const auto end = static_cast<int32_t>(int64_t{pieces} * (run + 1) / runs);
-    for (auto i = static_cast<int32_t>(int64_t{pieces} * run / runs); i < end; ++i) {
-      run_piece(piece(i), input, output, scratch);
-    }
+    Piece next = piece(begin);
+    for (int32_t i = begin; i < end; ++i, advance(&next)) run_piece(next, input, output, scratch);
   });
 }
 
 Plan::Piece Plan::piece(int32_t index) const {
-  Piece piece{};
   const int32_t image_group = index / prepared_.pieces_of_image;
-  index %= prepared_.pieces_of_image;
+  Piece piece{};
   piece.image = image_group / params_.groups;
   piece.group = image_group % params_.groups;
-  piece.oc_part = index % prepared_.schedule.oc_parts;
-  index /= prepared_.schedule.oc_parts;
-  for (const Range& range : prepared_.ranges) {
-    if (index < range.pieces()) {
-      piece.begin = range.begin + index * range.step;
-      piece.count = std::min(range.step, range.end - piece.begin);
-      piece.direct = range.direct;
-      break;
-    }
-    index -= range.pieces();
-  }
+  measure(&piece);
+  for (int32_t i = index % prepared_.pieces_of_image; i > 0; --i) advance(&piece);
   return piece;
+}
+
+void Plan::advance(Piece* piece) const {
+  if (++piece->oc_part < prepared_.schedule.oc_parts) return;
+  piece->oc_part = 0;
+  piece->begin += piece->count;
+  if (piece->begin == prepared_.geometry.out_length) {
+    piece->begin = 0;
+    if (++piece->group == params_.groups) {
+      piece->group = 0;
+      ++piece->image;
+    }
+  }
+  measure(piece);
+}
+
+void Plan::measure(Piece* piece) const {
+  for (const Range& range : prepared_.ranges) {
+    if (piece->begin < range.end) {
+      piece->count = std::min(range.step, range.end - piece->begin);
+      piece->direct = range.direct;
+      return;
+    }
+  }
 }
 
 void Plan::run_piece(const Piece& piece, const void* input, void* output, float* scratch) const {

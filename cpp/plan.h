@@ -97,7 +97,11 @@ class Plan {
   // Consecutive input samples that `outputs` outputs meet: with all taps, or with one.
   int64_t line_length(bool windows, int32_t outputs) const;
   bool lay_out_block(Prepared* prepared) const;
+  // Pieces in order: images, groups, time, then parts of the output channels.
   Piece piece(int32_t index) const;
+  void advance(Piece* piece) const;
+  // Sets what follows from piece->begin: how long the piece is and how it is read.
+  void measure(Piece* piece) const;
   void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;
   void pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const;
 

@@ -1,7 +1,7 @@
 import type { CoreOptions, Explanation } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
-import { checkShape, checkTensor, type DType, Tensor } from './tensor.js';
+import { checkShape, checkTensor, type DType, elementCount, Tensor } from './tensor.js';
 
 /** Names of the activations that a layer can apply to its output. */
 export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
@@ -219,7 +219,7 @@ export class Conv1d {
     }
     const bytes = this.#dtype === 'float32' ? 4 : 2;
     const outputOffset = Math.ceil((input.size * bytes) / 16) * 16;
-    const outSize = outShape.reduce((product, dimension) => product * dimension, 1);
+    const outSize = elementCount(outShape);
     const staging = runtime.staging(outputOffset + outSize * bytes);
     input.copyTo(runtime, staging);
     if (outSize > 0)

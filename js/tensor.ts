@@ -30,31 +30,31 @@ const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
 
 // Reads the class of a typed array of any realm, which instanceof can not.
-const typedArrayTag = (value: unknown): string | undefined =>
-  Reflect.get(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag, value) as string | undefined;
+const tagOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+) as { get: () => string | undefined };
+const typedArrayTag = (value: unknown): string | undefined => tagOf.get.call(value);
 
 /** Checks a shape: a list of integers >= 0. Returns a frozen copy. */
 export function checkShape(field: string, shape: unknown): readonly number[] {
   if (!Array.isArray(shape)) {
     throw new Conv1dError('ERR_SHAPE', field, `${field} must be an array of integers >= 0, got ${show(shape)}`, shape);
   }
-  const copy = Array.from(shape as unknown[], (dimension, i) => {
-    if (Number.isInteger(dimension) && (dimension as number) >= 0) return dimension as number;
-    throw new Conv1dError(
-      'ERR_SHAPE',
-      field,
-      `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`,
-      shape,
-    );
-  });
-  const size = copy.reduce((product, dimension) => product * dimension, 1);
-  if (size > mostElements) {
-    throw new Conv1dError(
-      'ERR_SHAPE',
-      field,
-      `${field} ${show(copy)} has more than ${String(mostElements)} elements`,
-      shape,
-    );
+  const copy: number[] = [];
+  let size = 1;
+  for (let i = 0; i < shape.length; ++i) {
+    const dimension = shape[i] as unknown;
+    if (!(Number.isInteger(dimension) && (dimension as number) >= 0)) {
+      const text = `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`;
+      throw new Conv1dError('ERR_SHAPE', field, text, shape);
+    }
+    copy.push(dimension as number);
+    size *= dimension as number;
+  }
+  if (!(size <= mostElements)) {
+    const text = `${field} ${show(copy)} has more than ${String(mostElements)} elements`;
+    throw new Conv1dError('ERR_SHAPE', field, text, shape);
   }
   return Object.freeze(copy);
 }
@@ -64,8 +64,11 @@ export function checkDType(dtype: unknown): DType {
   throw new Conv1dError('ERR_DTYPE', 'dtype', `dtype must be 'float32' or 'float16', got ${show(dtype)}`, dtype);
 }
 
-function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, dimension) => product * dimension, 1);
+/** Elements of an array of `shape`. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const dimension of shape) count *= dimension;
+  return count;
 }
 
 function asWords(halves: TensorData): Uint16Array {
