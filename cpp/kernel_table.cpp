@@ -15,8 +15,11 @@ constexpr Tile kTiles[] = {
     {"channels_f32_8x6", 8, 6, channels_f32_8x6}, {"channels_f32_4x6", 4, 6, channels_f32_4x6},
 };
 
-// Floats of a packed input block: with the panel of weights it stays in a 1 MB L2 cache.
+// Floats of a packed input block: it stays in the L2 cache. Every block reads all weights again, so where those do not
+// stay there too, blocks are longer.
 constexpr int64_t kBlockFloats = 98304;
+constexpr int64_t kLongBlockFloats = 163840;
+constexpr int64_t kManyWeights = 262144;
 // Outputs of a block: a multiple of every kernel's width, where there is room.
 constexpr int32_t kLeastBlock = 48;
 // Outputs that a thread's piece of a row has at least.
@@ -72,8 +75,10 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
       params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024 || short_rows);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
-  const int64_t span_room = (kBlockFloats / params.group_in() - reach) / params.stride;
-  const int64_t window_room = kBlockFloats / params.group_in() / params.kernel_size;
+  const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;
+  const int64_t floats = weights > kManyWeights ? kLongBlockFloats : kBlockFloats;
+  const int64_t span_room = (floats / params.group_in() - reach) / params.stride;
+  const int64_t window_room = floats / params.group_in() / params.kernel_size;
   schedule.tap_windows = window_room > span_room && reach > kLeastBlock;
   const int64_t room = schedule.tap_windows ? window_room : span_room;
   schedule.block = static_cast<int32_t>(
