@@ -101,16 +101,16 @@ bool Plan::lay_out_block(Prepared* prepared) const {
   // Taps lie dilation apart, so they meet stride / gcd(stride, dilation) phases before they come round again.
   const int32_t phases = std::min(params_.kernel_size, stride / std::gcd(stride, params_.dilation));
   prepared->rows = windows ? params_.kernel_size : phases;
-  prepared->row_count = windows ? outputs : outputs + reach / stride;
+  const int32_t row_count = windows ? outputs : outputs + reach / stride;
   // Rows a multiple of 1 KB apart would compete for the same few lines of the L1 cache.
-  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(prepared->row_count) + kOverRead, 4));
+  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(row_count) + kOverRead, 4));
   if (prepared->pitch % 256 == 0) prepared->pitch += 16;
 
   const size_t depth = taps * static_cast<size_t>(params_.group_in());
   const int64_t block = int64_t{params_.group_in()} * prepared->rows * prepared->pitch;
   if (block > kMaxElements) return false;
   if (!prepared->row_start.reserve(static_cast<size_t>(prepared->rows)) || !prepared->block_offsets.reserve(depth) ||
-      !prepared->direct_offsets.reserve(depth)) {
+      (prepared->schedule.direct && !prepared->direct_offsets.reserve(depth))) {
     return false;
   }
   for (int32_t row = 0; row < prepared->rows; ++row) {
@@ -121,7 +121,7 @@ bool Plan::lay_out_block(Prepared* prepared) const {
     const int32_t plane = c * prepared->rows * prepared->pitch;
     for (int32_t k = 0; k < params_.kernel_size; ++k, ++i) {
       const int32_t position = k * params_.dilation;
-      prepared->direct_offsets[i] = c * prepared->geometry.length + position;
+      if (prepared->schedule.direct) prepared->direct_offsets[i] = c * prepared->geometry.length + position;
       prepared->block_offsets[i] =
           plane + (windows ? k * prepared->pitch : k % phases * prepared->pitch + position / stride);
     }

@@ -71,7 +71,6 @@ class Plan {
     std::array<Range, 3> ranges{};
     int32_t pieces_of_image = 0;  // of one group of one image
     int32_t rows = 0;
-    int32_t row_count = 0;  // floats of a row that are filled
     int32_t pitch = 0;
     Buffer<int32_t> row_start;
     // Where each channel's taps read, from an output's position on: in a packed block, in the caller's rows.

@@ -116,14 +116,18 @@ constexpr Shape kShapes[] = {
     {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
 };
 
+Options options_of(const Shape& s) {
+  Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
+  options.stride = s.stride;
+  options.pad_left = options.pad_right = s.padding;
+  options.dilation = s.dilation;
+  options.groups = s.groups;
+  return options;
+}
+
 TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
   for (const Shape& s : kShapes) {
-    Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
-    options.stride = s.stride;
-    options.pad_left = options.pad_right = s.padding;
-    options.dilation = s.dilation;
-    options.groups = s.groups;
-    Layer layer(options, 1);
+    Layer layer(options_of(s), 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     ThreadPool one(1);
     const auto expected = layer.run(input, s.batch, one);
@@ -137,12 +141,7 @@ TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
 
 TEST(Plan, LargeLayersAgreeWithTheReference) {
   for (const Shape& s : kShapes) {
-    Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
-    options.stride = s.stride;
-    options.pad_left = options.pad_right = s.padding;
-    options.dilation = s.dilation;
-    options.groups = s.groups;
-    Layer layer(options, 3);
+    Layer layer(options_of(s), 3);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 4);
     ThreadPool pool(1);
     const auto got = layer.run(input, s.batch, pool);
