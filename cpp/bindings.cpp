@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "initialize.h"
 #include "plan.h"
+#include "stream.h"
 
 namespace conv1d {
 namespace {
@@ -17,7 +18,11 @@ namespace {
 ThreadPool* pool = nullptr;
 Error last_error;
 
-Plan* plan_at(uintptr_t plan) { return reinterpret_cast<Plan*>(plan); }
+// A plan's handle shares it with the streams that it is part of.
+using PlanHandle = std::shared_ptr<Plan>;
+
+Plan* plan_at(uintptr_t plan) { return reinterpret_cast<PlanHandle*>(plan)->get(); }
+Stream* stream_at(uintptr_t stream) { return reinterpret_cast<Stream*>(stream); }
 
 bool failed(std::optional<Error> error) {
   if (!error) return false;
@@ -31,16 +36,15 @@ void start_threads(int threads) { pool = new (std::nothrow) ThreadPool(threads);
 uintptr_t create_plan(const Options& options) {
   Params params{};
   if (failed(validate(options, &params))) return 0;
-  std::unique_ptr<Plan> plan(new (std::nothrow) Plan(params));
-  if (!plan || !plan->allocate()) {
-    last_error = {"ERR_OUT_OF_MEMORY", "weight",
-                  "no room for weights of " + std::to_string(params.weight_size()) + " elements"};
+  auto plan = std::make_shared<Plan>(params);
+  if (!plan->allocate()) {
+    last_error = no_room_for_weights(params);
     return 0;
   }
-  return reinterpret_cast<uintptr_t>(plan.release());
+  return reinterpret_cast<uintptr_t>(new PlanHandle(std::move(plan)));
 }
 
-void destroy_plan(uintptr_t plan) { delete plan_at(plan); }
+void destroy_plan(uintptr_t plan) { delete reinterpret_cast<PlanHandle*>(plan); }
 
 // The output length of an input (batch, inChannels, length), or 0 when there is none.
 int output_length(uintptr_t plan, double batch, double length) {
@@ -82,6 +86,69 @@ struct NamedExplanation {
 NamedExplanation explain(uintptr_t plan) {
   const Explanation e = plan_at(plan)->explain();
   return {e.algorithm, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
+}
+
+// Elementwise::Kind and leaky_relu's slope as js/ writes them into memory; a plan's handle or 0; indices of values.
+struct StepRecord {
+  int32_t input;
+  int32_t other;
+  uint32_t plan;
+  int32_t kind;
+  int32_t activation;
+  float slope;
+};
+
+Elementwise elementwise_of(int kind, int activation, double slope) {
+  return {static_cast<Elementwise::Kind>(kind), static_cast<Activation>(activation), static_cast<float>(slope)};
+}
+
+// 0 when refused. `records` are `count` StepRecords.
+uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels, double batch, double max_chunk,
+                        bool flush_tiny) {
+  std::vector<Step> steps;
+  const auto* record = reinterpret_cast<const StepRecord*>(records);
+  for (int i = 0; i < count; ++i, ++record) {
+    steps.push_back({record->input, record->other,
+                     record->plan == 0 ? nullptr : *reinterpret_cast<PlanHandle*>(static_cast<uintptr_t>(record->plan)),
+                     elementwise_of(record->kind, record->activation, record->slope)});
+  }
+  std::unique_ptr<Stream> stream;
+  if (failed(Stream::create(std::move(steps), half ? DType::kFloat16 : DType::kFloat32, in_channels, batch, max_chunk,
+                            flush_tiny, &stream))) {
+    return 0;
+  }
+  return reinterpret_cast<uintptr_t>(stream.release());
+}
+
+void destroy_stream(uintptr_t stream) { delete stream_at(stream); }
+double stream_latency(uintptr_t stream) { return static_cast<double>(stream_at(stream)->latency()); }
+double stream_receptive_field(uintptr_t stream) { return static_cast<double>(stream_at(stream)->receptive_field()); }
+int stream_output_count(uintptr_t stream, int samples) { return stream_at(stream)->output_count(samples); }
+
+void push_stream(uintptr_t stream, uintptr_t chunk, int samples, uintptr_t output) {
+  stream_at(stream)->push(reinterpret_cast<const void*>(chunk), samples, reinterpret_cast<void*>(output));
+}
+
+// -1 when refused.
+double stream_end_count(uintptr_t stream) {
+  int64_t count = 0;
+  return failed(stream_at(stream)->end_count(&count)) ? -1 : static_cast<double>(count);
+}
+
+void end_stream(uintptr_t stream, uintptr_t output) { stream_at(stream)->end(reinterpret_cast<void*>(output)); }
+void reset_stream(uintptr_t stream) { stream_at(stream)->reset(); }
+
+// The index of an activation, or -1 when refused.
+int activation_index(const std::string& name, double slope) {
+  Activation activation{};
+  float narrow_slope = 0;
+  return failed(parse_activation(name, slope, &activation, &narrow_slope)) ? -1 : static_cast<int>(activation);
+}
+
+template <class Element>
+void run_elementwise(int kind, int activation, double slope, uintptr_t a, uintptr_t b, uintptr_t out, size_t count) {
+  apply_elementwise(elementwise_of(kind, activation, slope), reinterpret_cast<const Element*>(a),
+                    reinterpret_cast<const Element*>(b), reinterpret_cast<Element*>(out), count);
 }
 
 uintptr_t allocate(size_t bytes) { return reinterpret_cast<uintptr_t>(allocate_array(bytes, 1)); }
@@ -136,6 +203,18 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("weightsChanged", &weights_changed);
   function("initialize", &initialize_weights);
   function("explain", &explain);
+  function("createStream", &create_stream);
+  function("destroyStream", &destroy_stream);
+  function("streamLatency", &stream_latency);
+  function("streamReceptiveField", &stream_receptive_field);
+  function("streamOutputCount", &stream_output_count);
+  function("pushStream", &push_stream);
+  function("streamEndCount", &stream_end_count);
+  function("endStream", &end_stream);
+  function("resetStream", &reset_stream);
+  function("activationIndex", &activation_index);
+  function("elementwise", &run_elementwise<float>);
+  function("elementwiseHalf", &run_elementwise<uint16_t>);
   function("allocate", &allocate);
   function("release", &release);
   function("usedBytes", &used_bytes);

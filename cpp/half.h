@@ -100,4 +100,15 @@ inline void floats_to_halves(const float* src, uint16_t* dst, size_t n) {
   for (; i < n; ++i) dst[i] = float_to_half(src[i]);
 }
 
+// Rounds values[i], i < n, to what a float16 can hold.
+inline void round_to_halves(float* values, size_t n) {
+  constexpr size_t kBlock = 256;
+  uint16_t halves[kBlock];
+  for (size_t i = 0; i < n; i += kBlock) {
+    const size_t count = n - i < kBlock ? n - i : kBlock;
+    floats_to_halves(values + i, halves, count);
+    halves_to_floats(halves, values + i, count);
+  }
+}
+
 }  // namespace conv1d

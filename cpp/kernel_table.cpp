@@ -57,14 +57,21 @@ const Tile& choose_tile(Vectors vectors, int32_t channels) {
   }
 }
 
+Vectors choose_vectors(const Params& params, int32_t count) {
+  return count <= kShortRow && params.group_out() >= 4 ? Vectors::kAlongChannels : Vectors::kAlongTime;
+}
+
+int32_t choose_stream_strip(const Params& params) {
+  return std::max(kLeastBlock, static_cast<int32_t>(kBlockFloats / params.group_in()) / kLeastBlock * kLeastBlock);
+}
+
 int32_t exact_multiple(Vectors vectors, int32_t channels) {
   return vectors == Vectors::kAlongChannels && channels % 4 == 0 ? 1 : 4;
 }
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};
-  const bool short_rows = geometry.out_length <= kShortRow && params.group_out() >= 4;
-  schedule.vectors = short_rows ? Vectors::kAlongChannels : Vectors::kAlongTime;
+  schedule.vectors = choose_vectors(params, geometry.out_length);
   const double multiplications =
       static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
   schedule.threads = multiplications >= kThreadWorth ? threads : 1;
@@ -72,7 +79,7 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
   schedule.direct =
-      params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024 || short_rows);
+      params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;

@@ -24,6 +24,9 @@ inline constexpr int32_t kMostTileRows = 24;
 // The tile to start with when `channels` output channels of a group are left.
 const Tile& choose_tile(Vectors vectors, int32_t channels);
 
+// The better way for rows of `count` outputs.
+Vectors choose_vectors(const Params& params, int32_t count);
+
 // Strips whose count is a multiple of this are computed without reading past their input, whatever tiles it takes.
 int32_t exact_multiple(Vectors vectors, int32_t channels);
 
@@ -39,6 +42,9 @@ struct Schedule {
   int32_t oc_parts;  // into how many parts a group's output channels are cut
   int32_t threads;
 };
+
+// Outputs of the strips in which a stream's history is read.
+int32_t choose_stream_strip(const Params& params);
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads);
 

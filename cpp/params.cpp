@@ -34,15 +34,6 @@ Error shape_error(std::string field, std::string message) {
   return {"ERR_SHAPE", std::move(field), std::move(message)};
 }
 
-std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
-  if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {
-    return option_error(field, std::string(field) + " must be an integer >= " + std::to_string(least) +
-                                   (value > kMaxInt ? " and <= 2147483647" : "") + ", got " + number(value));
-  }
-  *result = static_cast<int32_t>(value);
-  return std::nullopt;
-}
-
 template <class Enum, size_t kCount>
 std::optional<Error> parse_name(const char* field, const std::string& value, const char* const (&names)[kCount],
                                 Enum* result, size_t first = 0) {
@@ -73,6 +64,15 @@ std::string output_length_text(const Params& params, const Geometry& g, int64_t 
 }
 
 }  // namespace
+
+std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
+  if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {
+    return option_error(field, std::string(field) + " must be an integer >= " + std::to_string(least) +
+                                   (value > kMaxInt ? " and <= 2147483647" : "") + ", got " + number(value));
+  }
+  *result = static_cast<int32_t>(value);
+  return std::nullopt;
+}
 
 std::optional<Error> validate(const Options& options, Params* params) {
   Params p{};
@@ -105,11 +105,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("computeMode", options.compute_mode, kComputeModeNames, &compute_mode); },
       [&] { return parse_name("paddingMode", options.padding_mode, kPaddingModeNames, &p.padding_mode); },
       [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
-      [&] { return parse_name("activation", options.activation, kActivationNames, &p.activation); },
-      [&]() -> std::optional<Error> {
-        if (std::isfinite(static_cast<float>(options.slope))) return std::nullopt;
-        return option_error("activation", "activation's slope must be a finite float32, got " + number(options.slope));
-      },
+      [&] { return parse_activation(options.activation, options.slope, &p.activation, &p.slope); },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
       [&]() -> std::optional<Error> {
         const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;
@@ -128,9 +124,15 @@ std::optional<Error> validate(const Options& options, Params* params) {
       });
   if (error) return error;
   p.bias = options.bias;
-  p.slope = static_cast<float>(options.slope);
   *params = p;
   return std::nullopt;
+}
+
+std::optional<Error> parse_activation(const std::string& name, double slope, Activation* activation, float* result) {
+  if (std::optional<Error> error = parse_name("activation", name, kActivationNames, activation)) return error;
+  *result = static_cast<float>(slope);
+  if (std::isfinite(*result)) return std::nullopt;
+  return option_error("activation", "activation's slope must be a finite float32, got " + number(slope));
 }
 
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
@@ -193,6 +195,11 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   g.out_length = static_cast<int32_t>(out_length);
   *geometry = g;
   return std::nullopt;
+}
+
+Error no_room_for_weights(const Params& params) {
+  return {"ERR_OUT_OF_MEMORY", "weight",
+          "no room for weights of " + std::to_string(params.weight_size()) + " elements"};
 }
 
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme) {

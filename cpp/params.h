@@ -84,13 +84,22 @@ struct Geometry {
 // The largest number of elements in one array: its float32 bytes must be addressable in a 32-bit memory.
 inline constexpr int64_t kMaxElements = (int64_t{1} << 30) - 1;
 
+// Takes an integer >= `least` and < 2^31, or says what the rule for `field` is (ERR_OPTION).
+std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result);
+
 // Fills `params` from `options`, or says which option breaks which rule (ERR_OPTION).
 std::optional<Error> validate(const Options& options, Params* params);
+
+// Reads an activation's name and leaky_relu's slope, or says what is wrong with them (ERR_OPTION).
+std::optional<Error> parse_activation(const std::string& name, double slope, Activation* activation, float* result);
 
 // The geometry of an input (batch, in_channels, length), or why there is none (ERR_SHAPE):
 // out_length = floor((length + pad_left + pad_right - dilation * (kernel_size - 1) - 1) / stride) + 1 must be >= 1,
 // 'reflect' needs pads <= length - 1, 'circular' pads <= length, 'replicate' length >= 1.
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry);
+
+// There is no memory for the layer's weights (ERR_OUT_OF_MEMORY).
+Error no_room_for_weights(const Params& params);
 
 // Reads the name of an initialisation scheme, or says which there are (ERR_OPTION).
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme);

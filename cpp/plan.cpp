@@ -43,8 +43,7 @@ bool Plan::allocate() {
   const auto weights = static_cast<size_t>(params_.weight_size());
   const auto outputs = static_cast<size_t>(params_.out_channels);
   const auto element = static_cast<size_t>(params_.element_bytes());
-  if (!weight_.reserve(weights * element) || !bias_.reserve(outputs * element) || !panels_.reserve(weights) ||
-      !wide_bias_.reserve(outputs)) {
+  if (!weight_.reserve(weights * element) || !bias_.reserve(outputs * element) || !wide_bias_.reserve(outputs)) {
     return false;
   }
   std::memset(weight_.data(), 0, weights * element);
@@ -52,10 +51,29 @@ bool Plan::allocate() {
   return true;
 }
 
+void Plan::weights_changed() {
+  for (Panels& panels : panels_) panels.fresh = false;
+}
+
+bool Plan::reserve_panels(Vectors vectors) {
+  return panels_[static_cast<size_t>(vectors)].floats.reserve(static_cast<size_t>(params_.weight_size()));
+}
+
+const float* Plan::panels(Vectors vectors) {
+  Panels& panels = panels_[static_cast<size_t>(vectors)];
+  if (!panels.fresh) {
+    pack_weights(params_, vectors, weight_.data(), panels.floats.data());
+    widen(params_.dtype, bias_.data(), wide_bias_.data(), static_cast<size_t>(params_.out_channels));
+    panels.fresh = true;
+  }
+  return panels.floats.data();
+}
+
 std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   Prepared prepared;
   if (std::optional<Error> error = resolve(params_, batch, length, &prepared.geometry)) return error;
   prepared.schedule = choose_schedule(params_, prepared.geometry, threads);
+  if (!reserve_panels(prepared.schedule.vectors)) return no_room_for_weights(params_);
   cut_ranges(&prepared);
   if (!lay_out_block(&prepared)) {
     return out_of_memory(static_cast<double>(params_.group_in()) * prepared.rows * prepared.pitch * sizeof(float));
@@ -151,11 +169,7 @@ Explanation Plan::explain() const {
 }
 
 void Plan::run(const void* input, void* output, ThreadPool& pool) {
-  if (packed_ != prepared_.schedule.vectors) {
-    pack_weights(params_, prepared_.schedule.vectors, weight_.data(), panels_.data());
-    widen(params_.dtype, bias_.data(), wide_bias_.data(), static_cast<size_t>(params_.out_channels));
-    packed_ = prepared_.schedule.vectors;
-  }
+  const float* panels = this->panels(prepared_.schedule.vectors);
   const int32_t threads = prepared_.schedule.threads;
   const int32_t pieces = prepared_.geometry.batch * params_.groups * prepared_.pieces_of_image;
   const int32_t runs = std::min(pieces, threads * kRunsPerThread);
@@ -164,7 +178,7 @@ void Plan::run(const void* input, void* output, ThreadPool& pool) {
     const auto begin = static_cast<int32_t>(int64_t{pieces} * run / runs);
     const auto end = static_cast<int32_t>(int64_t{pieces} * (run + 1) / runs);
     Piece next = piece(begin);
-    for (int32_t i = begin; i < end; ++i, advance(&next)) run_piece(next, input, output, scratch);
+    for (int32_t i = begin; i < end; ++i, advance(&next)) run_piece(next, panels, input, output, scratch);
   });
 }
 
@@ -202,7 +216,7 @@ void Plan::measure(Piece* piece) const {
   }
 }
 
-void Plan::run_piece(const Piece& piece, const void* input, void* output, float* scratch) const {
+void Plan::run_piece(const Piece& piece, const float* panels, const void* input, void* output, float* scratch) const {
   const Geometry& g = prepared_.geometry;
   const auto element = static_cast<size_t>(params_.element_bytes());
   const auto length = static_cast<size_t>(g.length);
@@ -235,7 +249,7 @@ void Plan::run_piece(const Piece& piece, const void* input, void* output, float*
     if (int64_t{o} * parts / channels == piece.oc_part) {
       const size_t oc = first_out + o;
       const size_t at = (static_cast<size_t>(piece.image) * params_.out_channels + oc) * out_length + piece.begin;
-      strip.weights = panels_.data() + oc * depth;
+      strip.weights = panels + oc * depth;
       strip.bias = wide_bias_.data() + oc;
       strip.output = narrow ? wide_rows : static_cast<float*>(output) + at;
       strip.row_stride = narrow ? static_cast<size_t>(piece.count) : out_length;

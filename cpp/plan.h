@@ -35,7 +35,13 @@ class Plan {
   // Whoever writes there calls weights_changed() afterwards; packing happens at the next run.
   void* weight() { return weight_.data(); }
   void* bias() { return params_.bias ? bias_.data() : nullptr; }
-  void weights_changed() { packed_.reset(); }
+  void weights_changed();
+
+  // The weights as panels (pack.h) for tiles of `vectors`, and the bias as floats. panels() brings both up to date and
+  // allocates nothing; it needs a reserve_panels() that succeeded.
+  [[nodiscard]] bool reserve_panels(Vectors vectors);
+  const float* panels(Vectors vectors);
+  const float* wide_bias() const { return wide_bias_.data(); }
 
   // Chooses how to run inputs (batch, in_channels, length) on up to `threads` threads. On failure (ERR_SHAPE,
   // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.
@@ -101,15 +107,18 @@ class Plan {
   void advance(Piece* piece) const;
   // Sets what follows from piece->begin: how long the piece is and how it is read.
   void measure(Piece* piece) const;
-  void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;
+  void run_piece(const Piece& piece, const float* panels, const void* input, void* output, float* scratch) const;
   void pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const;
 
   Params params_;
   Buffer<uint8_t> weight_;
   Buffer<uint8_t> bias_;
-  Buffer<float> panels_;
+  struct Panels {
+    Buffer<float> floats;
+    bool fresh = false;
+  };
+  std::array<Panels, 2> panels_;  // indexed by Vectors
   Buffer<float> wide_bias_;
-  std::optional<Vectors> packed_;  // how, if at all
   Prepared prepared_;
   Buffer<float> scratch_;
 };

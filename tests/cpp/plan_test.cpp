@@ -4,10 +4,10 @@
 
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "cases.h"
+#include "layer.h"
 #include "kernels/reference.h"
 
 namespace conv1d {
@@ -35,60 +35,6 @@ TEST(FixturesThreads, SameBitsForEveryThreadCount) {
       EXPECT_EQ(one, more) << c.name << " on " << threads << " threads";
     }
   }
-}
-
-// One layer with random weights, and its output for any input.
-class Layer {
- public:
-  Layer(const Options& options, uint32_t seed) : plan_(params_of(options)) {
-    EXPECT_TRUE(plan_.allocate());
-    std::mt19937 random(seed);
-    std::normal_distribution<float> normal;
-    auto* weight = static_cast<float*>(plan_.weight());
-    for (int64_t i = 0; i < plan_.params().weight_size(); ++i) weight[i] = normal(random);
-    if (plan_.bias() != nullptr) {
-      for (int32_t i = 0; i < plan_.params().out_channels; ++i) static_cast<float*>(plan_.bias())[i] = normal(random);
-    }
-    plan_.weights_changed();
-  }
-
-  std::vector<float> run(const std::vector<float>& input, int32_t batch, ThreadPool& pool) {
-    const auto length = static_cast<double>(input.size()) / batch / plan_.params().in_channels;
-    const auto error = plan_.prepare(batch, length, pool.threads());
-    EXPECT_FALSE(error) << error->message;
-    const Geometry& g = plan_.geometry();
-    std::vector<float> output(static_cast<size_t>(g.batch) * plan_.params().out_channels * g.out_length);
-    plan_.run(input.data(), output.data(), pool);
-    return output;
-  }
-
-  Plan& plan() { return plan_; }
-
- private:
-  static Params params_of(const Options& options) {
-    Params params{};
-    const auto error = validate(options, &params);
-    EXPECT_FALSE(error) << error->message;
-    return params;
-  }
-
-  Plan plan_;
-};
-
-std::vector<float> random_values(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float& value : values) value = normal(random);
-  return values;
-}
-
-Options layer_options(double in_channels, double out_channels, double kernel_size) {
-  Options options;
-  options.in_channels = in_channels;
-  options.out_channels = out_channels;
-  options.kernel_size = kernel_size;
-  return options;
 }
 
 struct Shape {

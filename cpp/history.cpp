@@ -1,0 +1,90 @@
+#include "history.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "params.h"
+#include "simd.h"
+
+namespace conv1d {
+namespace {
+
+// Floats that a kernel may read past a stretch.
+constexpr int64_t kOverRead = 4;
+
+float flushed(float value) { return std::abs(value) < kTiny ? 0.0F : value; }
+
+}  // namespace
+
+void copy_flushed(const float* source, float* destination, size_t n) {
+  const v128_t tiny = wasm_f32x4_splat(kTiny);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const v128_t x = wasm_v128_load(source + i);
+    wasm_v128_store(destination + i, wasm_v128_andnot(x, wasm_f32x4_lt(wasm_f32x4_abs(x), tiny)));
+  }
+  for (; i < n; ++i) destination[i] = flushed(source[i]);
+}
+
+bool History::allocate(int32_t rows, int32_t phases, int64_t samples) {
+  rows_ = rows;
+  phases_ = phases;
+  capacity_ = (samples + phases - 1) / phases + 1;
+  int64_t pitch = (2 * capacity_ + 2 * kOverRead) / 4 * 4;
+  if (pitch % 256 == 0) pitch += 16;  // planes a multiple of 1 KB apart would compete for the same lines of the cache
+  if (pitch > kMaxElements / rows / phases) return false;
+  plane_pitch_ = static_cast<size_t>(pitch);
+  if (!data_.reserve(row_pitch() * static_cast<size_t>(rows))) return false;
+  clear(0);
+  return true;
+}
+
+void History::clear(int64_t zeros) {
+  std::memset(data_.data(), 0, data_.size() * sizeof(float));
+  size_ = zeros;
+}
+
+void History::append(const float* source, size_t row_stride, int32_t count, bool flush) {
+  for (int32_t row = 0; row < rows_; ++row, source += row_stride) {
+    for (int32_t phase = 0; phase < phases_; ++phase) {
+      // The first of the new samples that is of this phase.
+      const auto skip = static_cast<int32_t>((phase - size_ % phases_ + phases_) % phases_);
+      if (skip >= count) continue;
+      const int32_t picked = (count - skip - 1) / phases_ + 1;
+      const int64_t slot = (size_ + skip) / phases_ % capacity_;
+      float* to = plane(row, phase);
+      if (phases_ > 1) {
+        for (int32_t i = 0; i < picked; ++i) {
+          const float value = source[skip + static_cast<ptrdiff_t>(i) * phases_];
+          to[slot + i] = flush ? flushed(value) : value;
+        }
+      } else if (flush) {
+        copy_flushed(source, to + slot, static_cast<size_t>(count));
+      } else {
+        std::memcpy(to + slot, source, static_cast<size_t>(count) * sizeof(float));
+      }
+      mirror(to, slot, picked);
+    }
+  }
+  size_ += count;
+}
+
+float History::get(int32_t row, int64_t q) const {
+  return at(row, q / phases_)[static_cast<size_t>(q % phases_) * plane_pitch_];
+}
+
+void History::set(int32_t row, int64_t q, float value) {
+  float* to = plane(row, static_cast<int32_t>(q % phases_));
+  const int64_t slot = q / phases_ % capacity_;
+  to[slot] = value;
+  to[slot + capacity_] = value;
+}
+
+void History::mirror(float* plane, int64_t slot, int64_t count) const {
+  const int64_t first = std::min(count, capacity_ - slot);
+  std::memcpy(plane + capacity_ + slot, plane + slot, static_cast<size_t>(first) * sizeof(float));
+  std::memcpy(plane, plane + capacity_, static_cast<size_t>(count - first) * sizeof(float));
+}
+
+}  // namespace conv1d

@@ -1,0 +1,71 @@
+// The latest samples of a signal of several rows, for whoever needs a stretch of them over and over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "buffer.h"
+
+namespace conv1d {
+
+// A ring in which each sample stands twice, `capacity` apart, so that any stretch of what it holds is contiguous and an
+// append costs the same however much is held.
+//
+// With `phases` p, sample q of a row lies in the row's plane q % p, at index q / p: every p-th sample is contiguous.
+class History {
+ public:
+  // Makes room for the latest `samples` samples, all zero. False when memory is short.
+  [[nodiscard]] bool allocate(int32_t rows, int32_t phases, int64_t samples);
+
+  // Forgets everything, and holds `zeros` zeros a row instead.
+  void clear(int64_t zeros);
+
+  // Samples a row so far, those that were dropped included.
+  int64_t size() const { return size_; }
+
+  // Appends `count` samples to each row, those of row r from `source` + r * `row_stride` on; no more than half of what
+  // is held. Where `flush`, samples smaller than kTiny become 0.
+  void append(const float* source, size_t row_stride, int32_t count, bool flush);
+
+  // Sample `q` of a row, which it still holds.
+  float get(int32_t row, int64_t q) const;
+  void set(int32_t row, int64_t q, float value);
+
+  // Appends to row r the value `value(r)`, for every row.
+  template <class Value>
+  void append_each(Value value) {
+    ++size_;
+    for (int32_t row = 0; row < rows_; ++row) set(row, size_ - 1, value(row));
+  }
+
+  // Where index `i` of plane 0 of a row lies; later indices follow it.
+  const float* at(int32_t row, int64_t i) const {
+    return data_.data() + row * row_pitch() + static_cast<size_t>(i % capacity_);
+  }
+  // Floats from a plane to the next, and from a row to the next.
+  size_t plane_pitch() const { return plane_pitch_; }
+  size_t row_pitch() const { return plane_pitch_ * static_cast<size_t>(phases_); }
+
+ private:
+  float* plane(int32_t row, int32_t phase) {
+    return data_.data() + row * row_pitch() + static_cast<size_t>(phase) * plane_pitch_;
+  }
+  // Copies what was written at [slot, slot + count) to where it stands the second time.
+  void mirror(float* plane, int64_t slot, int64_t count) const;
+
+  Buffer<float> data_;
+  int32_t rows_ = 0;
+  int32_t phases_ = 1;
+  int64_t capacity_ = 1;  // indices a plane
+  size_t plane_pitch_ = 0;
+  int64_t size_ = 0;
+};
+
+// Magnitudes below this are silence: their products with weights are denormal numbers, on which CPUs are a hundred
+// times slower.
+inline constexpr float kTiny = 0x1p-100F;
+
+// destination[i] = source[i] for i < n, or 0 where that is smaller than kTiny. The two may be the same.
+void copy_flushed(const float* source, float* destination, size_t n);
+
+}  // namespace conv1d

@@ -1,0 +1,407 @@
+#include "stream.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "half.h"
+#include "kernel_table.h"
+#include "pack.h"
+
+namespace conv1d {
+namespace {
+
+// Floats that a kernel may read past a row.
+constexpr size_t kOverRead = 4;
+constexpr int64_t kMostStride = int64_t{1} << 31;
+
+bool is_pair(const Step& step) {
+  const auto kind = step.elementwise.kind;
+  return !step.plan && (kind == Elementwise::Kind::kAdd || kind == Elementwise::Kind::kMultiply);
+}
+
+bool is_gate(const Step& step) { return !step.plan && step.elementwise.kind == Elementwise::Kind::kGate; }
+
+Error unsupported(std::string field, std::string message) {
+  return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
+}
+
+Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the stream's history"}; }
+
+}  // namespace
+
+std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
+                                    double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream) {
+  int32_t signals = 0;
+  int32_t longest = 0;
+  if (std::optional<Error> error = parse_integer("batch", batch, 1, &signals)) return error;
+  if (std::optional<Error> error = parse_integer("maxChunk", max_chunk, 1, &longest)) return error;
+  // Vectors can not say that memory is short, so this asks for them.
+  void* room = allocate_array(steps.size() + 1, 2 * (sizeof(Node) + sizeof(Value)));
+  std::free(room);
+  std::unique_ptr<Stream> made(room == nullptr ? nullptr : new (std::nothrow) Stream);
+  if (!made) return out_of_memory();
+
+  made->dtype_ = dtype;
+  made->batch_ = signals;
+  made->flush_tiny_ = flush_tiny && dtype == DType::kFloat32;  // no float16 is that small
+  made->nodes_.resize(steps.size());
+  made->values_.resize(steps.size() + 1);
+  made->values_[0].channels = in_channels;
+  made->values_[0].longest = longest;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    made->nodes_[i].step = std::move(steps[i]);
+    if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
+  }
+  if (!made->lay_out_rows()) return out_of_memory();
+  made->reset();
+  *stream = std::move(made);
+  return std::nullopt;
+}
+
+std::optional<Error> Stream::lay_out(Node* node, Value* out) {
+  const Value& in = operand(*node, 0);
+  if (node->step.plan) return lay_out_conv(node, in, out);
+  *out = in;
+  if (is_gate(node->step)) out->channels /= 2;
+  return is_pair(node->step) ? lay_out_pair(node, out) : std::nullopt;
+}
+
+std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* out) const {
+  Plan& plan = *node->step.plan;
+  const Params& p = plan.params();
+  const int64_t reach = p.reach();
+  if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
+    return unsupported("padding", "a stream can not have padding 'same' with stride " + std::to_string(p.stride) +
+                                      ": how much goes left hangs on the signal's length; give padding as [left, right]");
+  }
+  // Any length that is long enough tells the padding.
+  if (std::optional<Error> error = resolve(
+          p, 0, static_cast<double>(reach + 1 + std::max(p.pad_left, p.pad_right)), &node->padding)) {
+    return error;
+  }
+  const int64_t left = node->padding.pad_left;
+  const int64_t right = node->padding.pad_right;
+  const bool padded = left > 0 || right > 0;
+  if (padded && p.padding_mode == PaddingMode::kCircular) {
+    return unsupported("paddingMode", "a stream can not pad circularly: what goes left of the first sample comes last, and "
+                                      "is not known yet; use 'zeros', 'reflect' or 'replicate'");
+  }
+  if (left > 0 && p.padding_mode == PaddingMode::kReplicate) node->known_after = 1;
+  if (left > 0 && p.padding_mode == PaddingMode::kReflect) node->known_after = left + 1;
+
+  out->channels = p.out_channels;
+  out->stride = in.stride * p.stride;
+  if (out->stride >= kMostStride) {
+    return unsupported("stride", "a stream's strides must multiply to less than 2^31");
+  }
+  out->lead = in.lead + in.stride * (reach - left);
+  out->first = std::max(in.first, in.stride * (node->known_after - 1) + in.lead);
+  out->surplus = in.surplus + in.stride * (left + right - reach);
+  out->earliest = in.earliest - in.stride * left;
+  out->latest = in.latest + in.stride * (reach - left);
+  const bool in_step = p.stride == 1 && reach == left && right == 0 && node->known_after == 0;
+  out->pace = in_step ? in.pace : static_cast<int32_t>(node - nodes_.data()) + 1;
+
+  // The first pass that gives anything may give more than later ones: all that padding alone determines, or what waited
+  // for the padding to be known.
+  const int64_t most_at_first = left + std::max<int64_t>(node->known_after - 1, 0) + in.longest;
+  const int64_t first_outputs = most_at_first > reach ? (most_at_first - reach - 1) / p.stride + 1 : 0;
+  const int64_t longest = std::max<int64_t>((in.longest + p.stride - 1) / p.stride, first_outputs);
+  if (longest > kMaxElements) return out_of_memory();
+  out->longest = static_cast<int32_t>(longest);
+
+  int64_t samples = std::max(reach, left + node->known_after) + in.longest + p.stride;
+  if (p.padding_mode == PaddingMode::kReflect) samples = std::max(samples, 2 * right + 1 + in.longest);
+  const int64_t rows = int64_t{batch_} * p.in_channels;
+  if (rows > kMaxElements || !node->history[0].allocate(static_cast<int32_t>(rows), p.stride, samples) ||
+      !plan.reserve_panels(choose_vectors(p, 1)) || !plan.reserve_panels(choose_vectors(p, out->longest)) ||
+      !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
+    return out_of_memory();
+  }
+  const History& history = node->history[0];
+  for (int32_t c = 0, i = 0; c < p.group_in(); ++c) {
+    for (int32_t k = 0; k < p.kernel_size; ++k, ++i) {
+      const int64_t position = int64_t{k} * p.dilation;
+      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * history.row_pitch() +
+                                              static_cast<size_t>(position % p.stride) * history.plane_pitch() +
+                                              static_cast<size_t>(position / p.stride));
+    }
+  }
+  node->keeps = true;
+  node->strip = choose_stream_strip(p);
+  return std::nullopt;
+}
+
+std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
+  if (!same_lengths(node->step)) {
+    return Error{"ERR_SHAPE", "other", "the two operands of a sum or product must have the same length for every input"};
+  }
+  const Value& a = operand(*node, 0);
+  const Value& b = operand(*node, 1);
+  out->longest = std::max(a.longest, b.longest);
+  out->lead = std::max(a.lead, b.lead);
+  out->first = std::max(a.first, b.first);
+  out->surplus = std::max(a.surplus, b.surplus);
+  out->earliest = std::min(a.earliest, b.earliest);
+  out->latest = std::max(a.latest, b.latest);
+  if (a.pace == b.pace) return std::nullopt;
+
+  out->pace = static_cast<int32_t>(node - nodes_.data()) + 1;
+  node->keeps = true;
+  for (const int which : {0, 1}) {
+    const Value& own = operand(*node, which);
+    const Value& other = operand(*node, 1 - which);
+    // How far this one may be ahead of the other, in the middle of the signal or while its end trickles down.
+    const int64_t ahead = std::max(other.lead, other.first) + std::max(own.surplus, -own.lead);
+    const int64_t samples = own.longest + std::max<int64_t>(ahead, 0) / own.stride + 3;
+    const int64_t rows = int64_t{batch_} * own.channels;
+    if (rows > kMaxElements || !node->history[which].allocate(static_cast<int32_t>(rows), 1, samples)) {
+      return out_of_memory();
+    }
+  }
+  return std::nullopt;
+}
+
+bool Stream::same_lengths(const Step& step) {
+  const Value& a = values_[static_cast<size_t>(step.input)];
+  const Value& b = values_[static_cast<size_t>(step.other)];
+  if (a.stride != b.stride) return false;
+  // Rounding repeats with the stride.
+  constexpr int64_t kLong = int64_t{1} << 40;
+  for (int64_t phase = 0; phase < a.stride; ++phase) {
+    forecast_whole(kLong + phase, static_cast<size_t>(std::max(step.input, step.other)));
+    if (a.forecast != b.forecast) return false;
+  }
+  return true;
+}
+
+bool Stream::lay_out_rows() {
+  std::vector<size_t> last_use(values_.size(), 0);
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    last_use[static_cast<size_t>(nodes_[i].step.input)] = i;
+    last_use[static_cast<size_t>(nodes_[i].step.other)] = i;
+  }
+  last_use.back() = nodes_.size();
+  // float32 is read and written where the caller has it.
+  const auto outside = [&](size_t i) { return dtype_ == DType::kFloat32 && (i == 0 || i == nodes_.size()); };
+  std::vector<size_t> floats;
+  std::vector<size_t> busy_until;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    Value& value = values_[i];
+    value.pitch = (static_cast<size_t>(value.longest) + kOverRead + 3) / 4 * 4;
+    if (value.pitch % 256 == 0) value.pitch += 16;  // as in History
+    const size_t rows = static_cast<size_t>(batch_) * static_cast<size_t>(value.channels);
+    if (value.pitch > static_cast<size_t>(kMaxElements) / rows) return false;
+    if (outside(i)) continue;
+    // Value i is made by node i - 1, whose operands are still in use.
+    size_t at = 0;
+    while (at < floats.size() && busy_until[at] + 1 >= i) ++at;
+    if (at == floats.size()) {
+      floats.push_back(0);
+      busy_until.push_back(0);
+    }
+    floats[at] = std::max(floats[at], rows * value.pitch);
+    busy_until[at] = last_use[i];
+    value.buffer = at;
+  }
+  buffers_.resize(floats.size());
+  for (size_t i = 0; i < floats.size(); ++i) {
+    if (!buffers_[i].reserve(floats[i])) return false;
+  }
+  return true;
+}
+
+void Stream::reset() {
+  for (Node& node : nodes_) {
+    node.padded = 0;
+    if (!node.keeps) continue;
+    node.history[0].clear(node.padding.pad_left);
+    if (is_pair(node.step)) node.history[1].clear(0);
+  }
+  for (Value& value : values_) {
+    value.total = 0;
+    value.ended = false;
+  }
+}
+
+int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right) {
+  if (!node.step.plan) return std::min(samples, others);
+  const Params& p = node.step.plan->params();
+  const int64_t room = node.padding.pad_left + samples + right - p.reach() - 1;
+  return samples < node.known_after || room < 0 ? 0 : room / p.stride + 1;
+}
+
+void Stream::forecast_whole(int64_t samples, size_t nodes) {
+  values_[0].forecast = samples;
+  for (size_t i = 0; i < nodes; ++i) {
+    const Node& node = nodes_[i];
+    values_[i + 1].forecast =
+        outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, node.padding.pad_right);
+  }
+}
+
+int32_t Stream::output_count(int32_t samples) {
+  values_[0].forecast = values_[0].total + samples;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    values_[i + 1].forecast = outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, 0);
+  }
+  return static_cast<int32_t>(values_.back().forecast - values_.back().total);
+}
+
+void Stream::push(const void* chunk, int32_t samples, void* output) {
+  const auto out_stride = static_cast<size_t>(output_count(samples));
+  Value& in = values_[0];
+  in.row_stride = static_cast<size_t>(samples);
+  if (dtype_ == DType::kFloat32) {
+    in.rows = static_cast<const float*>(chunk);
+  } else {
+    float* rows = buffer_of(in);
+    widen(dtype_, chunk, rows, static_cast<size_t>(batch_) * static_cast<size_t>(in.channels) * in.row_stride);
+    in.rows = rows;
+  }
+  in.fresh = samples;
+  in.total += samples;
+  run_pass(output, out_stride, 0);
+}
+
+std::optional<Error> Stream::end_count(int64_t* count) {
+  forecast_whole(values_[0].total, nodes_.size());
+  for (const Node& node : nodes_) {
+    if (!node.step.plan) continue;
+    const int64_t length = operand(node, 0).forecast;
+    const Params& p = node.step.plan->params();
+    const int64_t pad = std::max(node.padding.pad_left, node.padding.pad_right);
+    const bool reflect = p.padding_mode == PaddingMode::kReflect;
+    if (pad > 0 && length < (reflect ? pad + 1 : p.padding_mode == PaddingMode::kReplicate ? 1 : 0)) {
+      Geometry geometry{};
+      return resolve(p, 0, static_cast<double>(length), &geometry);
+    }
+  }
+  *count = values_.back().forecast - values_.back().total;
+  return std::nullopt;
+}
+
+void Stream::end(void* output) {
+  forecast_whole(values_[0].total, nodes_.size());
+  const int64_t before = values_.back().total;
+  const auto out_stride = static_cast<size_t>(values_.back().forecast - before);
+  values_[0].ended = true;
+  values_[0].fresh = 0;
+  while (!values_.back().ended) run_pass(output, out_stride, static_cast<size_t>(values_.back().total - before));
+}
+
+void Stream::run_pass(void* output, size_t out_stride, size_t offset) {
+  const bool narrow = dtype_ == DType::kFloat16;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    Value& out = values_[i + 1];
+    const bool last = i + 1 == nodes_.size();
+    const bool in_place = last && !narrow;
+    float* rows = in_place ? static_cast<float*>(output) + offset : buffer_of(out);
+    out.rows = rows;
+    out.row_stride = in_place ? out_stride : out.pitch;
+    run_node(&nodes_[i], &out, rows);
+    if (!narrow || out.fresh == 0) continue;
+    const auto count = static_cast<size_t>(out.fresh);
+    for (size_t r = 0; r < static_cast<size_t>(batch_) * static_cast<size_t>(out.channels); ++r) {
+      if (last) {
+        floats_to_halves(rows + r * out.row_stride, static_cast<uint16_t*>(output) + r * out_stride + offset, count);
+      } else {
+        round_to_halves(rows + r * out.row_stride, count);
+      }
+    }
+  }
+}
+
+void Stream::run_node(Node* node, Value* out, float* rows) {
+  const Value& a = operand(*node, 0);
+  const Value& b = operand(*node, 1);
+  if (node->step.plan) {
+    feed_conv(node, a);
+  } else if (node->keeps) {
+    node->history[0].append(a.rows, a.row_stride, a.fresh, false);
+    node->history[1].append(b.rows, b.row_stride, b.fresh, false);
+  }
+  out->fresh = static_cast<int32_t>(outputs_after(*node, a.total, b.total, node->padded) - out->total);
+  if (out->fresh > 0) node->step.plan ? convolve(*node, *out, rows) : combine(*node, *out, rows);
+  out->total += out->fresh;
+  out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
+}
+
+void Stream::feed_conv(Node* node, const Value& in) const {
+  History& history = node->history[0];
+  const PaddingMode mode = node->step.plan->params().padding_mode;
+  const int64_t left = node->padding.pad_left;
+  history.append(in.rows, in.row_stride, in.fresh, flush_tiny_);
+  if (in.total >= node->known_after && in.total - in.fresh < node->known_after) {
+    for (int32_t row = 0; row < batch_ * in.channels; ++row) {
+      for (int64_t q = 0; q < left; ++q) {
+        history.set(row, q, history.get(row, mode == PaddingMode::kReflect ? 2 * left - q : left));
+      }
+    }
+  }
+  if (!in.ended || in.fresh > 0) return;
+  for (int32_t i = 0; i < in.longest && node->padded < node->padding.pad_right; ++i, ++node->padded) {
+    const int64_t last = left + in.total - 1;
+    const int64_t mirrored = last - 1 - node->padded;
+    history.append_each([&](int32_t row) {
+      switch (mode) {
+        case PaddingMode::kReflect:
+          return history.get(row, mirrored);
+        case PaddingMode::kReplicate:
+          return history.get(row, last + node->padded);
+        default:
+          return 0.0F;
+      }
+    });
+  }
+}
+
+void Stream::convolve(const Node& node, const Value& out, float* rows) const {
+  Plan& plan = *node.step.plan;
+  const Params& p = plan.params();
+  const Vectors vectors = choose_vectors(p, out.fresh);
+  const float* panels = plan.panels(vectors);
+  Strip strip{};
+  strip.offsets = node.offsets.data();
+  strip.depth = p.group_in() * p.kernel_size;
+  strip.row_stride = out.row_stride;
+  for (int32_t image_group = 0; image_group < batch_ * p.groups; ++image_group) {
+    const auto first_out = static_cast<size_t>(image_group % p.groups) * static_cast<size_t>(p.group_out());
+    float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * out.row_stride;
+    for (int32_t t = 0; t < out.fresh; t += node.strip) {
+      strip.count = std::min(node.strip, out.fresh - t);
+      strip.input = node.history[0].at(image_group * p.group_in(), out.total) + t;
+      for (int32_t o = 0; o < p.group_out();) {
+        const Tile& tile = choose_tile(vectors, p.group_out() - o);
+        const size_t oc = first_out + static_cast<size_t>(o);
+        strip.weights = panels + oc * static_cast<size_t>(strip.depth);
+        strip.bias = plan.wide_bias() + oc;
+        strip.output = group_rows + static_cast<size_t>(o) * out.row_stride + t;
+        tile.run(strip);
+        for (int32_t r = 0; r < tile.rows; ++r) {
+          apply_activation(p.activation, p.slope, strip.output + static_cast<size_t>(r) * out.row_stride,
+                           static_cast<size_t>(strip.count));
+        }
+        o += tile.rows;
+      }
+    }
+  }
+}
+
+void Stream::combine(const Node& node, const Value& out, float* rows) const {
+  const bool gate = is_gate(node.step);
+  const auto row_of = [&](int which, int32_t row) {
+    const Value& value = operand(node, which);
+    return node.keeps ? node.history[which].at(row, out.total) : value.rows + static_cast<size_t>(row) * value.row_stride;
+  };
+  for (int32_t row = 0; row < batch_ * out.channels; ++row) {
+    const int32_t a = gate ? row + row / out.channels * out.channels : row;
+    const int32_t b = gate ? a + out.channels : row;
+    apply_elementwise(node.step.elementwise, row_of(0, a), row_of(1, b),
+                      rows + static_cast<size_t>(row) * out.row_stride, static_cast<size_t>(out.fresh));
+  }
+}
+
+}  // namespace conv1d

@@ -1,0 +1,75 @@
+// Layers with random weights, for the tests of plans and streams.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "half.h"
+#include "plan.h"
+
+namespace conv1d {
+
+inline std::vector<float> random_values(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// One layer with random weights, and its output for any input.
+class Layer {
+ public:
+  Layer(const Options& options, uint32_t seed) : plan_(std::make_shared<Plan>(params_of(options))) {
+    EXPECT_TRUE(plan_->allocate());
+    const auto fill = [&](void* parameters, int64_t count, uint32_t own_seed) {
+      const auto values = random_values(static_cast<size_t>(count), own_seed);
+      if (plan_->params().dtype == DType::kFloat32) {
+        std::copy(values.begin(), values.end(), static_cast<float*>(parameters));
+      } else {
+        floats_to_halves(values.data(), static_cast<uint16_t*>(parameters), values.size());
+      }
+    };
+    fill(plan_->weight(), plan_->params().weight_size(), seed);
+    if (plan_->bias() != nullptr) fill(plan_->bias(), plan_->params().out_channels, seed + 1);
+    plan_->weights_changed();
+  }
+
+  std::vector<float> run(const std::vector<float>& input, int32_t batch, ThreadPool& pool) {
+    const auto length = static_cast<double>(input.size()) / batch / plan_->params().in_channels;
+    const auto error = plan_->prepare(batch, length, pool.threads());
+    EXPECT_FALSE(error) << error->message;
+    const Geometry& g = plan_->geometry();
+    std::vector<float> output(static_cast<size_t>(g.batch) * plan_->params().out_channels * g.out_length);
+    plan_->run(input.data(), output.data(), pool);
+    return output;
+  }
+
+  Plan& plan() { return *plan_; }
+  std::shared_ptr<Plan> share() { return plan_; }
+
+ private:
+  static Params params_of(const Options& options) {
+    Params params{};
+    const auto error = validate(options, &params);
+    EXPECT_FALSE(error) << error->message;
+    return params;
+  }
+
+  std::shared_ptr<Plan> plan_;
+};
+
+inline Options layer_options(double in_channels, double out_channels, double kernel_size) {
+  Options options;
+  options.in_channels = in_channels;
+  options.out_channels = out_channels;
+  options.kernel_size = kernel_size;
+  return options;
+}
+
+}  // namespace conv1d
