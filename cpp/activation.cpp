@@ -225,6 +225,16 @@ void apply(const Function& function, float* values, size_t n) {
   const Function* f = &function;
   asm("" : "+r"(f) : : "memory");  // or the compiler would know what it loads, and make them v128.const again
   size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const v128_t y0 = (*f)(wasm_v128_load(values + i));
+    const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));
+    const v128_t y2 = (*f)(wasm_v128_load(values + i + 8));
+    const v128_t y3 = (*f)(wasm_v128_load(values + i + 12));
+    wasm_v128_store(values + i, y0);
+    wasm_v128_store(values + i + 4, y1);
+    wasm_v128_store(values + i + 8, y2);
+    wasm_v128_store(values + i + 12, y3);
+  }
   for (; i + 8 <= n; i += 8) {
     const v128_t y0 = (*f)(wasm_v128_load(values + i));
     const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));

@@ -22,6 +22,12 @@ bool is_pair(const Step& step) {
 
 bool is_gate(const Step& step) { return !step.plan && step.elementwise.kind == Elementwise::Kind::kGate; }
 
+// Floats from a row to the next.
+size_t pitch_for(int32_t longest) {
+  const size_t pitch = (static_cast<size_t>(longest) + kOverRead + 3) / 4 * 4;
+  return pitch % 256 == 0 ? pitch + 16 : pitch;  // as in History
+}
+
 Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
 }
@@ -49,9 +55,11 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
   made->values_.resize(steps.size() + 1);
   made->values_[0].channels = in_channels;
   made->values_[0].longest = longest;
+  made->values_[0].pitch = pitch_for(longest);
   for (size_t i = 0; i < steps.size(); ++i) {
     made->nodes_[i].step = std::move(steps[i]);
     if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
+    made->values_[i + 1].pitch = pitch_for(made->values_[i + 1].longest);
   }
   if (!made->lay_out_rows()) return out_of_memory();
   made->reset();
@@ -111,24 +119,28 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (longest > kMaxElements) return out_of_memory();
   out->longest = static_cast<int32_t>(longest);
 
-  int64_t samples = std::max(reach, left + node->known_after) + in.longest + p.stride;
-  if (p.padding_mode == PaddingMode::kReflect) samples = std::max(samples, 2 * right + 1 + in.longest);
-  const int64_t rows = int64_t{batch_} * p.in_channels;
-  if (rows > kMaxElements || !node->history[0].allocate(static_cast<int32_t>(rows), p.stride, samples) ||
-      !plan.reserve_panels(choose_vectors(p, 1)) || !plan.reserve_panels(choose_vectors(p, out->longest)) ||
+  if (!plan.reserve_panels(choose_vectors(p, 1)) || !plan.reserve_panels(choose_vectors(p, out->longest)) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
     return out_of_memory();
   }
-  const History& history = node->history[0];
+  // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
+  node->keeps = !(p.kernel_size == 1 && in_step && node->step.input > 0);
+  History& history = node->history[0];
+  int64_t samples = std::max(reach, left + node->known_after) + in.longest + p.stride;
+  if (p.padding_mode == PaddingMode::kReflect) samples = std::max(samples, 2 * right + 1 + in.longest);
+  const int64_t rows = int64_t{batch_} * p.in_channels;
+  if (rows > kMaxElements || (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, samples))) {
+    return out_of_memory();
+  }
+  const size_t row_pitch = node->keeps ? history.row_pitch() : in.pitch;
   for (int32_t c = 0, i = 0; c < p.group_in(); ++c) {
     for (int32_t k = 0; k < p.kernel_size; ++k, ++i) {
       const int64_t position = int64_t{k} * p.dilation;
-      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * history.row_pitch() +
+      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * row_pitch +
                                               static_cast<size_t>(position % p.stride) * history.plane_pitch() +
                                               static_cast<size_t>(position / p.stride));
     }
   }
-  node->keeps = true;
   node->strip = choose_stream_strip(p);
   return std::nullopt;
 }
@@ -189,8 +201,6 @@ bool Stream::lay_out_rows() {
   std::vector<size_t> busy_until;
   for (size_t i = 0; i < values_.size(); ++i) {
     Value& value = values_[i];
-    value.pitch = (static_cast<size_t>(value.longest) + kOverRead + 3) / 4 * 4;
-    if (value.pitch % 256 == 0) value.pitch += 16;  // as in History
     const size_t rows = static_cast<size_t>(batch_) * static_cast<size_t>(value.channels);
     if (value.pitch > static_cast<size_t>(kMaxElements) / rows) return false;
     if (outside(i)) continue;
@@ -317,7 +327,7 @@ void Stream::run_pass(void* output, size_t out_stride, size_t offset) {
 void Stream::run_node(Node* node, Value* out, float* rows) {
   const Value& a = operand(*node, 0);
   const Value& b = operand(*node, 1);
-  if (node->step.plan) {
+  if (node->keeps && node->step.plan) {
     feed_conv(node, a);
   } else if (node->keeps) {
     node->history[0].append(a.rows, a.row_stride, a.fresh, false);
@@ -359,6 +369,7 @@ void Stream::feed_conv(Node* node, const Value& in) const {
 }
 
 void Stream::convolve(const Node& node, const Value& out, float* rows) const {
+  const Value& in = operand(node, 0);
   Plan& plan = *node.step.plan;
   const Params& p = plan.params();
   const Vectors vectors = choose_vectors(p, out.fresh);
@@ -372,7 +383,8 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
     float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * out.row_stride;
     for (int32_t t = 0; t < out.fresh; t += node.strip) {
       strip.count = std::min(node.strip, out.fresh - t);
-      strip.input = node.history[0].at(image_group * p.group_in(), out.total) + t;
+      const int32_t row = image_group * p.group_in();
+      strip.input = (node.keeps ? node.history[0].at(row, out.total) : in.rows + static_cast<size_t>(row) * in.pitch) + t;
       for (int32_t o = 0; o < p.group_out();) {
         const Tile& tile = choose_tile(vectors, p.group_out() - o);
         const size_t oc = first_out + static_cast<size_t>(o);

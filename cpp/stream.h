@@ -87,8 +87,8 @@ class Stream {
     size_t pitch = 0;   // how far apart they lie there
   };
 
-  // A step made ready. A convolution reads its operand from a history, which begins and ends with its padding; a pair
-  // whose operands do not come at the same pace keeps a history of both. All else is read where it came up.
+  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair whose
+  // operands do not come at the same pace keeps one of both. All else is read where it came up.
   struct Node {
     Step step;
     bool keeps = false;

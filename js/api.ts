@@ -2,5 +2,7 @@ export { Conv1d, type ActivationName, type Conv1dOptions, type ForwardOptions, t
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
+export { Network, NetworkValue } from './network.js';
 export { init, createRuntime, type Runtime, type InitOptions, type Variant } from './runtime.js';
+export { Conv1dStream, type StreamOptions } from './stream.js';
 export { Tensor, type DType, type Float16ArrayLike, type NestedNumbers, type TensorData } from './tensor.js';

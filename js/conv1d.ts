@@ -1,7 +1,8 @@
 import type { CoreOptions, Explanation } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
-import { checkShape, checkTensor, type DType, elementCount, Tensor } from './tensor.js';
+import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
+import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
 
 /** Names of the activations that a layer can apply to its output. */
 export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
@@ -74,7 +75,8 @@ function takePadding(padding: unknown): Taken {
   throw wrongType('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
 }
 
-function takeActivation(activation: unknown): Taken {
+/** An activation's name and, if it is given one, its slope. */
+export function takeActivation(activation: unknown): Taken {
   if (typeof activation !== 'object' || activation === null) return { activation };
   const { type, slope } = activation as { type?: unknown; slope?: unknown };
   if (slope === undefined) return { activation: type };
@@ -169,21 +171,8 @@ export class Conv1d {
     this.#outLength = outLength;
   }
 
-  /** Splits (N, C, L) or (C, L), or throws ERR_SHAPE. */
   #splitShape(shape: readonly number[]): [batch: number, length: number] {
-    const [batch, channels, length] = shape.length === 2 ? [1, ...shape] : shape;
-    if ((shape.length !== 2 && shape.length !== 3) || batch === undefined || length === undefined) {
-      throw new Conv1dError('ERR_SHAPE', 'input', `input must be (N, C, L) or (C, L), got shape ${show(shape)}`, shape);
-    }
-    if (channels !== this.#options.inChannels) {
-      throw new Conv1dError(
-        'ERR_SHAPE',
-        'input',
-        `input has ${String(channels)} channels (shape ${show(shape)}), the layer has inChannels ${String(this.#options.inChannels)}`,
-        shape,
-      );
-    }
-    return [batch, length];
+    return splitShape('input', shape, this.#options.inChannels, 'layer');
   }
 
   #joinShape(inputShape: readonly number[], batch: number, outLength: number): number[] {
@@ -206,7 +195,7 @@ export class Conv1d {
     this.#prepare(batch, length, input.shape);
     const outShape = this.#joinShape(input.shape, batch, this.#outLength);
     const out = options === undefined ? undefined : checkOptions(options).out;
-    if (out !== undefined) this.#checkOut(out, input, outShape);
+    if (out !== undefined) checkOut(out, outShape, this.#dtype, input.placement, input);
 
     if (inputPointer !== null) {
       const output = out ?? Tensor.allocate(runtime, outShape, this.#dtype);
@@ -227,27 +216,6 @@ export class Conv1d {
         core.run(plan, staging, staging + outputOffset);
       });
     return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
-  }
-
-  #checkOut(out: Tensor, input: Tensor, shape: readonly number[]): void {
-    checkTensor('out', out, this.#dtype);
-    if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
-      throw new Conv1dError(
-        'ERR_SHAPE',
-        'out',
-        `out must have shape ${show(shape)}, got ${show(out.shape)}`,
-        out.shape,
-      );
-    }
-    if (out.placement !== input.placement) {
-      throw new Conv1dError(
-        'ERR_OPTION',
-        'out',
-        `out must live where the input lives ('${input.placement}'), got '${out.placement}'`,
-        out.placement,
-      );
-    }
-    if (out === input) throw new Conv1dError('ERR_OPTION', 'out', 'out must not be the input itself', out);
   }
 
   get #weightShape(): number[] {
@@ -402,6 +370,23 @@ export class Conv1d {
     const [batch, length] = this.#splitShape(shape);
     this.#prepare(batch, length, shape);
     return this.#runtime.guard((core) => core.explain(this.#live()));
+  }
+
+  /** @internal What streams and networks are made of. */
+  get parts() {
+    const { inChannels, outChannels } = this.#options;
+    return { plan: this.#live(), runtime: this.#runtime, dtype: this.#dtype, inChannels, outChannels };
+  }
+
+  /**
+   * The layer fed piece by piece.
+   *
+   * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED for padding that hangs on the signal's end: `'circular'`, and `'same'`
+   *   with a stride; ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   */
+  stream(options: StreamOptions): Conv1dStream {
+    const { plan, ...source } = this.parts;
+    return new Conv1dStream({ ...source, records: [stepRecord({ input: 0, plan })] }, options);
   }
 
   /** Frees the layer's memory at once. May be called twice. */

@@ -35,6 +35,20 @@ export interface Explanation {
   threads: number;
 }
 
+/** Computes `count` elements at `out` from those at `a` and `b`; `kind` is an index of `elementwiseKinds`. */
+export type ElementwiseCall = (
+  kind: number,
+  activation: number,
+  slope: number,
+  a: number,
+  b: number,
+  out: number,
+  count: number,
+) => void;
+
+/** In the order of cpp/elementwise.h. */
+export const elementwiseKinds = ['add', 'multiply', 'gate', 'activation'] as const;
+
 /** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */
 export interface Core {
   defaultOptions(): CoreOptions;
@@ -50,6 +64,28 @@ export interface Core {
   weightsChanged(plan: number): void;
   initialize(plan: number, scheme: string, seed: number): boolean;
   explain(plan: number): Explanation;
+  createStream(
+    records: number,
+    count: number,
+    half: boolean,
+    inChannels: number,
+    batch: number,
+    maxChunk: number,
+    flushTiny: boolean,
+  ): number;
+  destroyStream(stream: number): void;
+  streamLatency(stream: number): number;
+  streamReceptiveField(stream: number): number;
+  streamOutputCount(stream: number, samples: number): number;
+  pushStream(stream: number, chunk: number, samples: number, output: number): void;
+  /** -1 means failure. */
+  streamEndCount(stream: number): number;
+  endStream(stream: number, output: number): void;
+  resetStream(stream: number): void;
+  /** -1 means failure. */
+  activationIndex(name: string, slope: number): number;
+  elementwise: ElementwiseCall;
+  elementwiseHalf: ElementwiseCall;
   allocate(bytes: number): number;
   release(pointer: number): void;
   usedBytes(): number;

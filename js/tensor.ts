@@ -322,3 +322,42 @@ export function checkTensor(field: string, value: unknown, dtype: DType): Tensor
   }
   return value;
 }
+
+/** Splits (N, C, L) or (C, L) of what `owner` takes with `channels`, or throws ERR_SHAPE. */
+export function splitShape(
+  field: string,
+  shape: readonly number[],
+  channels: number,
+  owner: string,
+): [batch: number, length: number] {
+  const [batch, found, length] = shape.length === 2 ? [1, ...shape] : shape;
+  if ((shape.length !== 2 && shape.length !== 3) || batch === undefined || length === undefined) {
+    const text = `${field} must be (N, C, L) or (C, L), got shape ${show(shape)}`;
+    throw new Conv1dError('ERR_SHAPE', field, text, shape);
+  }
+  if (found !== channels) {
+    const text = `${field} has ${String(found)} channels (shape ${show(shape)}), the ${owner} has inChannels ${String(channels)}`;
+    throw new Conv1dError('ERR_SHAPE', field, text, shape);
+  }
+  return [batch, length];
+}
+
+/** Checks a tensor that is to take an output of `shape` and live where the input does, without being it. */
+export function checkOut(
+  out: Tensor,
+  shape: readonly number[],
+  dtype: DType,
+  placement: 'js' | 'wasm',
+  input: Tensor | undefined,
+): void {
+  checkTensor('out', out, dtype);
+  if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
+    const text = `out must have shape ${show(shape)}, got ${show(out.shape)}`;
+    throw new Conv1dError('ERR_SHAPE', 'out', text, out.shape);
+  }
+  if (out.placement !== placement) {
+    const text = `out must live where the input lives ('${placement}'), got '${out.placement}'`;
+    throw new Conv1dError('ERR_OPTION', 'out', text, out.placement);
+  }
+  if (out === input) throw new Conv1dError('ERR_OPTION', 'out', 'out must not be the input itself', out);
+}

@@ -1,0 +1,347 @@
+import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
+import { elementwiseKinds } from './core.js';
+import { checkOptions, Conv1dError, show } from './errors.js';
+import type { LoadedRuntime } from './runtime.js';
+import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
+import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
+
+type ElementwiseKind = (typeof elementwiseKinds)[number];
+
+interface Step {
+  input: number;
+  other: number;
+  channels: number;
+  layer?: Conv1d;
+  kind: ElementwiseKind;
+  activation: unknown;
+}
+
+function shapeError(field: string, message: string, got: unknown): Conv1dError {
+  return new Conv1dError('ERR_SHAPE', field, message, got);
+}
+
+/** A signal inside a network that is being described: its input, or what some operation makes of others. */
+export class NetworkValue {
+  /** Rows of the signal. */
+  readonly channels: number;
+  readonly #steps: Step[];
+  readonly #index: number;
+
+  /** @internal */
+  constructor(steps: Step[], index: number, channels: number) {
+    this.#steps = steps;
+    this.#index = index;
+    this.channels = channels;
+  }
+
+  /** @internal This value's place in the network that has these steps, or -1. */
+  indexIn(steps: readonly Step[]): number {
+    return this.#steps === steps ? this.#index : -1;
+  }
+
+  #append(step: Partial<Step> & { channels: number }): NetworkValue {
+    this.#steps.push({ input: this.#index, other: this.#index, kind: 'add', activation: 'none', ...step });
+    return new NetworkValue(this.#steps, this.#steps.length, step.channels);
+  }
+
+  #pair(kind: 'add' | 'multiply', other: NetworkValue): NetworkValue {
+    if (!(other instanceof NetworkValue) || other.#steps !== this.#steps) {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'other',
+        `other must be a value of the same network, got ${show(other)}`,
+        other,
+      );
+    }
+    if (other.channels !== this.channels) {
+      const text = `both operands must have the same channels, got ${String(this.channels)} and ${String(other.channels)}`;
+      throw shapeError('other', text, other.channels);
+    }
+    return this.#append({ kind, other: other.#index, channels: this.channels });
+  }
+
+  /** `layer.forward` of this value. */
+  conv(layer: Conv1d): NetworkValue {
+    if (!(layer instanceof Conv1d)) {
+      throw new Conv1dError('ERR_OPTION', 'layer', `layer must be a Conv1d, got ${show(layer)}`, layer);
+    }
+    const { inChannels, outChannels } = layer.parts;
+    if (inChannels !== this.channels) {
+      const text = `the layer has inChannels ${String(inChannels)}, the value has ${String(this.channels)} channels`;
+      throw shapeError('layer', text, inChannels);
+    }
+    return this.#append({ layer, channels: outChannels });
+  }
+
+  /** The sum with a value of the same shape: a residual or skip connection. */
+  add(other: NetworkValue): NetworkValue {
+    return this.#pair('add', other);
+  }
+
+  /** The product with a value of the same shape, element by element. */
+  multiply(other: NetworkValue): NetworkValue {
+    return this.#pair('multiply', other);
+  }
+
+  /** tanh of the first half of the channels times sigmoid of the second: WaveNet's gated activation unit. */
+  gate(): NetworkValue {
+    if (this.channels % 2 !== 0) {
+      throw shapeError(
+        'channels',
+        `a gate needs an even number of channels, got ${String(this.channels)}`,
+        this.channels,
+      );
+    }
+    return this.#append({ kind: 'gate', channels: this.channels / 2 });
+  }
+
+  /** An activation that no layer can apply to its output, such as that of a sum. Names and slope as in Conv1dOptions. */
+  activation(activation: ActivationName | { readonly type: ActivationName; readonly slope?: number }): NetworkValue {
+    return this.#append({ kind: 'activation', activation, channels: this.channels });
+  }
+}
+
+interface CheckedStep extends Step {
+  /** Of `activation`, as C++ knows it. */
+  index: number;
+  slope: number;
+  /** The values that no later step reads. */
+  lastUseOf: number[];
+}
+
+/**
+ * Layers put together, to be streamed in one call or run over a whole signal: a list of them one after the other, or
+ * whatever a function makes of the input.
+ *
+ * ```js
+ * const block = new Network(16, (x) => x.add(x.conv(dilated).gate().conv(mix)));
+ * ```
+ */
+export class Network {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly dtype: DType;
+  readonly #runtime: LoadedRuntime;
+  readonly #steps: readonly CheckedStep[];
+
+  /**
+   * @param layers one after the other, at least one.
+   * @throws Conv1dError ERR_OPTION, ERR_SHAPE (channels that do not fit), ERR_DTYPE, ERR_DISPOSED.
+   */
+  constructor(layers: readonly Conv1d[]);
+  /**
+   * @param inChannels channels of the input.
+   * @param build gives the network's output, made of its argument by the operations of `NetworkValue`.
+   */
+  constructor(inChannels: number, build: (input: NetworkValue) => NetworkValue);
+  constructor(first: readonly Conv1d[] | number, build?: (input: NetworkValue) => NetworkValue) {
+    const [inChannels, describe] = takeDescription(first, build);
+    const steps: Step[] = [];
+    const output = describe(new NetworkValue(steps, 0, inChannels));
+    const last = output instanceof NetworkValue ? output.indexIn(steps) : -1;
+    if (last < 0) {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'build',
+        `build must return a value made of its argument, got ${show(output)}`,
+      );
+    }
+    const layers = steps.flatMap(({ layer }) => layer ?? []);
+    const [one] = layers;
+    if (!one) throw new Conv1dError('ERR_OPTION', 'layers', 'a network needs at least one layer');
+    const { runtime, dtype } = one.parts;
+    for (const layer of layers) {
+      if (layer.parts.runtime !== runtime) {
+        throw new Conv1dError('ERR_OPTION', 'layers', 'the layers of a network must be of one runtime');
+      }
+      if (layer.parts.dtype !== dtype) {
+        const text = `the layers of a network must have one dtype, got ${dtype} and ${layer.parts.dtype}`;
+        throw new Conv1dError('ERR_DTYPE', 'layers', text, layer.parts.dtype);
+      }
+    }
+    this.#runtime = runtime;
+    this.dtype = dtype;
+    this.inChannels = inChannels;
+    this.outChannels = output.channels;
+    this.#steps = checkSteps(neededSteps(steps, last), runtime);
+  }
+
+  /**
+   * Fed piece by piece; a push is one call into wasm.
+   *
+   * @throws Conv1dError as `Conv1d.stream`, and ERR_SHAPE when the operands of a sum or product differ in length.
+   */
+  stream(options: StreamOptions): Conv1dStream {
+    const records = this.#steps.map(({ input, other, layer, kind, index, slope }) =>
+      layer
+        ? stepRecord({ input, plan: layer.parts.plan })
+        : stepRecord({ input, other, kind: elementwiseKinds.indexOf(kind), activation: index, slope }),
+    );
+    const { inChannels, outChannels, dtype } = this;
+    return new Conv1dStream({ runtime: this.#runtime, dtype, inChannels, outChannels, records }, options);
+  }
+
+  /** The shape that `forward` gives for an input of `inputShape`. */
+  outputShape(inputShape: readonly number[]): number[] {
+    const shapes: (readonly number[])[] = [checkShape('input', inputShape)];
+    splitShape('input', inputShape, this.inChannels, 'network');
+    for (const step of this.#steps) shapes.push(this.#stepShape(step, shapes));
+    return [...(shapes.at(-1) ?? [])];
+  }
+
+  #stepShape({ layer, input, other, channels }: CheckedStep, shapes: readonly (readonly number[])[]): number[] {
+    const shape = shapes[input] ?? [];
+    if (layer) return layer.outputShape(shape);
+    const [length, otherLength] = [shape.at(-1), shapes[other]?.at(-1)];
+    if (length !== otherLength) {
+      const text = `both operands of a sum or product must have the same length, got ${String(length)} and ${String(otherLength)}`;
+      throw shapeError('other', text, otherLength);
+    }
+    return [...shape.slice(0, -2), channels, length ?? 0];
+  }
+
+  /**
+   * The output for a whole input (N, inChannels, L) or (inChannels, L), living where the input lives. Layer by layer, on
+   * all threads.
+   *
+   * @param options `out` takes the output: a tensor of its shape, dtype and placement that is not the input.
+   * @throws Conv1dError as `Conv1d.forward`.
+   */
+  forward(input: Tensor, options?: { out?: Tensor }): Tensor {
+    const runtime = this.#runtime;
+    checkTensor('input', input, this.dtype);
+    const inWasm = input.pointerIn(runtime, 'input') !== null;
+    const outShape = this.outputShape(input.shape);
+    const out = options === undefined ? undefined : checkOptions(options).out;
+    if (out !== undefined) checkOut(out, outShape, this.dtype, input.placement, input);
+
+    const values: (Tensor | undefined)[] = [inWasm ? input : input.toWasm(runtime)];
+    const result = inWasm ? out : undefined;
+    try {
+      this.#steps.forEach((step, i) => {
+        values.push(this.#runStep(step, values, i + 1 === this.#steps.length ? result : undefined));
+        for (const value of step.lastUseOf) if (values[value] !== input) values[value]?.dispose();
+      });
+      const output = values.pop() as Tensor;
+      if (inWasm) return output;
+      const copy = Tensor.copyFrom(runtime, output.pointerIn(runtime, 'output') ?? 0, outShape, this.dtype, out);
+      output.dispose();
+      return copy;
+    } finally {
+      for (const value of values) if (value !== input) value?.dispose();
+    }
+  }
+
+  #runStep(step: CheckedStep, values: readonly (Tensor | undefined)[], out: Tensor | undefined): Tensor {
+    const a = values[step.input] as Tensor;
+    if (step.layer) return step.layer.forward(a, out ? { out } : undefined);
+    const b = values[step.other] as Tensor;
+    const runtime = this.#runtime;
+    const output =
+      out ?? Tensor.allocate(runtime, this.#stepShape({ ...step, input: 0, other: 1 }, [a.shape, b.shape]), this.dtype);
+    const at = (tensor: Tensor) => tensor.pointerIn(runtime, 'input') ?? 0;
+    const bytes = this.dtype === 'float32' ? 4 : 2;
+    // A gate's operands are the halves of each image, so images go one by one.
+    const images = step.kind === 'gate' && output.shape.length === 3 ? (output.shape[0] ?? 0) : 1;
+    const count = output.size / Math.max(images, 1);
+    const stride = (elementCount(a.shape) / Math.max(images, 1)) * bytes;
+    runtime.guard((core) => {
+      const run = this.dtype === 'float32' ? core.elementwise : core.elementwiseHalf;
+      for (let n = 0; n < images; ++n) {
+        const first = at(a) + n * stride;
+        const second = step.kind === 'gate' ? first + count * bytes : at(b) + n * stride;
+        run(
+          elementwiseKinds.indexOf(step.kind),
+          step.index,
+          step.slope,
+          first,
+          second,
+          at(output) + n * count * bytes,
+          count,
+        );
+      }
+    });
+    return output;
+  }
+
+  /** The network in one line a step. */
+  toString(): string {
+    const name = (index: number) => (index === 0 ? 'input' : `v${String(index)}`);
+    const lines = this.#steps.map(({ layer, kind, input, other, activation }, i) => {
+      const what = layer
+        ? `${layer.toString()} of ${name(input)}`
+        : kind === 'activation'
+          ? `${show(activation)} of ${name(input)}`
+          : kind === 'gate'
+            ? `gate of ${name(input)}`
+            : `${name(input)} ${kind === 'add' ? '+' : '*'} ${name(other)}`;
+      return `  ${name(i + 1)} = ${what}`;
+    });
+    return `Network(\n${lines.join('\n')}\n)`;
+  }
+}
+
+function takeDescription(
+  first: readonly Conv1d[] | number,
+  build: ((input: NetworkValue) => NetworkValue) | undefined,
+): [number, (input: NetworkValue) => NetworkValue] {
+  if (Array.isArray(first)) {
+    const layers = first as readonly Conv1d[];
+    const [one] = layers;
+    if (!(one instanceof Conv1d)) {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'layers',
+        `layers must be a list of at least one Conv1d, got ${show(first)}`,
+        first,
+      );
+    }
+    return [one.parts.inChannels, (input) => layers.reduce((value, layer) => value.conv(layer), input)];
+  }
+  if (!Number.isInteger(first) || (first as number) < 1) {
+    throw new Conv1dError('ERR_OPTION', 'inChannels', `inChannels must be an integer >= 1, got ${show(first)}`, first);
+  }
+  if (typeof build !== 'function') {
+    throw new Conv1dError('ERR_OPTION', 'build', `build must be a function, got ${show(build)}`, build);
+  }
+  return [first as number, build];
+}
+
+/** The steps that value `last` hangs on, numbered anew. */
+function neededSteps(steps: readonly Step[], last: number): Step[] {
+  const needed = new Set([last]);
+  for (let value = last; value > 0; --value) {
+    const step = steps[value - 1];
+    if (step && needed.has(value)) needed.add(step.input).add(step.other);
+  }
+  const kept = [...needed].filter((value) => value > 0).sort((a, b) => a - b);
+  const renumbered = new Map([[0, 0], ...kept.map((value, i) => [value, i + 1] as const)]);
+  return kept.map((value) => {
+    const step = steps[value - 1] as Step;
+    return { ...step, input: renumbered.get(step.input) ?? 0, other: renumbered.get(step.other) ?? 0 };
+  });
+}
+
+function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep[] {
+  return steps.map((step, i) => {
+    const { activation = 'none', slope = 0.01 } = takeActivation(step.activation) as {
+      activation?: unknown;
+      slope?: number;
+    };
+    if (typeof activation !== 'string') {
+      throw new Conv1dError(
+        'ERR_OPTION',
+        'activation',
+        `activation must be a string, got ${show(activation)}`,
+        activation,
+      );
+    }
+    const index = runtime.guard((core) => core.activationIndex(activation, slope));
+    if (index < 0) throw runtime.lastError(activation);
+    const later = steps.slice(i + 1);
+    const lastUseOf = [...new Set([step.input, step.other])].filter(
+      (value) => !later.some(({ input, other }) => input === value || other === value),
+    );
+    return { ...step, index, slope, lastUseOf };
+  });
+}

@@ -1,0 +1,263 @@
+import { checkOptions, Conv1dError, show } from './errors.js';
+import type { LoadedRuntime } from './runtime.js';
+import { checkOut, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
+
+/** How a stream is fed. */
+export interface StreamOptions {
+  /** Signals side by side, >= 1. Default 1. */
+  batch?: number;
+  /** Most samples of one push, >= 1. */
+  maxChunk: number;
+  /**
+   * `'flush'` (default): samples of magnitude below 2^-100 (-602 dB) that a layer meets count as 0, for CPUs take some
+   * hundred times longer over the denormal numbers that come of them, and the tails of sounds are full of them.
+   * `'keep'`: bit-identical to `forward` for these samples too.
+   */
+  denormals?: 'flush' | 'keep';
+}
+
+/** What a stream runs: a handle of C++ steps, with what the face needs to know. */
+export interface StreamSource {
+  runtime: LoadedRuntime;
+  dtype: DType;
+  inChannels: number;
+  outChannels: number;
+  records: readonly Int32Array[];
+}
+
+/** What one step does: `plan` or `kind` says. */
+export interface StepParts {
+  input: number;
+  other?: number;
+  plan?: number;
+  kind?: number;
+  activation?: number;
+  slope?: number;
+}
+
+const stepWords = 6;
+
+/** One step as cpp/bindings.cpp's StepRecord. */
+export function stepRecord({
+  input,
+  other = input,
+  plan = 0,
+  kind = 0,
+  activation = 0,
+  slope = 0,
+}: StepParts): Int32Array {
+  const record = Int32Array.of(input, other, plan, kind, activation, 0);
+  new Float32Array(record.buffer)[stepWords - 1] = slope;
+  return record;
+}
+
+interface OwnedStream {
+  runtime: LoadedRuntime;
+  stream: number;
+}
+
+function destroyStream({ runtime, stream }: OwnedStream): void {
+  runtime.free((core) => {
+    core.destroyStream(stream);
+  });
+}
+
+// What was forgotten is freed when it is collected.
+const forgotten = new FinalizationRegistry<OwnedStream>(destroyStream);
+
+function takeCount(field: string, value: unknown): number {
+  if (typeof value === 'number') return value;
+  throw new Conv1dError('ERR_OPTION', field, `${field} must be a number, got ${show(value)}`, value);
+}
+
+/**
+ * A layer or network fed piece by piece. The outputs of all pushes and of the flush, put together, are `forward` of the
+ * whole signal with `algorithm: 'direct'`, bit for bit, however it is cut. A push copies its chunk once and allocates
+ * nothing in wasm memory; its cost does not hang on how long the history is. It runs on the calling thread.
+ *
+ * It keeps what it needs of its layers: their new weights count from the next push on, and they may be disposed.
+ */
+export class Conv1dStream {
+  /** Most samples of one push. */
+  readonly maxChunk: number;
+  /** Signals side by side. */
+  readonly batch: number;
+  /**
+   * Input samples after its own position that an output waits for: dilation * (kernelSize - 1) - padLeft for a layer; 0
+   * when it is causal, negative where padding runs ahead of the signal.
+   */
+  readonly latency: number;
+  /** Input samples from the first to the last that one output hangs on. */
+  readonly receptiveField: number;
+  readonly #source: StreamSource;
+  #stream: number;
+  #flushed = false;
+  // How the chunks come, and so the outputs of the flush.
+  #batched = true;
+  #placement: 'js' | 'wasm' = 'js';
+
+  /** @internal See `Conv1d.stream` and `Network.stream`. */
+  constructor(source: StreamSource, options: StreamOptions) {
+    const { runtime, records, dtype } = source;
+    const { batch = 1, maxChunk, denormals = 'flush' } = checkOptions(options);
+    this.batch = takeCount('batch', batch);
+    this.maxChunk = takeCount('maxChunk', maxChunk);
+    if (denormals !== 'flush' && denormals !== 'keep') {
+      const text = `denormals must be 'flush' or 'keep', got ${show(denormals)}`;
+      throw new Conv1dError('ERR_OPTION', 'denormals', text, denormals);
+    }
+    this.#source = source;
+    const recordsAt = runtime.allocate(4 * stepWords * records.length);
+    const words = new Int32Array(runtime.floats.buffer, recordsAt, stepWords * records.length);
+    records.forEach((record, i) => {
+      words.set(record, stepWords * i);
+    });
+    this.#stream = runtime.guard((core) =>
+      core.createStream(
+        recordsAt,
+        records.length,
+        dtype === 'float16',
+        source.inChannels,
+        this.batch,
+        this.maxChunk,
+        denormals === 'flush',
+      ),
+    );
+    runtime.release(recordsAt);
+    if (this.#stream === 0) throw runtime.lastError({ ...options });
+    forgotten.register(this, { runtime, stream: this.#stream }, this);
+    this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
+    this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
+  }
+
+  #live(): number {
+    if (this.#stream === 0) throw new Conv1dError('ERR_DISPOSED', 'stream', 'this stream is disposed');
+    this.#source.runtime.requireLive();
+    return this.#stream;
+  }
+
+  #checkFlushed(): void {
+    if (!this.#flushed) return;
+    throw new Conv1dError('ERR_OPTION', 'stream', 'this stream was flushed: call reset() to begin another signal');
+  }
+
+  #checkSamples(samples: number): number {
+    if (Number.isInteger(samples) && samples >= 0 && samples <= this.maxChunk) return samples;
+    throw new Conv1dError(
+      'ERR_SHAPE',
+      'chunk',
+      `a chunk must have from 0 to maxChunk (${String(this.maxChunk)}) samples, got ${show(samples)}`,
+      samples,
+    );
+  }
+
+  /** How many outputs a push of `samples` would give now; it changes from push to push when a stride is not 1. */
+  outputCount(samples: number): number {
+    const stream = this.#live();
+    this.#checkFlushed();
+    this.#checkSamples(samples);
+    return this.#source.runtime.guard((core) => core.streamOutputCount(stream, samples));
+  }
+
+  /**
+   * Takes the next samples and gives all outputs that they determine: (N, outChannels, n) or (outChannels, n), n being
+   * `outputCount(T)`, living where the chunk lives.
+   *
+   * @param chunk (N, inChannels, T), or (inChannels, T) of a stream with batch 1; T from 0 to maxChunk.
+   * @param options `out` takes the outputs: a tensor of their shape, dtype and placement.
+   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_OPTION (flushed), ERR_DISPOSED, ERR_OUT_OF_MEMORY; the stream is then
+   *   as it was.
+   */
+  push(chunk: Tensor, options?: { out?: Tensor }): Tensor {
+    const stream = this.#live();
+    const { runtime, dtype, inChannels } = this.#source;
+    this.#checkFlushed();
+    checkTensor('chunk', chunk, dtype);
+    const pointer = chunk.pointerIn(runtime, 'chunk');
+    const [batch, samples] = splitShape('chunk', chunk.shape, inChannels, 'stream');
+    if (batch !== this.batch) {
+      const text = `chunk has batch ${String(batch)} (shape ${show(chunk.shape)}), the stream has ${String(this.batch)}`;
+      throw new Conv1dError('ERR_SHAPE', 'chunk', text, chunk.shape);
+    }
+    this.#checkSamples(samples);
+    const count = runtime.guard((core) => core.streamOutputCount(stream, samples));
+    const batched = chunk.shape.length === 3;
+    const output = this.#give(count, batched, chunk.placement, chunk, options, (outputAt, staging) => {
+      if (pointer === null) chunk.copyTo(runtime, staging);
+      runtime.guard((core) => {
+        core.pushStream(stream, pointer ?? staging, samples, outputAt);
+      });
+    });
+    this.#batched = batched;
+    this.#placement = chunk.placement;
+    return output;
+  }
+
+  /**
+   * Ends the signal and gives the outputs that its right padding adds, possibly none: (N, outChannels, n), or
+   * (outChannels, n) when the last chunk had no batch axis, living where that lived. Then only `reset` and
+   * `dispose` are allowed.
+   *
+   * @throws Conv1dError ERR_SHAPE when the signal is too short for its 'reflect' padding, and as `push`.
+   */
+  flush(options?: { out?: Tensor }): Tensor {
+    const stream = this.#live();
+    const { runtime } = this.#source;
+    this.#checkFlushed();
+    const count = runtime.guard((core) => core.streamEndCount(stream));
+    if (count < 0) throw runtime.lastError(undefined);
+    const output = this.#give(count, this.#batched, this.#placement, undefined, options, (outputAt) => {
+      runtime.guard((core) => {
+        core.endStream(stream, outputAt);
+      });
+    });
+    this.#flushed = true;
+    return output;
+  }
+
+  /** Where `count` outputs go; `run` computes them, given their address and that of room for a chunk. */
+  #give(
+    count: number,
+    batched: boolean,
+    placement: 'js' | 'wasm',
+    chunk: Tensor | undefined,
+    options: { out?: Tensor } | undefined,
+    run: (outputAt: number, staging: number) => void,
+  ): Tensor {
+    const { runtime, dtype, inChannels, outChannels } = this.#source;
+    const shape = batched ? [this.batch, outChannels, count] : [outChannels, count];
+    const out = options === undefined ? undefined : checkOptions(options).out;
+    if (out !== undefined) checkOut(out, shape, dtype, placement, chunk);
+    if (placement === 'wasm') {
+      const output = out ?? Tensor.allocate(runtime, shape, dtype);
+      run(output.pointerIn(runtime, 'out') ?? 0, 0);
+      return output;
+    }
+    const bytes = dtype === 'float32' ? 4 : 2;
+    const outputOffset = Math.ceil((this.batch * inChannels * this.maxChunk * bytes) / 16) * 16;
+    const staging = runtime.staging(outputOffset + elementCount(shape) * bytes);
+    run(staging + outputOffset, staging);
+    return Tensor.copyFrom(runtime, staging + outputOffset, shape, dtype, out);
+  }
+
+  /** Back to before the first sample; weights and options stay. */
+  reset(): void {
+    const stream = this.#live();
+    this.#source.runtime.guard((core) => {
+      core.resetStream(stream);
+    });
+    this.#flushed = false;
+  }
+
+  /** Frees the stream's memory at once. May be called twice. */
+  dispose(): void {
+    if (this.#stream === 0) return;
+    forgotten.unregister(this);
+    destroyStream({ runtime: this.#source.runtime, stream: this.#stream });
+    this.#stream = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

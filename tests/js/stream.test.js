@@ -1,0 +1,360 @@
+// Streams and networks: what comes out piece by piece is what forward() gives for the whole, bit for bit.
+import { Conv1d, Network, Tensor, init } from 'conv1d-wasm';
+import { expectSameBits, halvesWhere, makeLayer, makeRandom, noiseTensor, openBuilds, thrown } from './support.js';
+
+let builds;
+beforeAll(async () => {
+  builds = await openBuilds([1, 2]);
+  await init({ threads: 1 });
+});
+afterAll(() => {
+  for (const { runtime } of builds) runtime.dispose();
+});
+
+const draw = (random, least, most) => least + Math.floor(random() * (most - least + 1));
+
+/** Samples [from, to) of (N, C, L). */
+function cut(tensor, from, to) {
+  const [n, c, length] = tensor.shape;
+  const part = tensor.data.slice(0, n * c * (to - from));
+  for (let row = 0; row < n * c; ++row) {
+    part.set(tensor.data.subarray(row * length + from, row * length + to), row * (to - from));
+  }
+  return new Tensor(part, [n, c, to - from], tensor.dtype);
+}
+
+/** Pieces (N, C, n) put together along time. */
+function join(pieces) {
+  const [n, c] = pieces[0].shape;
+  const length = pieces.reduce((sum, { shape }) => sum + shape[2], 0);
+  const whole = pieces[0].data.slice(0, 0);
+  const data = new whole.constructor(n * c * length);
+  let at = 0;
+  for (const piece of pieces) {
+    const count = piece.shape[2];
+    for (let row = 0; row < n * c; ++row) {
+      data.set(piece.data.subarray(row * count, (row + 1) * count), row * length + at);
+    }
+    at += count;
+  }
+  return new Tensor(data, [n, c, length], pieces[0].dtype);
+}
+
+/** Pushes `input` in pieces of `next()` samples and flushes. */
+function runStream(stream, input, next, placed = (tensor) => tensor) {
+  const pieces = [];
+  const length = input.shape[2];
+  for (let t = 0; t < length;) {
+    const end = Math.min(length, t + next());
+    const chunk = placed(cut(input, t, end));
+    const expectedCount = stream.outputCount(end - t);
+    const output = stream.push(chunk);
+    expect(output.shape[2]).toBe(expectedCount);
+    expect(output.placement).toBe(chunk.placement);
+    pieces.push(output.toJs());
+    t = end;
+  }
+  pieces.push(stream.flush().toJs());
+  return join(pieces);
+}
+
+function randomOptions(random) {
+  const groups = random() < 0.3 ? draw(random, 1, 4) : 1;
+  const stride = random() < 0.5 ? 1 : draw(random, 2, 5);
+  const paddings = [0, [draw(random, 0, 9), draw(random, 0, 9)], 'valid', 'causal', ...(stride === 1 ? ['same'] : [])];
+  return {
+    inChannels: groups * draw(random, 1, 5),
+    outChannels: groups * draw(random, 1, 9),
+    kernelSize: draw(random, 1, 7),
+    stride,
+    dilation: random() < 0.5 ? 1 : draw(random, 2, 9),
+    groups,
+    padding: paddings[draw(random, 0, paddings.length - 1)],
+    paddingMode: ['zeros', 'reflect', 'replicate'][draw(random, 0, 2)],
+    bias: random() < 0.7,
+    activation: ['none', 'relu', 'tanh', 'gelu'][draw(random, 0, 3)],
+    dtype: random() < 0.25 ? 'float16' : 'float32',
+    algorithm: 'direct',
+  };
+}
+
+test('a layer in random pieces is the layer on the whole, on every build', () => {
+  for (const { name, runtime } of builds) {
+    const random = makeRandom(7);
+    let compared = 0;
+    for (let trial = 0; trial < 1000; ++trial) {
+      const options = randomOptions(random);
+      const layer = makeLayer({ ...options, runtime }, { seed: trial });
+      const batch = draw(random, 1, 2);
+      const input = halvesWhere(options.dtype, noiseTensor([batch, options.inChannels, draw(random, 1, 120)], trial));
+      let whole;
+      try {
+        whole = layer.forward(input);
+      } catch {
+        layer.dispose();
+        continue; // too short
+      }
+      const maxChunk = draw(random, 1, 40);
+      const stream = layer.stream({ batch, maxChunk });
+      const placed = trial % 3 === 0 ? (tensor) => tensor.toWasm(runtime) : undefined;
+      const got = runStream(stream, input, () => draw(random, 0, maxChunk), placed);
+      expect({ name, trial, shape: got.shape }).toEqual({ name, trial, shape: whole.shape });
+      expectSameBits(got.data, whole.data);
+      stream.dispose();
+      layer.dispose();
+      ++compared;
+    }
+    expect(compared).toBeGreaterThan(600);
+  }
+});
+
+/** A WaveNet-like stack with gates, residual and skip paths. */
+function makeStack(runtime, { channels = 8, count = 6, dtype = 'float32', padding = 'causal' } = {}) {
+  const make = (options, seed) => makeLayer({ runtime, dtype, kernelSize: 1, ...options }, { seed });
+  const first = make({ inChannels: 2, outChannels: channels }, 1);
+  const last = make({ inChannels: channels, outChannels: 1 }, 2);
+  const layers = [first, last];
+  const network = new Network(2, (x) => {
+    let h = x.conv(first);
+    let skip = null;
+    for (let i = 0; i < count; ++i) {
+      const options = { inChannels: channels, outChannels: 2 * channels, kernelSize: 3, dilation: 2 ** i, padding };
+      const dilated = make(options, 10 + i);
+      const mix = make({ inChannels: channels, outChannels: channels }, 30 + i);
+      layers.push(dilated, mix);
+      const z = h.conv(dilated).gate();
+      skip = skip ? skip.add(z) : z;
+      h = h.add(z.conv(mix));
+    }
+    return skip.activation({ type: 'leaky_relu', slope: 0.2 }).conv(last);
+  });
+  return { network, layers };
+}
+
+test.each([
+  ['causal', 'float32', 0],
+  ['same', 'float32', 63],
+  ['causal', 'float16', 0],
+])('a stack with gates and residuals, padding %s, %s', (padding, dtype, latency) => {
+  for (const { runtime } of builds) {
+    const { network, layers } = makeStack(runtime, { padding, dtype });
+    const input = halvesWhere(dtype, noiseTensor([2, 2, 500], 3));
+    const whole = network.forward(input);
+    expect(whole.shape).toEqual([2, 1, 500]);
+    const stream = network.stream({ batch: 2, maxChunk: 64 });
+    expect([stream.latency, stream.receptiveField]).toEqual([latency, 127]);
+    const random = makeRandom(5);
+    for (let round = 0; round < 2; ++round) {
+      expectSameBits(runStream(stream, input, () => draw(random, 0, 64)).data, whole.data);
+      stream.reset();
+    }
+    const inWasm = input.toWasm(runtime);
+    const out = new Tensor(new Float32Array(1000), [2, 1, 500], dtype).toWasm(runtime);
+    expect(network.forward(inWasm, { out })).toBe(out);
+    expectSameBits(out.data, whole.data);
+    for (const owned of [stream, inWasm, out, ...layers]) owned.dispose();
+  }
+});
+
+test('forward() of a network leaves nothing in memory', () => {
+  const { runtime } = builds[0];
+  const { network, layers } = makeStack(runtime);
+  const input = noiseTensor([2, 2, 300], 4);
+  network.forward(input);
+  const before = runtime.memory.used;
+  for (let i = 0; i < 5; ++i) network.forward(input);
+  expect(() => network.forward(noiseTensor([3, 300]))).toThrow('inChannels 2');
+  expect(runtime.memory.used).toBe(before);
+  for (const layer of layers) layer.dispose();
+  expect(() => network.forward(input)).toThrow('disposed');
+});
+
+test('a network equals its layers called one by one', () => {
+  const { runtime } = builds[0];
+  const a = makeLayer({ inChannels: 3, outChannels: 4, kernelSize: 5, stride: 2, runtime }, { seed: 1 });
+  const b = makeLayer({ inChannels: 4, outChannels: 2, kernelSize: 3, padding: 1, paddingMode: 'reflect', runtime });
+  const network = new Network([a, b]);
+  const input = noiseTensor([3, 90], 2);
+  const expected = b.forward(a.forward(input));
+  expect(network.outputShape([3, 90])).toEqual(expected.shape);
+  expectSameBits(network.forward(input).data, expected.data);
+  const out = new Tensor(new Float32Array(expected.size), expected.shape);
+  expect(network.forward(input, { out })).toBe(out);
+  expectSameBits(out.data, expected.data);
+  expect(network.toString()).toContain(
+    'v2 = Conv1d(4, 2, kernelSize=3, stride=1, padding=1, paddingMode=reflect) of v1',
+  );
+});
+
+test('what the network does not need is not computed', () => {
+  const layer = makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 1 });
+  const network = new Network(2, (x) => {
+    const y = x.conv(layer);
+    x.conv(layer).add(y);
+    return y.multiply(y);
+  });
+  expect(network.toString()).toBe('Network(\n  v1 = Conv1d(2, 2, kernelSize=1, stride=1) of input\n  v2 = v1 * v1\n)');
+});
+
+test('pushes allocate nothing in wasm memory, and out takes the outputs', () => {
+  const { runtime } = builds[0];
+  const { network } = makeStack(runtime);
+  const stream = network.stream({ maxChunk: 128 });
+  const chunk = noiseTensor([2, 128], 1);
+  const out = new Tensor(new Float32Array(128), [1, 128]);
+  stream.push(chunk, { out });
+  const { used, total } = runtime.memory;
+  for (let i = 0; i < 1000; ++i) expect(stream.push(chunk, { out })).toBe(out);
+  expect(runtime.memory).toEqual({ used, total });
+  stream.dispose();
+});
+
+test('a stream outlives its layer, and takes its new weights', () => {
+  const { runtime } = builds[0];
+  const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 2, runtime });
+  const stream = layer.stream({ maxChunk: 4 });
+  layer.weight = new Tensor([1, 10], [1, 1, 2]);
+  layer.bias = new Tensor([0.5], [1]);
+  const out = stream.push(new Tensor([1, 2, 3], [1, 3]));
+  expect([...out.data]).toEqual([21.5, 32.5]);
+  layer.dispose();
+  expect([...stream.push(new Tensor([4], [1, 1])).data]).toEqual([43.5]);
+  const used = runtime.memory.used;
+  stream.dispose();
+  stream.dispose();
+  expect(runtime.memory.used).toBeLessThan(used);
+});
+
+test('latency and receptive field of a layer', () => {
+  const of = (options) => {
+    const layer = new Conv1d({ inChannels: 1, outChannels: 1, ...options });
+    const { latency, receptiveField } = layer.stream({ maxChunk: 1 });
+    return [latency, receptiveField];
+  };
+  expect(of({ kernelSize: 3, dilation: 4 })).toEqual([8, 9]);
+  expect(of({ kernelSize: 3, dilation: 4, padding: 'causal' })).toEqual([0, 9]);
+  expect(of({ kernelSize: 5, padding: 'same' })).toEqual([2, 5]);
+  expect(of({ kernelSize: 2, padding: [3, 0] })).toEqual([-2, 2]);
+});
+
+describe('misuse', () => {
+  const layer = () => makeLayer({ inChannels: 2, outChannels: 3, kernelSize: 3, padding: 1 });
+  const chunk = (...shape) => noiseTensor(shape, 1);
+  const fed = (options) => layer().stream({ maxChunk: 8, ...options });
+
+  test.each([
+    ['no maxChunk', () => layer().stream({}), 'ERR_OPTION', 'maxChunk'],
+    ['no options', () => layer().stream(), 'ERR_OPTION', 'options'],
+    ['maxChunk 0', () => fed({ maxChunk: 0 }), 'ERR_OPTION', 'maxChunk'],
+    ['batch 1.5', () => fed({ batch: 1.5 }), 'ERR_OPTION', 'batch'],
+    ['denormals', () => fed({ denormals: 'maybe' }), 'ERR_OPTION', 'denormals'],
+    ['too much history', () => fed({ batch: 2 ** 20, maxChunk: 2 ** 20 }), 'ERR_OUT_OF_MEMORY', 'runtime'],
+    ['no tensor', () => fed().push([1, 2]), 'ERR_DTYPE', 'chunk'],
+    ['other channels', () => fed().push(chunk(3, 4)), 'ERR_SHAPE', 'chunk'],
+    ['other batch', () => fed().push(chunk(2, 2, 4)), 'ERR_SHAPE', 'chunk'],
+    ['longer than maxChunk', () => fed().push(chunk(2, 9)), 'ERR_SHAPE', 'chunk'],
+    ['out of another shape', () => fed().push(chunk(2, 8), { out: chunk(3, 8) }), 'ERR_SHAPE', 'out'],
+    ['count of too many', () => fed().outputCount(9), 'ERR_SHAPE', 'chunk'],
+    [
+      'circular',
+      () =>
+        new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 3, padding: 1, paddingMode: 'circular' }).stream({
+          maxChunk: 1,
+        }),
+      'ERR_UNSUPPORTED',
+      'paddingMode',
+    ],
+    [
+      'same with a stride',
+      () =>
+        new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 3, padding: 'same', stride: 2 }).stream({
+          maxChunk: 1,
+        }),
+      'ERR_UNSUPPORTED',
+      'padding',
+    ],
+    ['no layers', () => new Network([]), 'ERR_OPTION', 'layers'],
+    ['not a layer', () => new Network([1]), 'ERR_OPTION', 'layers'],
+    ['no build', () => new Network(2), 'ERR_OPTION', 'build'],
+    ['build without a value', () => new Network(2, () => 3), 'ERR_OPTION', 'build'],
+    ['no layer in it', () => new Network(2, (x) => x.add(x)), 'ERR_OPTION', 'layers'],
+    ['channels that do not fit', () => new Network(4, (x) => x.conv(layer())), 'ERR_SHAPE', 'layer'],
+    ['operands that do not fit', () => new Network(2, (x) => x.conv(layer()).add(x)), 'ERR_SHAPE', 'other'],
+    [
+      'a value from elsewhere',
+      () => new Network(2, (x) => new Network(2, (y) => x.add(y)) && x),
+      'ERR_OPTION',
+      'other',
+    ],
+    ['an odd gate', () => new Network(2, (x) => x.conv(layer()).gate()), 'ERR_SHAPE', 'channels'],
+    ['an activation', () => new Network(2, (x) => x.conv(layer()).activation('exp')), 'ERR_OPTION', 'activation'],
+    [
+      'lengths that differ',
+      () => {
+        const short = makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 3 });
+        new Network(2, (x) => x.add(x.conv(short))).stream({ maxChunk: 4 });
+      },
+      'ERR_SHAPE',
+      'other',
+    ],
+  ])('%s', (_, action, code, field) => {
+    expect(thrown(action)).toMatchObject({ code, field });
+  });
+
+  test('leaves the stream as it was', () => {
+    const own = layer();
+    const input = noiseTensor([1, 2, 30], 2);
+    const stream = own.stream({ maxChunk: 8 });
+    const whole = own.forward(input);
+    const misuses = [
+      () => stream.push(chunk(2, 9)),
+      () => stream.push(chunk(3, 1)),
+      () => stream.push(input),
+      () => stream.push(null),
+    ];
+    const got = runStream(stream, input, () => {
+      for (const misuse of misuses) expect(thrown(misuse)).not.toBeNull();
+      return 5;
+    });
+    expectSameBits(got.data, whole.data);
+  });
+
+  test('a push after the flush, and after dispose()', () => {
+    const stream = fed();
+    stream.push(chunk(2, 8));
+    stream.flush();
+    expect(thrown(() => stream.push(chunk(2, 8)))).toMatchObject({ code: 'ERR_OPTION', field: 'stream' });
+    expect(thrown(() => stream.flush())).toMatchObject({ code: 'ERR_OPTION', field: 'stream' });
+    stream.reset();
+    stream.push(chunk(2, 8));
+    stream.dispose();
+    for (const call of [() => stream.push(chunk(2, 8)), () => stream.reset(), () => stream.outputCount(1)]) {
+      expect(thrown(call)).toMatchObject({ code: 'ERR_DISPOSED', field: 'stream' });
+    }
+  });
+});
+
+test('NaN and Inf are gone once they leave the window', () => {
+  const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3, padding: 'causal' });
+  const stream = layer.stream({ maxChunk: 1 });
+  const bad = [5, 6].map((t) => [t, t === 5 ? NaN : Infinity]);
+  const values = new Map(bad);
+  for (let t = 0; t < 12; ++t) {
+    const [y] = stream.push(new Tensor([values.get(t) ?? 1], [1, 1])).data;
+    expect(Number.isFinite(y)).toBe(t < 5 || t > 8);
+  }
+});
+
+test('a decaying tail gives the same with and without its denormal end, and silence is exact', () => {
+  const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 4, padding: 'causal', bias: false });
+  const tail = new Tensor(
+    Float32Array.from({ length: 4000 }, (_, t) => Math.exp(-t / 40)),
+    [1, 1, 4000],
+  );
+  const keep = runStream(layer.stream({ maxChunk: 128, denormals: 'keep' }), tail, () => 128);
+  expectSameBits(keep.data, layer.forward(tail).data);
+  const flushed = runStream(layer.stream({ maxChunk: 128 }), tail, () => 128);
+  const limit = tail.data.findIndex((x) => x < 2 ** -100);
+  expectSameBits(flushed.data.slice(0, limit), keep.data.slice(0, limit));
+  expect(flushed.data.slice(limit + 3).every((y) => y === 0)).toBe(true);
+});
