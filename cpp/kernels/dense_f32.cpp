@@ -78,13 +78,8 @@ template <size_t kRows>
 void run_tail(const Strip& strip, int32_t t) {
   Tile<kRows, 1> tile;
   tile.compute(strip, t);
-  const int32_t left = strip.count - t;
-  float* output = strip.output + t;
-  for (const auto& sum : tile.sum) {
-    if (left >= 2) wasm_v128_store64_lane(output, sum[0], 0);
-    if (left == 3) wasm_v128_store32_lane(output + 2, sum[0], 2);
-    if (left == 1) wasm_v128_store32_lane(output, sum[0], 0);
-    output += strip.row_stride;
+  for (size_t r = 0; r < kRows; ++r) {
+    store_some(strip.output + r * strip.row_stride + t, strip.count - t, tile.sum[r][0]);
   }
 }
 
