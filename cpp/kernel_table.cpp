@@ -94,7 +94,8 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t wanted = schedule.threads == 1 ? 1 : (4 * int64_t{schedule.threads} + images - 1) / images;
   const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / kShortestPiece));
   if (pieces > 1) {
-    const int32_t piece = round_up((outputs + pieces - 1) / pieces, 48);
+    const int32_t width = choose_tile(schedule.vectors, params.group_out()).width;
+    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
     schedule.block = std::min(schedule.block, piece);
     schedule.strip = std::min(schedule.strip, piece);
   }
