@@ -213,13 +213,6 @@ v128_t load_some(const float* p, size_t n) {
   return n == 2 ? pair : wasm_v128_load32_lane(p + 2, pair, 2);
 }
 
-void store_some(float* p, size_t n, v128_t x) {
-  if (n >= 4) return wasm_v128_store(p, x);
-  if (n == 1) return wasm_v128_store32_lane(p, x, 0);
-  wasm_v128_store64_lane(p, x, 0);
-  if (n == 3) wasm_v128_store32_lane(p + 2, x, 2);
-}
-
 template <typename Function>
 void apply(const Function& function, float* values, size_t n) {
   const Function* f = &function;

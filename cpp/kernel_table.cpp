@@ -27,6 +27,8 @@ constexpr int32_t kShortestPiece = 96;
 constexpr int32_t kLongestStrip = 4096;
 // Multiplications an input element must take part in, in its group, before a packed copy of it pays.
 constexpr int32_t kPackWorth = 96;
+// Outputs of a padded row up to which packing it whole costs less than packing its two edges apart.
+constexpr int32_t kWholeRow = 512;
 // Outputs of a row up to which vectors along time would stay too empty.
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
@@ -78,8 +80,10 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
 
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
-  schedule.direct =
-      params.stride == 1 && params.dtype == DType::kFloat32 && (uses < kPackWorth || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
+  const bool edges_cost = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
+  schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 &&
+                    ((uses < kPackWorth && !edges_cost) || reach > 1024 ||
+                      schedule.vectors == Vectors::kAlongChannels);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;
@@ -98,7 +102,8 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t wanted = schedule.threads == 1 ? 1 : (4 * int64_t{schedule.threads} + images - 1) / images;
   const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / kShortestPiece));
   if (pieces > 1) {
-    const int32_t piece = round_up((outputs + pieces - 1) / pieces, 48);
+    const int32_t width = choose_tile(schedule.vectors, params.group_out()).width;
+    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
     schedule.block = std::min(schedule.block, piece);
     schedule.strip = std::min(schedule.strip, piece);
   }

@@ -18,15 +18,21 @@ constexpr int32_t kOverRead = 4;
 
 size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
+// Every other of the eight floats at `source`, from the first on.
+v128_t load_evens(const float* source) {
+  return wasm_i32x4_shuffle(wasm_v128_load(source), wasm_v128_load(source + 4), 0, 2, 4, 6);
+}
+
 // destination[j] = source[j * step], j in [0, count).
 void pick(const float* source, int32_t step, int32_t count, float* destination) {
   int32_t j = 0;
-  if (step == 2) {
-    for (; j + 4 <= count - 1; j += 4) {
-      const float* pairs = source + 2 * static_cast<ptrdiff_t>(j);
-      const v128_t low = wasm_v128_load(pairs);
-      const v128_t high = wasm_v128_load(pairs + 4);
-      wasm_v128_store(destination + j, wasm_i32x4_shuffle(low, high, 0, 2, 4, 6));
+  // Four at a time, while a load ends before the next one to pick.
+  if (step == 2 || step == 4) {
+    for (; j + 4 < count; j += 4) {
+      const float* from = source + static_cast<ptrdiff_t>(j) * step;
+      v128_t picked = load_evens(from);
+      if (step == 4) picked = wasm_i32x4_shuffle(picked, load_evens(from + 8), 0, 2, 4, 6);
+      wasm_v128_store(destination + j, picked);
     }
   }
   for (; j < count; ++j) destination[j] = source[static_cast<ptrdiff_t>(j) * step];

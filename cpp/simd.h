@@ -1,6 +1,8 @@
 // The only place that picks wasm intrinsics or their native stand-in (SIMDe).
 #pragma once
 
+#include <cstddef>
+
 #if defined(__wasm__)
 #include <wasm_simd128.h>
 #else
@@ -25,6 +27,14 @@ inline v128_t madd(v128_t a, v128_t b, v128_t c) {
 #else
   return wasm_f32x4_add(wasm_f32x4_mul(a, b), c);
 #endif
+}
+
+// The first n lanes, all four when there are more to come; n >= 1.
+inline void store_some(float* p, size_t n, v128_t x) {
+  if (n >= 4) return wasm_v128_store(p, x);
+  if (n == 1) return wasm_v128_store32_lane(p, x, 0);
+  wasm_v128_store64_lane(p, x, 0);
+  if (n == 3) wasm_v128_store32_lane(p + 2, x, 2);
 }
 
 // Loads before stay before, loads after stay after. Compilers like to load a whole tap's operands at once; with twelve

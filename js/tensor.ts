@@ -246,16 +246,15 @@ export class Tensor {
     dtype: DType,
     out?: Tensor,
   ): Tensor {
-    const size = elementCount(shape);
-    const source =
-      dtype === 'float32'
-        ? runtime.floats.subarray(pointer / 4, pointer / 4 + size)
-        : runtime.halves.subarray(pointer / 2, pointer / 2 + size);
+    const words = dtype === 'float32' ? runtime.floats : runtime.halves;
+    const begin = pointer / words.BYTES_PER_ELEMENT;
+    const end = begin + elementCount(shape);
     if (!out) {
       // A slice of shared memory is not shared.
-      const copy = source.slice();
+      const copy = words.slice(begin, end);
       return new Tensor(dtype === 'float32' ? copy : asHalves(copy as Uint16Array), shape);
     }
+    const source = words.subarray(begin, end);
     if (dtype === 'float32') (out.data as Float32Array).set(source);
     else asWords(out.data).set(source);
     return out;

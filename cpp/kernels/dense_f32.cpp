@@ -1,7 +1,5 @@
 #include "kernels/dense_f32.h"
 
-#include <algorithm>
-
 #include "simd.h"
 
 namespace conv1d {
@@ -75,15 +73,13 @@ int32_t run_tiles(const Strip& strip, int32_t t) {
   return t;
 }
 
-// Fewer outputs than a whole tile: computed in full, the valid part stored.
-template <size_t kRows, size_t kVectors>
+// Fewer outputs than a vector: computed in full, the valid part stored.
+template <size_t kRows>
 void run_tail(const Strip& strip, int32_t t) {
-  Tile<kRows, kVectors> tile;
+  Tile<kRows, 1> tile;
   tile.compute(strip, t);
-  float spill[kRows * kVectors * 4];
-  tile.store(spill, 4 * kVectors);
   for (size_t r = 0; r < kRows; ++r) {
-    std::copy_n(spill + r * 4 * kVectors, strip.count - t, strip.output + r * strip.row_stride + t);
+    store_some(strip.output + r * strip.row_stride + t, strip.count - t, tile.sum[r][0]);
   }
 }
 
@@ -93,7 +89,7 @@ void dense(const Strip& strip) {
   if constexpr (kVectors > 4) t = run_tiles<kRows, 4>(strip, t);
   if constexpr (kVectors > 2) t = run_tiles<kRows, 2>(strip, t);
   t = run_tiles<kRows, 1>(strip, t);
-  if (t < strip.count) run_tail<kRows, 1>(strip, t);
+  if (t < strip.count) run_tail<kRows>(strip, t);
 }
 
 }  // namespace
