@@ -1,6 +1,7 @@
 #include "kernel_table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/channels_f32.h"
 #include "kernels/dense_f32.h"
@@ -27,6 +28,8 @@ constexpr int32_t kShortestPiece = 96;
 constexpr int32_t kLongestStrip = 4096;
 // Multiplications an input element must take part in, in its group, before a packed copy of it pays.
 constexpr int32_t kPackWorth = 96;
+// Multiplications of one piece: a run can pause only between pieces, and this many take ten milliseconds or so.
+constexpr double kLongestPiece = 200e6;
 // Outputs of a row up to which vectors along time would stay too empty.
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
@@ -101,6 +104,10 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
     schedule.oc_parts = static_cast<int32_t>(
         std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
   }
+  const double most_outputs = kLongestPiece / static_cast<double>(weights);
+  schedule.strip = std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
+  const auto least_parts = static_cast<int32_t>(std::ceil(schedule.block / most_outputs));
+  schedule.oc_parts = std::max(schedule.oc_parts, std::min(least_parts, params.group_out() / 12));
   return schedule;
 }
 
