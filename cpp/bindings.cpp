@@ -61,6 +61,12 @@ void run(uintptr_t plan, uintptr_t input, uintptr_t output) {
   plan_at(plan)->run(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool);
 }
 
+// run() in steps: the pieces there are, and [begin, end) of them.
+int pieces(uintptr_t plan) { return plan_at(plan)->pieces(); }
+void run_pieces(uintptr_t plan, uintptr_t input, uintptr_t output, int begin, int end) {
+  plan_at(plan)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin, end);
+}
+
 uintptr_t weight(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weight()); }
 uintptr_t bias(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->bias()); }
 void weights_changed(uintptr_t plan) { plan_at(plan)->weights_changed(); }
@@ -198,6 +204,8 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("outputLength", &output_length);
   function("prepare", &prepare);
   function("run", &run);
+  function("pieces", &pieces);
+  function("runPieces", &run_pieces);
   function("weight", &weight);
   function("bias", &bias);
   function("weightsChanged", &weights_changed);

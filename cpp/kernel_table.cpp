@@ -1,6 +1,7 @@
 #include "kernel_table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/channels_f32.h"
 #include "kernels/dense_f32.h"
@@ -29,6 +30,8 @@ constexpr int32_t kLongestStrip = 4096;
 constexpr int32_t kPackWorth = 96;
 // Outputs of a padded row up to which packing it whole costs less than packing its two edges apart.
 constexpr int32_t kWholeRow = 512;
+// Multiplications of one piece: a run can pause only between pieces, and this many take ten milliseconds or so.
+constexpr double kLongestPiece = 200e6;
 // Outputs of a row up to which vectors along time would stay too empty.
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
@@ -113,6 +116,10 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
     schedule.oc_parts = static_cast<int32_t>(
         std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
   }
+  const double most_outputs = kLongestPiece / static_cast<double>(weights);
+  schedule.strip = std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
+  const auto least_parts = static_cast<int32_t>(std::ceil(schedule.block / most_outputs));
+  schedule.oc_parts = std::max(schedule.oc_parts, std::min(least_parts, params.group_out() / 12));
   return schedule;
 }
 

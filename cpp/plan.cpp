@@ -174,17 +174,17 @@ Explanation Plan::explain() const {
           .threads = prepared_.schedule.threads};
 }
 
-void Plan::run(const void* input, void* output, ThreadPool& pool) {
+void Plan::run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end) {
   const float* panels = this->panels(prepared_.schedule.vectors);
   const int32_t threads = prepared_.schedule.threads;
-  const int32_t pieces = prepared_.geometry.batch * params_.groups * prepared_.pieces_of_image;
-  const int32_t runs = std::min(pieces, threads * kRunsPerThread);
+  const int32_t count = end - begin;
+  const int32_t runs = std::min(count, threads * kRunsPerThread);
   pool.parallel_for(runs, threads, [&](int run, int thread) {
     float* scratch = scratch_.data() + static_cast<size_t>(thread) * prepared_.scratch_floats;
-    const auto begin = static_cast<int32_t>(int64_t{pieces} * run / runs);
-    const auto end = static_cast<int32_t>(int64_t{pieces} * (run + 1) / runs);
-    Piece next = piece(begin);
-    for (int32_t i = begin; i < end; ++i, advance(&next)) run_piece(next, panels, input, output, scratch);
+    const auto first = begin + static_cast<int32_t>(int64_t{count} * run / runs);
+    const auto last = begin + static_cast<int32_t>(int64_t{count} * (run + 1) / runs);
+    Piece next = piece(first);
+    for (int32_t i = first; i < last; ++i, advance(&next)) run_piece(next, panels, input, output, scratch);
   });
 }
 

@@ -53,7 +53,11 @@ class Plan {
 
   // Computes `output` (batch, out_channels, out_length) from `input` (batch, in_channels, length), both params().dtype
   // and row-major, without allocating. The two do not overlap. Needs a prepare() that succeeded.
-  void run(const void* input, void* output, ThreadPool& pool);
+  void run(const void* input, void* output, ThreadPool& pool) { run_pieces(input, output, pool, 0, pieces()); }
+
+  // The pieces that the output is cut into, after prepare(), and run() for [begin, end) of them: a run that pauses.
+  int32_t pieces() const { return prepared_.geometry.batch * params_.groups * prepared_.pieces_of_image; }
+  void run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end);
 
  private:
   // Outputs [begin, end) in pieces of `step`; direct ones are read from the caller's rows, the others packed first.

@@ -1,4 +1,11 @@
-export { Conv1d, type ActivationName, type Conv1dOptions, type ForwardOptions, type ResetOptions } from './conv1d.js';
+export {
+  Conv1d,
+  type ActivationName,
+  type Conv1dOptions,
+  type ForwardAsyncOptions,
+  type ForwardOptions,
+  type ResetOptions,
+} from './conv1d.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';

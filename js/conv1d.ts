@@ -1,8 +1,18 @@
+import type { Background, CallOptions, LayerCopy } from './background.js';
 import type { CoreOptions, Explanation } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
-import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
+import {
+  bytesPerElement,
+  checkOut,
+  checkShape,
+  checkTensor,
+  type DType,
+  elementCount,
+  splitShape,
+  Tensor,
+} from './tensor.js';
 
 /** Names of the activations that a layer can apply to its output. */
 export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
@@ -46,6 +56,14 @@ export interface Conv1dOptions {
 export interface ForwardOptions {
   /** Takes the output: a tensor of its shape, dtype and placement that is not the input. */
   out?: Tensor;
+}
+
+/** Options of one `forwardAsync`. */
+export interface ForwardAsyncOptions {
+  /** Its abort rejects the call with `signal.reason`, and stops the work. */
+  signal?: AbortSignal;
+  /** Called with the fraction that is done, some 30 times a second in a long call; last with 1. What it throws rejects the call. */
+  onProgress?: (fraction: number) => void;
 }
 
 /** How `resetParameters` draws weights. */
@@ -103,16 +121,35 @@ function takeOptions(given: object, defaults: CoreOptions): CoreOptions {
   return taken as unknown as CoreOptions;
 }
 
-interface OwnedPlan {
-  runtime: LoadedRuntime;
-  plan: number;
+function takeAsyncOptions(given: ForwardAsyncOptions): CallOptions {
+  const { signal, onProgress, ...others } = checkOptions(given);
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are signal, onProgress`);
+  }
+  // No instanceof: it may come from another realm.
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
+    throw wrongType('signal', 'an AbortSignal', signal);
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw wrongType('onProgress', 'a function', onProgress);
+  }
+  return { signal, onProgress };
 }
 
-const forgotten = new FinalizationRegistry<OwnedPlan>(({ runtime, plan }) => {
-  destroyPlan(runtime, plan);
-});
+/** What goes with a layer. */
+interface Owned {
+  readonly runtime: LoadedRuntime;
+  /** 0 when it is disposed. */
+  plan: number;
+  /** The layer in the runtime's worker, if its weights of now were sent there. */
+  copy: LayerCopy | null;
+}
 
-function destroyPlan(runtime: LoadedRuntime, plan: number): void {
+const forgotten = new FinalizationRegistry<Owned>(destroy);
+
+function destroy({ runtime, plan, copy }: Owned): void {
+  copy?.free();
   runtime.free((core) => {
     core.destroyPlan(plan);
   });
@@ -122,7 +159,7 @@ function destroyPlan(runtime: LoadedRuntime, plan: number): void {
 export class Conv1d {
   readonly #runtime: LoadedRuntime;
   readonly #options: CoreOptions;
-  #plan: number;
+  readonly #owned: Owned;
   // The input shape that the plan is prepared for.
   #batch = -1;
   #length = -1;
@@ -137,9 +174,10 @@ export class Conv1d {
       options,
       this.#runtime.guard((core) => core.defaultOptions()),
     );
-    this.#plan = this.#runtime.guard((core) => core.createPlan(this.#options));
-    if (this.#plan === 0) throw this.#failure(options);
-    forgotten.register(this, { runtime: this.#runtime, plan: this.#plan }, this);
+    const plan = this.#runtime.guard((core) => core.createPlan(this.#options));
+    if (plan === 0) throw this.#failure(options);
+    this.#owned = { runtime: this.#runtime, plan, copy: null };
+    forgotten.register(this, this.#owned, this);
     this.resetParameters();
   }
 
@@ -152,9 +190,10 @@ export class Conv1d {
 
   /** The plan, if the layer is not disposed. */
   #live(): number {
-    if (this.#plan === 0) throw new Conv1dError('ERR_DISPOSED', 'layer', 'this layer is disposed');
+    const { plan } = this.#owned;
+    if (plan === 0) throw new Conv1dError('ERR_DISPOSED', 'layer', 'this layer is disposed');
     this.#runtime.requireLive();
-    return this.#plan;
+    return plan;
   }
 
   get #dtype(): DType {
@@ -218,6 +257,48 @@ export class Conv1d {
     return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
   }
 
+  /**
+   * As `forward`, but in a worker: this thread stays free, and the bits are the same. The input and the weights are
+   * those of the time of the call. Calls on one runtime are computed, and resolved, in the order in which they were made.
+   *
+   * The runtime's worker starts with the first call; it has as many threads, and as much memory, again.
+   *
+   * @throws Conv1dError (rejects) as `forward` does; ERR_WASM_LOAD when the worker does not load, ERR_UNSUPPORTED where
+   *   there are no workers, ERR_DISPOSED when the runtime is disposed meanwhile.
+   */
+  async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
+    this.#live();
+    const runtime = this.#runtime;
+    const { placement } = checkTensor('input', input, this.#dtype);
+    input.pointerIn(runtime, 'input');
+    const outShape = this.outputShape(input.shape);
+    const callOptions = takeAsyncOptions(options);
+    if (callOptions.signal?.aborted) throw callOptions.signal.reason;
+
+    const { background } = runtime;
+    const [batch, length] = this.#splitShape(input.shape);
+    const { layer } = this.#copyIn(background);
+    const outputBytes = elementCount(outShape) * bytesPerElement[this.#dtype];
+    const work = { layer, input: input.copyBuffer(), batch, length, outputBytes };
+    const output = Tensor.fromBuffer(await background.run(work, callOptions), outShape, this.#dtype);
+    return placement === 'wasm' ? output.toWasm(runtime) : output;
+  }
+
+  /** The layer in the worker, sent there unless it is there. */
+  #copyIn(background: Background): LayerCopy {
+    if (this.#owned.copy?.background !== background) {
+      const { weight, bias } = this;
+      this.#owned.copy = background.addLayer(this.#options, weight.copyBuffer(), bias?.copyBuffer() ?? null);
+    }
+    return this.#owned.copy;
+  }
+
+  /** To be called when weights change: the worker has others. */
+  #forgetCopy(): void {
+    this.#owned.copy?.free();
+    this.#owned.copy = null;
+  }
+
   get #weightShape(): number[] {
     const { groups, outChannels, inChannels, kernelSize } = this.#options;
     if (groups === 1) return [outChannels, inChannels, kernelSize];
@@ -254,6 +335,7 @@ export class Conv1d {
   }
 
   #write(name: 'weight' | 'bias', tensor: Tensor): void {
+    this.#forgetCopy();
     const pointer = this.#pointerOf(name);
     tensor.copyTo(this.#runtime, pointer);
     this.#runtime.guard((core) => {
@@ -349,6 +431,7 @@ export class Conv1d {
     if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
     if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
     if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(options);
+    this.#forgetCopy();
   }
 
   /**
@@ -391,10 +474,10 @@ export class Conv1d {
 
   /** Frees the layer's memory at once. May be called twice. */
   dispose(): void {
-    if (this.#plan === 0) return;
+    if (this.#owned.plan === 0) return;
     forgotten.unregister(this);
-    destroyPlan(this.#runtime, this.#plan);
-    this.#plan = 0;
+    destroy(this.#owned);
+    this.#owned.plan = 0;
   }
 
   [Symbol.dispose](): void {

@@ -59,6 +59,8 @@ export interface Core {
   outputLength(plan: number, batch: number, length: number): number;
   prepare(plan: number, batch: number, length: number): number;
   run(plan: number, input: number, output: number): void;
+  pieces(plan: number): number;
+  runPieces(plan: number, input: number, output: number, begin: number, end: number): void;
   weight(plan: number): number;
   bias(plan: number): number;
   weightsChanged(plan: number): void;

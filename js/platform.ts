@@ -1,4 +1,13 @@
 import type { GlueFactory } from './core.js';
+import type { FromWorker, ToWorker } from './messages.js';
+
+/** A worker that runs serve.ts. */
+export interface BackgroundWorker {
+  post(message: ToWorker, transfer: ArrayBuffer[]): void;
+  /** Whether a process that has nothing else to do waits for it. */
+  keepAlive(on: boolean): void;
+  terminate(): void;
+}
 
 /** What differs between web pages and Node. */
 export interface Platform {
@@ -6,10 +15,11 @@ export interface Platform {
   hardwareThreads(): number;
   /** Why workers can not be started here, or null. */
   whyNoWorkers(): string | null;
-  /** The glue of the threaded builds. */
-  loadThreadsGlue(): Promise<GlueFactory>;
+  loadGlue(threaded: boolean): Promise<GlueFactory>;
   /** Fetches and compiles. Throws Conv1dError ERR_WASM_LOAD. */
   compile(url: URL): Promise<WebAssembly.Module>;
+  /** Starts the worker of this package; `onDown` is told when it does not load, or ends. Throws what `Worker` throws. */
+  startWorker(onMessage: (message: FromWorker) => void, onDown: (cause: unknown) => void): BackgroundWorker;
 }
 
 let platform: Platform | undefined;

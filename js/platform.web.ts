@@ -1,5 +1,6 @@
 import type { GlueFactory } from './core.js';
 import { Conv1dError } from './errors.js';
+import type { FromWorker } from './messages.js';
 import type { Platform } from './platform.js';
 
 function loadError(url: URL, what: string, cause?: unknown): Conv1dError {
@@ -37,6 +38,21 @@ export async function compileFetched(url: URL): Promise<WebAssembly.Module> {
 export const webPlatform: Platform = {
   hardwareThreads: () => navigator.hardwareConcurrency,
   whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
-  loadThreadsGlue: async () => (await import('./wasm/threads.web.mjs')).default as GlueFactory,
+  loadGlue: async (threaded) =>
+    (threaded ? await import('./wasm/threads.web.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
   compile: compileFetched,
+  startWorker(onMessage, onDown) {
+    // Written out: bundlers find the worker by reading this.
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => onMessage(data);
+    worker.onerror = (event) => {
+      event.preventDefault(); // it is handled
+      onDown(event.message);
+    };
+    return {
+      post: (message, transfer) => worker.postMessage(message, transfer),
+      keepAlive: () => undefined,
+      terminate: () => worker.terminate(),
+    };
+  },
 };

@@ -1,3 +1,4 @@
+import { Background } from './background.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { checkOptions, Conv1dError, type ErrorCode, show } from './errors.js';
@@ -41,16 +42,33 @@ export interface Runtime {
   dispose(): void;
 }
 
+/** What it takes to start a runtime: once chosen, here; the same again, in its worker. */
+export interface RuntimeOptions {
+  readonly variant: Variant;
+  readonly threads: number;
+  readonly threadsReason: string | null;
+  readonly module: WebAssembly.Module;
+  readonly maximumMemory: number | undefined;
+}
+
 const pageBytes = 65536;
 const initialPages = 64;
 const gibibyte = 2 ** 30;
 const mostAutoThreads = 8;
 
+// The worker of a runtime that was forgotten has nobody left to work for.
+const forgotten = new FinalizationRegistry<Background>((background) => {
+  background.end(disposedError());
+});
+
+function disposedError(): Conv1dError {
+  return new Conv1dError('ERR_DISPOSED', 'runtime', 'this runtime is disposed; make a new one');
+}
+
 /** The loaded instance behind a Runtime, for the modules of this package. */
 export class LoadedRuntime implements Runtime {
-  readonly variant: Variant;
-  readonly threads: number;
-  readonly threadsReason: string | null;
+  readonly #options: RuntimeOptions;
+  #background: Background | null = null;
   #memory: WebAssembly.Memory | null;
   #core: Core | null;
   #broken: Conv1dError | null = null;
@@ -59,20 +77,39 @@ export class LoadedRuntime implements Runtime {
   #staging = 0;
   #stagingBytes = 0;
 
-  constructor(core: Core, memory: WebAssembly.Memory, variant: Variant, threads: number, reason: string | null) {
+  constructor(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions) {
     this.#core = core;
     this.#memory = memory;
-    this.variant = variant;
-    this.threads = threads;
-    this.threadsReason = reason;
+    this.#options = options;
     this.#floats = new Float32Array(memory.buffer);
     this.#halves = new Uint16Array(memory.buffer);
+  }
+
+  get variant(): Variant {
+    return this.#options.variant;
+  }
+
+  get threads(): number {
+    return this.#options.threads;
+  }
+
+  get threadsReason(): string | null {
+    return this.#options.threadsReason;
+  }
+
+  /** The worker that computes beside this thread, started when it is first asked for, and again after it went down. */
+  get background(): Background {
+    if (this.#background === null || this.#background.ended) {
+      this.#background = new Background(this.#options);
+      forgotten.register(this, this.#background);
+    }
+    return this.#background;
   }
 
   /** The functions of C++. Throws when the runtime is disposed or an earlier call brought the instance down. */
   requireLive(): Core {
     if (this.#broken) throw this.#broken;
-    if (!this.#core) throw new Conv1dError('ERR_DISPOSED', 'runtime', 'this runtime is disposed; make a new one');
+    if (!this.#core) throw disposedError();
     return this.#core;
   }
 
@@ -164,6 +201,7 @@ export class LoadedRuntime implements Runtime {
   }
 
   dispose(): void {
+    this.#background?.end(disposedError());
     if (this.threads > 1) this.#core?.PThread?.terminateAllThreads();
     this.#core = null;
     this.#memory = null;
@@ -280,7 +318,8 @@ async function loadModule(options: InitOptions, variant: Variant, threaded: bool
   return currentPlatform().compile(url);
 }
 
-function makeMemory(options: InitOptions, shared: boolean): WebAssembly.Memory {
+/** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */
+export function makeMemory(options: Pick<InitOptions, 'maximumMemory'>, shared: boolean): WebAssembly.Memory {
   const least = initialPages * pageBytes;
   const { maximumMemory: bytes = (shared ? 1 : 4) * gibibyte } = options;
   if (!(Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte)) {
@@ -307,7 +346,7 @@ function makeMemory(options: InitOptions, shared: boolean): WebAssembly.Memory {
   }
 }
 
-async function start(
+async function instantiate(
   glue: GlueFactory,
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
@@ -335,6 +374,27 @@ async function start(
   });
 }
 
+/** Throws Conv1dError ERR_WASM_LOAD. */
+export async function start(
+  options: RuntimeOptions,
+  memory: WebAssembly.Memory,
+  glue: GlueFactory,
+): Promise<LoadedRuntime> {
+  try {
+    const core = await instantiate(glue, options.module, memory, options.threads);
+    core.startThreads(options.threads);
+    return new LoadedRuntime(core, memory, options);
+  } catch (error) {
+    throw new Conv1dError(
+      'ERR_WASM_LOAD',
+      'runtime',
+      `the wasm module does not start: ${String(error)}`,
+      undefined,
+      error,
+    );
+  }
+}
+
 /**
  * Loads one more runtime, with its own memory: to compare builds, or for a worker.
  *
@@ -351,27 +411,13 @@ async function load(options: InitOptions): Promise<LoadedRuntime> {
     throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are ${known.join(', ')}`);
   }
   const variant = chooseVariant(options);
-  const { threads, reason } = chooseThreads(options);
-  const memory = makeMemory(options, threads > 1);
-  const module = await loadModule(options, variant, threads > 1);
-  checkModule(module, options, variant, threads > 1);
-  const glue =
-    threads > 1
-      ? await currentPlatform().loadThreadsGlue()
-      : ((await import('./wasm/single.mjs')).default as GlueFactory);
-  try {
-    const core = await start(glue, module, memory, threads);
-    core.startThreads(threads);
-    return new LoadedRuntime(core, memory, variant, threads, reason);
-  } catch (error) {
-    throw new Conv1dError(
-      'ERR_WASM_LOAD',
-      'runtime',
-      `the wasm module does not start: ${String(error)}`,
-      undefined,
-      error,
-    );
-  }
+  const { threads, reason: threadsReason } = chooseThreads(options);
+  const threaded = threads > 1;
+  const memory = makeMemory(options, threaded);
+  const module = await loadModule(options, variant, threaded);
+  checkModule(module, options, variant, threaded);
+  const glue = await currentPlatform().loadGlue(threaded);
+  return start({ variant, threads, threadsReason, module, maximumMemory: options.maximumMemory }, memory, glue);
 }
 
 let defaultRuntime: LoadedRuntime | null = null;

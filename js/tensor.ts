@@ -26,7 +26,7 @@ type HalfArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, le
 
 const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
 
-const bytesPerElement = { float32: 4, float16: 2 } as const;
+export const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
 
 // Reads the class of a typed array of any realm, which instanceof can not.
@@ -229,6 +229,16 @@ export class Tensor {
     if (!(storage instanceof HeapBlock)) return null;
     if (storage.runtime === runtime) return storage.pointer;
     throw new Conv1dError('ERR_OPTION', field, `${field} lies in the memory of another runtime than the layer's`, this);
+  }
+
+  /** @internal A 'js' tensor over `buffer`. */
+  static fromBuffer(buffer: ArrayBuffer, shape: readonly number[], dtype: DType): Tensor {
+    return new Tensor(dtype === 'float32' ? new Float32Array(buffer) : asHalves(new Uint16Array(buffer)), shape);
+  }
+
+  /** @internal The elements in a buffer of their own. */
+  copyBuffer(): ArrayBuffer {
+    return this.data.slice().buffer as ArrayBuffer;
   }
 
   /** @internal Copies the elements into the memory of `runtime`. */

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -82,6 +83,44 @@ TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
       EXPECT_EQ(expected, layer.run(input, s.batch, pool)) << s.what << " on " << threads << " threads";
     }
     EXPECT_LE(layer.plan().explain().scratch_bytes, 7 * 1048576.0) << s.what;
+  }
+}
+
+// A run that pauses after any of its pieces writes what a run in one go does.
+TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
+  for (const Shape& s : kShapes) {
+    Layer layer(options_of(s), 1);
+    const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
+    for (const int threads : {1, 3}) {
+      ThreadPool pool(threads);
+      const auto expected = layer.run(input, s.batch, pool);
+      const int32_t pieces = layer.plan().pieces();
+      for (const int32_t step : {1, 2, 7}) {
+        std::vector<float> output(expected.size());
+        for (int32_t begin = 0; begin < pieces; begin += step) {
+          layer.plan().run_pieces(input.data(), output.data(), pool, begin, std::min(pieces, begin + step));
+        }
+        EXPECT_EQ(expected, output) << s.what << ", " << step << " pieces at a time on " << threads << " threads";
+      }
+    }
+  }
+}
+
+// Pieces stay short, so that a run can pause: 200 million multiplications, give or take what rounding adds.
+TEST(Plan, PiecesOfHeavyLayersAreShort) {
+  constexpr Shape kHeavy[] = {
+      {"wide", 1024, 1024, 9, 1, 0, 1, 1, 1, 1008},
+      {"wide and short", 2048, 2048, 5, 1, 0, 1, 1, 1, 68},
+      {"a long filter", 1, 1, 48000, 1, 0, 1, 1, 1, 96000},
+      {"long filters", 8, 16, 9000, 1, 0, 1, 1, 1, 30000},
+      {"groups", 1024, 1024, 9, 1, 0, 1, 2, 2, 1008},
+  };
+  for (const Shape& s : kHeavy) {
+    Params params{};
+    ASSERT_FALSE(validate(options_of(s), &params));
+    Plan plan(params);
+    ASSERT_FALSE(plan.prepare(s.batch, s.length, 1));
+    EXPECT_LE(plan.explain().flops / 2 / plan.pieces(), 250e6) << s.what;
   }
 }
 

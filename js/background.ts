@@ -1,0 +1,153 @@
+import type { CoreOptions } from './core.js';
+import { Conv1dError } from './errors.js';
+import type { ErrorMessage, FromWorker, RunMessage } from './messages.js';
+import { type BackgroundWorker, currentPlatform } from './platform.js';
+import type { RuntimeOptions } from './runtime.js';
+
+/** Options of one call, besides what is computed. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+interface Call {
+  resolve(output: ArrayBuffer): void;
+  reject(reason: unknown): void;
+  /** Stops listening for an abort. */
+  release(): void;
+  readonly onProgress: ((fraction: number) => void) | undefined;
+}
+
+/** A layer with its weights of one moment, in the worker. */
+export class LayerCopy {
+  constructor(
+    readonly background: Background,
+    readonly layer: number,
+  ) {}
+
+  /** Takes effect after the calls that were made before. */
+  free(): void {
+    this.background.free(this.layer);
+  }
+}
+
+function loadError(cause: unknown): Conv1dError {
+  const { url } = import.meta;
+  const detail = cause instanceof Error || (typeof cause === 'string' && cause !== '') ? ` (${String(cause)})` : '';
+  return new Conv1dError(
+    'ERR_WASM_LOAD',
+    'worker',
+    `the worker script beside ${url} does not load or came down${detail}; it must come from the page's own origin, ` +
+      'allowed by the worker-src of its Content-Security-Policy, and in a page with a Cross-Origin-Embedder-Policy ' +
+      'with the same header',
+    url,
+    cause,
+  );
+}
+
+/** The worker of a runtime, as the thread that uses it sees it: takes calls, answers them in order. */
+export class Background {
+  readonly #worker: BackgroundWorker;
+  readonly #calls = new Map<number, Call>();
+  #layers = 0;
+  #lastCall = 0;
+  #ended = false;
+
+  /** Throws Conv1dError ERR_UNSUPPORTED, ERR_WASM_LOAD. */
+  constructor(options: RuntimeOptions) {
+    const platform = currentPlatform();
+    const reason = platform.whyNoWorkers();
+    if (reason !== null) throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', `forwardAsync needs a worker: ${reason}`);
+    try {
+      this.#worker = platform.startWorker(
+        (message) => this.#receive(message),
+        (cause) => this.end(loadError(cause)),
+      );
+      this.#worker.keepAlive(false);
+      this.#worker.post({ type: 'start', options }, []);
+    } catch (error) {
+      throw loadError(error);
+    }
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends a layer; its arrays are transferred. */
+  addLayer(options: CoreOptions, weight: ArrayBuffer, bias: ArrayBuffer | null): LayerCopy {
+    const layer = ++this.#layers;
+    this.#worker.post({ type: 'layer', layer, options, weight, bias }, bias ? [weight, bias] : [weight]);
+    return new LayerCopy(this, layer);
+  }
+
+  free(layer: number): void {
+    if (!this.#ended) this.#worker.post({ type: 'free', layer }, []);
+  }
+
+  /** Runs a layer that was added; the input's array is transferred. */
+  run(work: Omit<RunMessage, 'type' | 'call' | 'progress'>, { signal, onProgress }: CallOptions): Promise<ArrayBuffer> {
+    const call = ++this.#lastCall;
+    return new Promise((resolve, reject) => {
+      const abort = () => this.#drop(call, signal?.reason);
+      const release = () => signal?.removeEventListener('abort', abort);
+      signal?.addEventListener('abort', abort);
+      this.#worker.post({ type: 'run', call, ...work, progress: onProgress !== undefined }, [work.input]);
+      this.#calls.set(call, { resolve, reject, release, onProgress });
+      this.#worker.keepAlive(true);
+    });
+  }
+
+  /** Ends the worker; calls that are pending reject with `reason`. */
+  end(reason: Conv1dError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#worker.terminate();
+    for (const id of [...this.#calls.keys()]) this.#take(id)?.reject(reason);
+  }
+
+  /** A call that is over for this side, or nothing if it was already. */
+  #take(id: number): Call | undefined {
+    const call = this.#calls.get(id);
+    call?.release();
+    this.#calls.delete(id);
+    if (this.#calls.size === 0) this.#worker.keepAlive(false);
+    return call;
+  }
+
+  /** Rejects a call, and stops the work on it. */
+  #drop(id: number, reason: unknown): void {
+    if (!this.#ended) this.#worker.post({ type: 'abort', call: id }, []);
+    this.#take(id)?.reject(reason);
+  }
+
+  /** Tells a caller how far its call is. What it throws is the call's failure. */
+  #report(id: number, fraction: number): void {
+    try {
+      this.#calls.get(id)?.onProgress?.(fraction);
+    } catch (error) {
+      this.#drop(id, error);
+    }
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.type) {
+      case 'progress':
+        this.#report(message.call, message.fraction);
+        break;
+      case 'output':
+        this.#report(message.call, 1);
+        this.#take(message.call)?.resolve(message.output);
+        break;
+      case 'error':
+        this.#take(message.call)?.reject(asError(message.error));
+        break;
+      case 'down':
+        this.end(asError(message.error));
+    }
+  }
+}
+
+function asError({ code, field, message, got }: ErrorMessage): Conv1dError {
+  return new Conv1dError(code, field, message, got);
+}

@@ -1,0 +1,49 @@
+import type { CoreOptions } from './core.js';
+import type { ErrorCode } from './errors.js';
+import type { RuntimeOptions } from './runtime.js';
+
+/** A layer as it was when it was sent; other weights are another layer. Elements are in the layer's dtype. */
+export interface LayerMessage {
+  readonly type: 'layer';
+  readonly layer: number;
+  readonly options: CoreOptions;
+  readonly weight: ArrayBuffer;
+  readonly bias: ArrayBuffer | null;
+}
+
+/** One forward, answered by `output` or `error` unless it is aborted. */
+export interface RunMessage {
+  readonly type: 'run';
+  readonly call: number;
+  readonly layer: number;
+  readonly input: ArrayBuffer;
+  readonly batch: number;
+  readonly length: number;
+  readonly outputBytes: number;
+  /** Whether `progress` is wanted. */
+  readonly progress: boolean;
+}
+
+/** What a page tells its worker. Layers, runs and frees take effect in the order in which they come. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly options: RuntimeOptions }
+  | LayerMessage
+  | RunMessage
+  | { readonly type: 'free'; readonly layer: number }
+  | { readonly type: 'abort'; readonly call: number };
+
+/** A Conv1dError as messages carry it. */
+export interface ErrorMessage {
+  readonly code: ErrorCode;
+  readonly field: string;
+  readonly message: string;
+  readonly got: unknown;
+}
+
+/** What the worker answers. */
+export type FromWorker =
+  | { readonly type: 'progress'; readonly call: number; readonly fraction: number }
+  | { readonly type: 'output'; readonly call: number; readonly output: ArrayBuffer }
+  | { readonly type: 'error'; readonly call: number; readonly error: ErrorMessage }
+  /** It can do nothing any more. */
+  | { readonly type: 'down'; readonly error: ErrorMessage };

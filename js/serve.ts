@@ -1,0 +1,186 @@
+import type { GlueFactory } from './core.js';
+import { Conv1dError } from './errors.js';
+import type { ErrorMessage, FromWorker, LayerMessage, RunMessage, ToWorker } from './messages.js';
+import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from './runtime.js';
+
+/** How the worker hears and speaks. */
+export interface Port {
+  listen(onMessage: (message: ToWorker) => void): void;
+  post(message: FromWorker, transfer: ArrayBuffer[]): void;
+}
+
+type Task = Extract<ToWorker, { type: 'layer' | 'run' | 'free' }>;
+
+/** The time that the worker computes at least before it listens again; about three times that at most. */
+const sliceMilliseconds = 15;
+
+/** Another turn of the event loop; a timer would wait for some milliseconds. */
+function nextTurn(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function asMessage(error: unknown): ErrorMessage {
+  // All else that can fail here is making an array.
+  const { code, field, message, got } =
+    error instanceof Conv1dError ? error : new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', String(error));
+  return { code, field, message, got };
+}
+
+/** A plan of the layer. Throws Conv1dError ERR_OUT_OF_MEMORY. */
+function createPlan(runtime: LoadedRuntime, { options, weight, bias }: LayerMessage): number {
+  const plan = runtime.guard((core) => core.createPlan(options));
+  if (plan === 0) throw runtime.lastError(undefined);
+  runtime.halves.set(new Uint16Array(weight), runtime.guard((core) => core.weight(plan)) / 2);
+  if (bias) runtime.halves.set(new Uint16Array(bias), runtime.guard((core) => core.bias(plan)) / 2);
+  runtime.guard((core) => core.weightsChanged(plan));
+  return plan;
+}
+
+/** Does what comes through the port, in order, and listens for aborts meanwhile. */
+class Queue {
+  readonly #port: Port;
+  readonly #starting: Promise<LoadedRuntime>;
+  readonly #tasks: Task[] = [];
+  #working = false;
+  #lastTurn = 0;
+  /** Calls that are neither answered nor aborted. */
+  readonly #wanted = new Set<number>();
+  /** Plans, or what to make them of: a layer that finds no room has another chance with its next run. */
+  readonly #layers = new Map<number, number | LayerMessage>();
+
+  constructor(port: Port, starting: Promise<LoadedRuntime>) {
+    this.#port = port;
+    this.#starting = starting;
+    void this.#work();
+  }
+
+  receive(message: Exclude<ToWorker, { type: 'start' }>): void {
+    if (message.type === 'abort') {
+      this.#wanted.delete(message.call);
+      return;
+    }
+    if (message.type === 'run') this.#wanted.add(message.call);
+    this.#tasks.push(message);
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      const runtime = await this.#starting;
+      this.#lastTurn = performance.now();
+      for (let task = this.#tasks.shift(); task; task = this.#tasks.shift()) await this.#do(runtime, task);
+      this.#working = false;
+    } catch (error) {
+      this.#port.post({ type: 'down', error: asMessage(error) }, []);
+    }
+  }
+
+  async #do(runtime: LoadedRuntime, task: Task): Promise<void> {
+    if (task.type === 'run') {
+      await this.#answer(runtime, task);
+    } else if (task.type === 'layer') {
+      this.#layers.set(task.layer, task);
+    } else {
+      const plan = this.#layers.get(task.layer);
+      this.#layers.delete(task.layer);
+      if (typeof plan === 'number') runtime.free((core) => core.destroyPlan(plan));
+    }
+  }
+
+  async #answer(runtime: LoadedRuntime, run: RunMessage): Promise<void> {
+    const { call } = run;
+    if (this.#isTurnDue()) await this.#turn();
+    if (!this.#wanted.has(call)) return;
+    try {
+      const output = await this.#compute(runtime, run);
+      if (this.#wanted.delete(call)) this.#port.post({ type: 'output', call, output }, [output]);
+    } catch (error) {
+      if (!runtime.usable) throw error;
+      this.#wanted.delete(call);
+      this.#port.post({ type: 'error', call, error: asMessage(error) }, []);
+    }
+  }
+
+  /** The output; incomplete if the call was aborted. */
+  async #compute(runtime: LoadedRuntime, run: RunMessage): Promise<ArrayBuffer> {
+    const { input, outputBytes } = run;
+    const plan = this.#planOf(runtime, run.layer);
+    if (runtime.guard((core) => core.prepare(plan, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
+    const outputOffset = Math.ceil(input.byteLength / 16) * 16;
+    const pointer = runtime.allocate(outputOffset + outputBytes);
+    try {
+      runtime.halves.set(new Uint16Array(input), pointer / 2);
+      const output = pointer + outputOffset;
+      await this.#runSlices(runtime, run, plan, pointer, output);
+      // A slice of shared memory is not shared.
+      return runtime.halves.slice(output / 2, (output + outputBytes) / 2).buffer;
+    } finally {
+      runtime.release(pointer);
+    }
+  }
+
+  #planOf(runtime: LoadedRuntime, id: number): number {
+    const layer = this.#layers.get(id);
+    if (typeof layer !== 'object') return layer ?? 0;
+    const plan = createPlan(runtime, layer);
+    this.#layers.set(id, plan);
+    return plan;
+  }
+
+  /** Computes until all is done or the call was aborted. */
+  async #runSlices(
+    runtime: LoadedRuntime,
+    { call, progress }: RunMessage,
+    plan: number,
+    input: number,
+    output: number,
+  ): Promise<void> {
+    const pieces = runtime.guard((core) => core.pieces(plan));
+    let count = runtime.threads;
+    for (let begin = 0; begin < pieces && this.#wanted.has(call);) {
+      const end = Math.min(pieces, begin + count);
+      const since = performance.now();
+      runtime.guard((core) => core.runPieces(plan, input, output, begin, end));
+      begin = end;
+      const milliseconds = performance.now() - since;
+      if (milliseconds < sliceMilliseconds) count *= 2;
+      else if (milliseconds > 2 * sliceMilliseconds) count = Math.max(runtime.threads, count / 2);
+      if (begin < pieces && this.#isTurnDue()) {
+        if (progress) this.#port.post({ type: 'progress', call, fraction: begin / pieces }, []);
+        await this.#turn();
+      }
+    }
+  }
+
+  #isTurnDue(): boolean {
+    return performance.now() - this.#lastTurn >= sliceMilliseconds;
+  }
+
+  /** Lets messages come in. */
+  async #turn(): Promise<void> {
+    await nextTurn();
+    this.#lastTurn = performance.now();
+  }
+}
+
+/** What the worker does: it starts a runtime as the first message says, then does what the others say. */
+export function serve(port: Port, glue: (threaded: boolean) => GlueFactory): void {
+  const startRuntime = async (options: RuntimeOptions): Promise<LoadedRuntime> => {
+    const threaded = options.threads > 1;
+    return start(options, makeMemory(options, threaded), glue(threaded));
+  };
+  let queue: Queue;
+  port.listen((message) => {
+    if (message.type === 'start') queue = new Queue(port, startRuntime(message.options));
+    else queue.receive(message);
+  });
+}

@@ -1,0 +1,16 @@
+import { parentPort } from 'node:worker_threads';
+import type { GlueFactory } from './core.js';
+import { serve } from './serve.js';
+import single from './wasm/single.mjs';
+import threads from './wasm/threads.node.mjs';
+
+if (!parentPort) throw new Error('conv1d-wasm starts this file as a worker');
+const port = parentPort;
+
+serve(
+  {
+    listen: (onMessage) => port.on('message', onMessage),
+    post: (message, transfer) => port.postMessage(message, transfer),
+  },
+  (threaded) => (threaded ? threads : single) as GlueFactory,
+);
