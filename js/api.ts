@@ -1,6 +1,10 @@
 export { Conv1d, type ActivationName, type Conv1dOptions, type ForwardOptions, type ResetOptions } from './conv1d.js';
+export { type Conv1dConfig } from './config.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
+export { readNpy, readNpz } from './numpy.js';
+export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './safetensors.js';
+export { type BatchNormOptions, type LoadStateDictOptions } from './state-dict.js';
 export { init, createRuntime, type Runtime, type InitOptions, type Variant } from './runtime.js';
 export { Tensor, type DType, type Float16ArrayLike, type NestedNumbers, type TensorData } from './tensor.js';

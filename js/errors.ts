@@ -44,7 +44,12 @@ export function show(value: unknown): string {
 }
 
 /** `options`, which must be an object. */
-export function checkOptions<Options extends object>(options: Options): Options {
+export function checkOptions<Options extends object>(options: Options, field = 'options'): Options {
   if (typeof options === 'object' && (options as unknown) !== null) return options;
-  throw new Conv1dError('ERR_OPTION', 'options', `options must be an object, got ${show(options)}`, options);
+  throw new Conv1dError('ERR_OPTION', field, `${field} must be an object, got ${show(options)}`, options);
+}
+
+/** What is wrong with a dictionary of tensors, or with the file that holds one. */
+export function stateDictError(field: string, message: string, got?: unknown, cause?: unknown): Conv1dError {
+  return new Conv1dError('ERR_STATE_DICT', field, message, got, cause);
 }
