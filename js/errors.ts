@@ -33,10 +33,13 @@ export class Conv1dError extends Error {
 }
 
 /** `value` as an error text shows it: short, on one line, strings in quotes. */
-export function show(value: unknown): string {
+export function show(value: unknown, depth = 0): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}...` : value}'`;
-  if (Array.isArray(value))
-    return `[${Array.from(value.slice(0, 8), show).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  if (Array.isArray(value)) {
+    if (depth > 2) return '[...]';
+    const items = Array.from(value.slice(0, 8), (item) => show(item, depth + 1));
+    return `[${items.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  }
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${String(value)}n`;

@@ -330,7 +330,7 @@ export function checkFit(field: string, value: unknown, shapes: readonly (readon
   const tensor = checkIsTensor(field, value);
   const { shape } = tensor;
   if (!shapes.some((wanted) => wanted.length === shape.length && wanted.every((d, i) => d === shape[i]))) {
-    const text = `${field} must have shape ${shapes.map(show).join(' or ')}, got ${show(shape)}`;
+    const text = `${field} must have shape ${shapes.map((wanted) => show(wanted)).join(' or ')}, got ${show(shape)}`;
     throw new Conv1dError('ERR_SHAPE', field, text, shape);
   }
   tensor.requireLive();

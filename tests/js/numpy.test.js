@@ -207,6 +207,21 @@ describe('.npz', () => {
     ],
   ])('%s', async (_, archive) => expect((await readNpz(archive)).a.shape).toEqual([1000]));
 
+  test('a ZIP64 end record', async () => {
+    const archive = buildZip([packed]);
+    const [rest, end] = [archive.slice(0, -22), archive.slice(-22)];
+    const start = end.slice(16, 20);
+    end.fill(0xff, 16, 20);
+    const end64 = [...ascii('PK\x06\x06'), ...new Uint8Array(28), ...bytes64(1), ...bytes64(0), ...start, 0, 0, 0, 0];
+    const locator = [...ascii('PK\x06\x07'), 0, 0, 0, 0, ...bytes64(rest.length), 1, 0, 0, 0];
+    expect((await readNpz(Uint8Array.of(...rest, ...end64, ...locator, ...end))).a.shape).toEqual([1000]);
+    locator[8] ^= 1;
+    expect(await rejected(readNpz(Uint8Array.of(...rest, ...end64, ...locator, ...end)))).toMatchObject({
+      code: 'ERR_STATE_DICT',
+      message: `not a ZIP archive: there is no ZIP64 end record at ${rest.length ^ 1}`,
+    });
+  });
+
   test('an odd name', async () => {
     const tensors = await readNpz(buildZip([{ ...plain, name: '__proto__.npy' }]));
     expect(Object.keys(tensors)).toEqual(['__proto__']);

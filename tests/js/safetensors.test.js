@@ -175,6 +175,12 @@ describe('refused', () => {
     ],
     ['too deep', build(`{"a":${'['.repeat(1e6)}`), 'buffer', `${header}its header is not JSON in UTF-8`],
     [
+      'offsets too deep to show',
+      build(`{"t":{"dtype":"F32","shape":[],"data_offsets":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`),
+      't',
+      "'t': data_offsets must be two integers, got [[[[...]]]]",
+    ],
+    [
       'a name twice',
       build(`{"a":${JSON.stringify(f32)}, "\\u0061" : ${JSON.stringify(f32)}}`, 4),
       'buffer',
