@@ -338,7 +338,7 @@ export class Conv1d {
    *
    * `batchNorm` folds the BatchNorm1d that follows the layer, as it is in eval mode, into both: `weight` and `bias`
    * (unless it was made with affine=False), `running_mean` and `running_var` under a prefix of its own. The layer must
-   * have a bias; one that `dict` does not have counts as 0.
+   * have a bias; one that `dict` does not have counts as 0. What is folded must be there in full, strict or not.
    *
    * With `strict` (default true) a missing name, or another one that starts with a prefix or stands in a dictionary
    * read without one, is an error. All or nothing is loaded.
