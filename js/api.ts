@@ -6,10 +6,14 @@ export {
   type ForwardOptions,
   type ResetOptions,
 } from './conv1d.js';
+export { type Conv1dConfig } from './config.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
 export { Network, NetworkValue } from './network.js';
+export { readNpy, readNpz } from './numpy.js';
 export { init, createRuntime, type Runtime, type InitOptions, type Variant } from './runtime.js';
+export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './safetensors.js';
+export { type BatchNormOptions, type LoadStateDictOptions } from './state-dict.js';
 export { Conv1dStream, type StreamOptions } from './stream.js';
 export { Tensor, type DType, type Float16ArrayLike, type NestedNumbers, type TensorData } from './tensor.js';

@@ -1,10 +1,13 @@
 import type { Background, CallOptions, LayerCopy } from './background.js';
+import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
+import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
 import {
   bytesPerElement,
+  checkFit,
   checkOut,
   checkShape,
   checkTensor,
@@ -181,6 +184,16 @@ export class Conv1d {
     this.resetParameters();
   }
 
+  /**
+   * A layer of the options that PyTorch's or MegEngine's constructor takes, by their own names, such as those of a
+   * model's JSON; see `Conv1dConfig`.
+   *
+   * @throws Conv1dError as the constructor; ERR_OPTION for an unknown key.
+   */
+  static fromConfig(config: Conv1dConfig, options: { runtime?: Runtime } = {}): Conv1d {
+    return new Conv1d({ ...optionsOf(config), runtime: checkOptions(options).runtime });
+  }
+
   /** What C++ refused, with the caller's value of the field at fault. */
   #failure(given: object): Conv1dError {
     const error = this.#runtime.lastError(undefined);
@@ -306,35 +319,21 @@ export class Conv1d {
   }
 
   /** Shapes that may be written: the layer's own first, then PyTorch's. */
-  #shapesOf(name: 'weight' | 'bias'): number[][] {
+  #shapesOf(name: ParameterName): number[][] {
     const { groups, outChannels, inChannels, kernelSize } = this.#options;
     if (name === 'bias') return [[1, outChannels, 1], [outChannels]];
     return groups === 1 ? [this.#weightShape] : [this.#weightShape, [outChannels, inChannels / groups, kernelSize]];
   }
 
-  #checkParameter(name: 'weight' | 'bias', value: unknown): Tensor {
-    const tensor = checkTensor(name, value, this.#dtype);
-    const shapes = this.#shapesOf(name);
-    const fits = shapes.some(
-      (shape) => shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i]),
-    );
-    if (!fits) {
-      throw new Conv1dError(
-        'ERR_SHAPE',
-        name,
-        `${name} must have shape ${shapes.map(show).join(' or ')}, got ${show(tensor.shape)}`,
-        tensor.shape,
-      );
-    }
-    tensor.requireLive();
-    return tensor;
+  #checkParameter(name: ParameterName, value: unknown): Tensor {
+    return checkFit(name, checkTensor(name, value, this.#dtype), this.#shapesOf(name));
   }
 
-  #pointerOf(name: 'weight' | 'bias'): number {
+  #pointerOf(name: ParameterName): number {
     return this.#runtime.guard((core) => core[name](this.#live()));
   }
 
-  #write(name: 'weight' | 'bias', tensor: Tensor): void {
+  #write(name: ParameterName, tensor: Tensor): void {
     this.#forgetCopy();
     const pointer = this.#pointerOf(name);
     tensor.copyTo(this.#runtime, pointer);
@@ -343,7 +342,7 @@ export class Conv1d {
     });
   }
 
-  #read(name: 'weight' | 'bias'): Tensor {
+  #read(name: ParameterName): Tensor {
     return Tensor.copyFrom(this.#runtime, this.#pointerOf(name), this.#shapesOf(name)[0] ?? [], this.#dtype);
   }
 
@@ -384,45 +383,29 @@ export class Conv1d {
   }
 
   /**
-   * Takes `weight` and `bias` from `dict`, under names that start with `prefix` (default none). With `strict` (default
-   * true) a missing name, or another one that starts with a non-empty `prefix` or stands in a dictionary read without
-   * one, is an error. All or nothing is loaded.
+   * Takes `weight` and `bias` from `dict`, under names that start with `prefix` (default none), and rounds them to the
+   * layer's dtype. PyTorch's `weight_norm`, old (`weight_g`, `weight_v`) or new (`parametrizations.weight.original0`,
+   * `original1`), over dimension 0 or all, is folded into `weight`.
    *
-   * @throws Conv1dError ERR_STATE_DICT.
+   * `batchNorm` folds the BatchNorm1d that follows the layer, as it is in eval mode, into both: `weight` and `bias`
+   * (unless it was made with affine=False), `running_mean` and `running_var` under a prefix of its own. The layer must
+   * have a bias; one that `dict` does not have counts as 0. What is folded must be there in full, strict or not.
+   *
+   * With `strict` (default true) a missing name, or another one that starts with a prefix or stands in a dictionary
+   * read without one, is an error. All or nothing is loaded.
+   *
+   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION.
    */
-  loadStateDict(dict: Record<string, Tensor>, options: { strict?: boolean; prefix?: string } = {}): void {
+  loadStateDict(dict: Record<string, Tensor>, options: LoadStateDictOptions = {}): void {
     this.#live();
-    const { strict = true, prefix = '' } = checkOptions(options);
-    const fail = (name: string, message: string, got?: unknown, cause?: unknown) =>
-      new Conv1dError('ERR_STATE_DICT', name, message, got, cause);
-    if (typeof dict !== 'object' || (dict as unknown) === null) {
-      throw fail('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
-    }
-    const names = this.#options.bias ? (['weight', 'bias'] as const) : (['weight'] as const);
-    const loaded = new Map<'weight' | 'bias', Tensor>();
-    for (const name of names) {
-      const key = prefix + name;
-      if (Object.hasOwn(dict, key)) {
-        try {
-          loaded.set(name, this.#checkParameter(name, dict[key]));
-        } catch (error) {
-          throw fail(key, `${key}: ${(error as Error).message}`, dict[key], error);
-        }
-      } else if (strict) {
-        throw fail(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
-      }
-    }
-    const unknown = Object.keys(dict).find(
-      (key) => key.startsWith(prefix) && !names.some((name) => key === prefix + name),
-    );
-    if (strict && unknown !== undefined) {
-      throw fail(
-        unknown,
-        `${show(unknown)} is not a parameter of this layer, which has ${names.join(' and ')}`,
-        unknown,
-      );
-    }
-    for (const [name, tensor] of loaded) this.#write(name, tensor);
+    const { outChannels, bias } = this.#options;
+    const layer: LayerParameters = {
+      names: bias ? ['weight', 'bias'] : ['weight'],
+      outChannels,
+      dtype: this.#dtype,
+      shapesOf: (name) => this.#shapesOf(name),
+    };
+    for (const [name, tensor] of readStateDict(dict, layer, options)) this.#write(name, tensor);
   }
 
   /** Draws new weights. */
@@ -484,11 +467,19 @@ export class Conv1d {
     this.dispose();
   }
 
+  /**
+   * What `fromConfig` makes such a layer of, without the weights: PyTorch's arguments, and others only where they differ
+   * from their default. Fit for JSON.
+   */
+  toConfig(): Conv1dConfig {
+    this.#live();
+    return configOf(this.#options);
+  }
+
   /** The layer in one line, as PyTorch prints it. */
   toString(): string {
     const o = this.#options;
-    const padding =
-      o.paddingRule === 'explicit' ? (o.padLeft === o.padRight ? o.padLeft : [o.padLeft, o.padRight]) : o.paddingRule;
+    const padding = paddingOf(o);
     const parts = [
       `${String(o.inChannels)}, ${String(o.outChannels)}, kernelSize=${String(o.kernelSize)}, stride=${String(o.stride)}`,
     ];

@@ -33,10 +33,13 @@ export class Conv1dError extends Error {
 }
 
 /** `value` as an error text shows it: short, on one line, strings in quotes. */
-export function show(value: unknown): string {
+export function show(value: unknown, depth = 0): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}...` : value}'`;
-  if (Array.isArray(value))
-    return `[${Array.from(value.slice(0, 8), show).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  if (Array.isArray(value)) {
+    if (depth > 2) return '[...]';
+    const items = Array.from(value.slice(0, 8), (item) => show(item, depth + 1));
+    return `[${items.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  }
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${String(value)}n`;
@@ -44,7 +47,12 @@ export function show(value: unknown): string {
 }
 
 /** `options`, which must be an object. */
-export function checkOptions<Options extends object>(options: Options): Options {
+export function checkOptions<Options extends object>(options: Options, field = 'options'): Options {
   if (typeof options === 'object' && (options as unknown) !== null) return options;
-  throw new Conv1dError('ERR_OPTION', 'options', `options must be an object, got ${show(options)}`, options);
+  throw new Conv1dError('ERR_OPTION', field, `${field} must be an object, got ${show(options)}`, options);
+}
+
+/** What is wrong with a dictionary of tensors, or with the file that holds one. */
+export function stateDictError(field: string, message: string, got?: unknown, cause?: unknown): Conv1dError {
+  return new Conv1dError('ERR_STATE_DICT', field, message, got, cause);
 }

@@ -289,14 +289,19 @@ export class Tensor {
     return new Tensor(this.data.slice(), this.shape, this.dtype);
   }
 
+  /** @internal The elements as a flat list of numbers. */
+  numbers(): Float64Array {
+    const { data } = this;
+    return typedArrayTag(data) === 'Uint16Array' ? Float64Array.from(data, fromHalf) : Float64Array.from(data);
+  }
+
   /** The elements as numbers, nested by the shape: a matrix gives an array of rows. */
   toArray(): NestedNumbers {
-    const { data } = this;
-    const number = typedArrayTag(data) === 'Uint16Array' ? fromHalf : (value: number) => value;
+    const numbers = this.numbers();
     let next = 0;
     const nest = (dimension: number): NestedNumbers => {
       const length = this.shape[dimension];
-      if (length === undefined) return number(data[next++] ?? 0);
+      if (length === undefined) return numbers[next++] ?? 0;
       return Array.from({ length }, () => nest(dimension + 1));
     };
     return nest(0);
@@ -316,20 +321,29 @@ export class Tensor {
   }
 }
 
+function checkIsTensor(field: string, value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
+}
+
 /** Checks that `value` is a tensor of `dtype`. */
 export function checkTensor(field: string, value: unknown, dtype: DType): Tensor {
-  if (!(value instanceof Tensor)) {
-    throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
+  const tensor = checkIsTensor(field, value);
+  if (tensor.dtype === dtype) return tensor;
+  const text = `${field} must be ${dtype} as the layer is, got ${tensor.dtype}`;
+  throw new Conv1dError('ERR_DTYPE', field, text, tensor.dtype);
+}
+
+/** Checks that `value` is a tensor with elements to read and of one of `shapes`. */
+export function checkFit(field: string, value: unknown, shapes: readonly (readonly number[])[]): Tensor {
+  const tensor = checkIsTensor(field, value);
+  const { shape } = tensor;
+  if (!shapes.some((wanted) => wanted.length === shape.length && wanted.every((d, i) => d === shape[i]))) {
+    const text = `${field} must have shape ${shapes.map((wanted) => show(wanted)).join(' or ')}, got ${show(shape)}`;
+    throw new Conv1dError('ERR_SHAPE', field, text, shape);
   }
-  if (value.dtype !== dtype) {
-    throw new Conv1dError(
-      'ERR_DTYPE',
-      field,
-      `${field} must be ${dtype} as the layer is, got ${value.dtype}`,
-      value.dtype,
-    );
-  }
-  return value;
+  tensor.requireLive();
+  return tensor;
 }
 
 /** Splits (N, C, L) or (C, L) of what `owner` takes with `channels`, or throws ERR_SHAPE. */

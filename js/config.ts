@@ -1,0 +1,106 @@
+// A layer's options by the names that PyTorch and MegEngine give them.
+import type { ActivationName, Conv1dOptions } from './conv1d.js';
+import type { CoreOptions } from './core.js';
+import { checkOptions, Conv1dError, show } from './errors.js';
+
+/**
+ * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults
+ * are those of `Conv1dOptions`; what is more is said here.
+ */
+export interface Conv1dConfig {
+  in_channels: number;
+  out_channels: number;
+  /** A number, or a list of one, as wherever PyTorch takes a tuple. */
+  kernel_size: number | readonly [number];
+  stride?: number | readonly [number];
+  padding?: Conv1dOptions['padding'] | readonly [number];
+  dilation?: number | readonly [number];
+  groups?: number;
+  bias?: boolean;
+  /** In lower or upper case, as are the other modes. */
+  padding_mode?: string;
+  conv_mode?: string;
+  compute_mode?: string;
+  /** `'float32'` or `'float16'`, with or without `torch.` in front; also `'float'`, `'half'`; null is the default. */
+  dtype?: string | null;
+  /** Ignored. */
+  device?: unknown;
+  activation?: Conv1dOptions['activation'];
+  algorithm?: Conv1dOptions['algorithm'];
+}
+
+type Take = (value: unknown) => unknown;
+
+const same: Take = (value) => value;
+const single: Take = (value) => (Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value);
+const lowerCase: Take = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
+
+const dtypeAliases = new Map([
+  ['float', 'float32'],
+  ['half', 'float16'],
+]);
+
+const takeDType: Take = (value) => {
+  if (typeof value !== 'string') return value ?? undefined;
+  const name = value.replace(/^torch\./, '');
+  return dtypeAliases.get(name) ?? name;
+};
+
+const options: Readonly<Record<string, readonly [option: keyof Conv1dOptions, take: Take]>> = {
+  in_channels: ['inChannels', same],
+  out_channels: ['outChannels', same],
+  kernel_size: ['kernelSize', single],
+  stride: ['stride', single],
+  padding: ['padding', single],
+  dilation: ['dilation', single],
+  groups: ['groups', same],
+  bias: ['bias', same],
+  padding_mode: ['paddingMode', lowerCase],
+  conv_mode: ['convMode', lowerCase],
+  compute_mode: ['computeMode', lowerCase],
+  dtype: ['dtype', takeDType],
+  activation: ['activation', same],
+  algorithm: ['algorithm', same],
+};
+
+/** The options that `config` stands for. Their values are for the layer to check. */
+export function optionsOf(config: Conv1dConfig): Conv1dOptions {
+  const taken: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(checkOptions(config, 'config'))) {
+    if (key === 'device') continue;
+    const [option, take] = (Object.hasOwn(options, key) ? options[key] : undefined) ?? [];
+    if (!option || !take) {
+      const text = `unknown key ${show(key)}; there are ${Object.keys(options).join(', ')} and device`;
+      throw new Conv1dError('ERR_OPTION', key, text, value);
+    }
+    taken[option] = take(value);
+  }
+  return taken as unknown as Conv1dOptions;
+}
+
+/** The padding as a caller gives it. */
+export function paddingOf({ paddingRule, padLeft, padRight }: CoreOptions): NonNullable<Conv1dOptions['padding']> {
+  if (paddingRule !== 'explicit') return paddingRule as 'valid' | 'same' | 'causal';
+  return padLeft === padRight ? padLeft : [padLeft, padRight];
+}
+
+/** The config that `o` stands for. */
+export function configOf(o: CoreOptions): Conv1dConfig {
+  const config: Conv1dConfig = {
+    in_channels: o.inChannels,
+    out_channels: o.outChannels,
+    kernel_size: o.kernelSize,
+    stride: o.stride,
+    padding: paddingOf(o),
+    dilation: o.dilation,
+    groups: o.groups,
+    bias: o.bias,
+    padding_mode: o.paddingMode,
+  };
+  const type = o.activation as ActivationName;
+  if (o.computeMode !== 'default') config.compute_mode = o.computeMode;
+  if (o.dtype !== 'float32') config.dtype = o.dtype;
+  if (type !== 'none') config.activation = type === 'leaky_relu' ? { type, slope: o.slope } : type;
+  if (o.algorithm !== 'auto') config.algorithm = o.algorithm as 'direct';
+  return config;
+}
