@@ -7,12 +7,14 @@ export {
   type ResetOptions,
 } from './conv1d.js';
 export { type Conv1dConfig } from './config.js';
+export { createConvolverNode, type ConvolverNode, type ConvolverOptions, type ConvolverSource } from './convolver.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
 export { Network, NetworkValue } from './network.js';
 export { readNpy, readNpz } from './numpy.js';
-export { init, createRuntime, type Runtime, type InitOptions, type Variant } from './runtime.js';
+export { compileModule, createRuntime, init, type InitOptions } from './load.js';
+export { type Runtime, type Variant } from './runtime.js';
 export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './safetensors.js';
 export { type BatchNormOptions, type LoadStateDictOptions } from './state-dict.js';
 export { Conv1dStream, type StreamOptions } from './stream.js';

@@ -1,6 +1,6 @@
-import type { CoreOptions } from './core.js';
 import { Conv1dError } from './errors.js';
 import type { ErrorMessage, FromWorker, RunMessage } from './messages.js';
+import type { PlanCopy } from './plan-copy.js';
 import { type BackgroundWorker, currentPlatform } from './platform.js';
 import type { RuntimeOptions } from './runtime.js';
 
@@ -75,9 +75,9 @@ export class Background {
   }
 
   /** Sends a layer; its arrays are transferred. */
-  addLayer(options: CoreOptions, weight: ArrayBuffer, bias: ArrayBuffer | null): LayerCopy {
+  addLayer(copy: PlanCopy): LayerCopy {
     const layer = ++this.#layers;
-    this.#worker.post({ type: 'layer', layer, options, weight, bias }, bias ? [weight, bias] : [weight]);
+    this.#worker.post({ type: 'layer', layer, ...copy }, copy.bias ? [copy.weight, copy.bias] : [copy.weight]);
     return new LayerCopy(this, layer);
   }
 

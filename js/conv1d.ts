@@ -2,6 +2,7 @@ import type { Background, CallOptions, LayerCopy } from './background.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
+import type { NetworkCopy, PlanCopy } from './plan-copy.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
@@ -300,10 +301,14 @@ export class Conv1d {
   /** The layer in the worker, sent there unless it is there. */
   #copyIn(background: Background): LayerCopy {
     if (this.#owned.copy?.background !== background) {
-      const { weight, bias } = this;
-      this.#owned.copy = background.addLayer(this.#options, weight.copyBuffer(), bias?.copyBuffer() ?? null);
+      this.#owned.copy = background.addLayer(this.#copyPlan());
     }
     return this.#owned.copy;
+  }
+
+  #copyPlan(): PlanCopy {
+    const { weight, bias } = this;
+    return { options: this.#options, weight: weight.copyBuffer(), bias: bias?.copyBuffer() ?? null };
   }
 
   /** To be called when weights change: the worker has others. */
@@ -442,6 +447,12 @@ export class Conv1d {
   get parts() {
     const { inChannels, outChannels } = this.#options;
     return { plan: this.#live(), runtime: this.#runtime, dtype: this.#dtype, inChannels, outChannels };
+  }
+
+  /** @internal As a network of one step, for another thread. */
+  copyNetwork(): NetworkCopy {
+    const { dtype, inChannels, outChannels } = this.parts;
+    return { dtype, inChannels, outChannels, records: [stepRecord({ input: 0, plan: 1 })], layers: [this.#copyPlan()] };
   }
 
   /**

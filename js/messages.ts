@@ -1,14 +1,11 @@
-import type { CoreOptions } from './core.js';
 import type { ErrorCode } from './errors.js';
+import type { PlanCopy } from './plan-copy.js';
 import type { RuntimeOptions } from './runtime.js';
 
-/** A layer as it was when it was sent; other weights are another layer. Elements are in the layer's dtype. */
-export interface LayerMessage {
+/** A layer; other weights are another layer. */
+export interface LayerMessage extends PlanCopy {
   readonly type: 'layer';
   readonly layer: number;
-  readonly options: CoreOptions;
-  readonly weight: ArrayBuffer;
-  readonly bias: ArrayBuffer | null;
 }
 
 /** One forward, answered by `output` or `error` unless it is aborted. */

@@ -1,6 +1,7 @@
 import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
 import { elementwiseKinds } from './core.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
+import type { NetworkCopy } from './plan-copy.js';
 import type { LoadedRuntime } from './runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
 import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
@@ -172,13 +173,25 @@ export class Network {
    * @throws Conv1dError as `Conv1d.stream`, and ERR_SHAPE when the operands of a sum or product differ in length.
    */
   stream(options: StreamOptions): Conv1dStream {
-    const records = this.#steps.map(({ input, other, layer, kind, index, slope }) =>
+    const { inChannels, outChannels, dtype } = this;
+    const records = this.#records((layer) => layer.parts.plan);
+    return new Conv1dStream({ runtime: this.#runtime, dtype, inChannels, outChannels, records }, options);
+  }
+
+  #records(planOf: (layer: Conv1d) => number): Int32Array[] {
+    return this.#steps.map(({ input, other, layer, kind, index, slope }) =>
       layer
-        ? stepRecord({ input, plan: layer.parts.plan })
+        ? stepRecord({ input, plan: planOf(layer) })
         : stepRecord({ input, other, kind: elementwiseKinds.indexOf(kind), activation: index, slope }),
     );
+  }
+
+  /** @internal For another thread. */
+  copyNetwork(): NetworkCopy {
     const { inChannels, outChannels, dtype } = this;
-    return new Conv1dStream({ runtime: this.#runtime, dtype, inChannels, outChannels, records }, options);
+    const layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
+    const records = this.#records((layer) => layers.indexOf(layer) + 1);
+    return { inChannels, outChannels, dtype, records, layers: layers.flatMap((layer) => layer.copyNetwork().layers) };
   }
 
   /** The shape that `forward` gives for an input of `inputShape`. */

@@ -1,33 +1,10 @@
 import { Background } from './background.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
-import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
-import { checkOptions, Conv1dError, type ErrorCode, show } from './errors.js';
-import { currentPlatform } from './platform.js';
+import { Conv1dError, type ErrorCode, show } from './errors.js';
 import { version } from './version.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
 export type Variant = 'relaxed' | 'simd';
-
-/** How to load the library. Everything is optional. */
-export interface InitOptions {
-  /**
-   * Threads that compute, the calling one included; an integer >= 1. Default `'auto'`: the processors there are, at
-   * most 8. Where threads can not run it is 1, and `threadsReason` says why.
-   */
-  threads?: number | 'auto';
-  /** Which build. Default `'auto'`: relaxed where the engine takes it. */
-  variant?: 'auto' | Variant;
-  /** Never the relaxed build: the same bits on every CPU. Default false. */
-  deterministic?: boolean;
-  /** Where the .wasm file lies, if not beside this module. It must be the one that `variant` and `threads` lead to. */
-  wasmUrl?: string | URL;
-  /** The .wasm file's bytes, in place of fetching them. */
-  wasmBinary?: BufferSource;
-  /** The compiled .wasm file. */
-  wasmModule?: WebAssembly.Module;
-  /** Bytes that the memory may grow to. Default 4 GiB with one thread, 1 GiB with more (it must be reserved at once). */
-  maximumMemory?: number;
-}
 
 /** One loaded instance with its own memory. */
 export interface Runtime {
@@ -54,7 +31,6 @@ export interface RuntimeOptions {
 const pageBytes = 65536;
 const initialPages = 64;
 const gibibyte = 2 ** 30;
-const mostAutoThreads = 8;
 
 // The worker of a runtime that was forgotten has nobody left to work for.
 const forgotten = new FinalizationRegistry<Background>((background) => {
@@ -214,112 +190,28 @@ export class LoadedRuntime implements Runtime {
   }
 }
 
-function optionError(field: string, rule: string, got: unknown): Conv1dError {
+export function optionError(field: string, rule: string, got: unknown): Conv1dError {
   return new Conv1dError('ERR_OPTION', field, `${field} must be ${rule}, got ${show(got)}`, got);
 }
 
-function chooseVariant(options: InitOptions): Variant {
-  const { variant = 'auto', deterministic = false } = options;
-  if (variant !== 'auto' && variant !== 'relaxed' && variant !== 'simd') {
-    throw optionError('variant', "'auto', 'relaxed' or 'simd'", variant);
-  }
-  if (typeof deterministic !== 'boolean') throw optionError('deterministic', 'a boolean', deterministic);
-  if (!hasSimd()) {
-    throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'this engine has no WebAssembly SIMD, which every build needs');
-  }
-  if (variant === 'relaxed' && deterministic) {
-    throw new Conv1dError(
-      'ERR_OPTION',
-      'variant',
-      "variant 'relaxed' and deterministic: true exclude each other",
-      variant,
-    );
-  }
-  if (variant === 'relaxed' && !hasRelaxedSimd()) {
-    throw new Conv1dError(
-      'ERR_UNSUPPORTED',
-      'variant',
-      "variant 'relaxed' needs relaxed SIMD, which this engine lacks",
-      variant,
-    );
-  }
-  if (variant === 'auto') return !deterministic && hasRelaxedSimd() ? 'relaxed' : 'simd';
-  return variant;
-}
-
-function chooseThreads(options: InitOptions): { threads: number; reason: string | null } {
-  const { threads = 'auto' } = options;
-  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw optionError('threads', "'auto' or an integer from 1 to 64", threads);
-  }
-  if (threads === 1) return { threads, reason: 'one thread was asked for' };
-  const platform = currentPlatform();
-  const reason = whyNoThreads() ?? platform.whyNoWorkers();
-  if (reason !== null) return { threads: 1, reason };
-  if (threads !== 'auto') return { threads, reason: null };
-  const processors = platform.hardwareThreads();
-  return {
-    threads: Math.min(processors, mostAutoThreads),
-    reason: processors === 1 ? 'this machine has one processor' : null,
-  };
-}
-
-function wasmFile(variant: Variant, threaded: boolean): URL {
-  // Literal paths, one by one: bundlers find files by reading them.
-  if (threaded) {
-    return variant === 'relaxed'
-      ? new URL('./wasm/conv1d-relaxed-threads.wasm', import.meta.url)
-      : new URL('./wasm/conv1d-simd-threads.wasm', import.meta.url);
-  }
-  return variant === 'relaxed'
-    ? new URL('./wasm/conv1d-relaxed.wasm', import.meta.url)
-    : new URL('./wasm/conv1d-simd.wasm', import.meta.url);
-}
-
-/** Refuses a module that is not the very file which this version needs. */
-function checkModule(module: WebAssembly.Module, options: InitOptions, variant: Variant, threaded: boolean): void {
+/** Which of this package's .wasm files a module is, and of which version. */
+export function stampOf(module: WebAssembly.Module): string {
   const isModule = Object.prototype.toString.call(module) === '[object WebAssembly.Module]';
   const [section] = isModule ? WebAssembly.Module.customSections(module, 'conv1d-wasm') : [];
-  const found = section ? new TextDecoder().decode(section) : 'another module';
-  const wanted = `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
-  if (found === wanted) return;
-  const field = options.wasmModule ? 'wasmModule' : options.wasmBinary ? 'wasmBinary' : 'wasmUrl';
-  throw new Conv1dError('ERR_WASM_LOAD', field, `${field} must be conv1d-wasm ${wanted}, got ${found}`, found);
+  // A worklet has no TextDecoder.
+  return section ? String.fromCharCode(...new Uint8Array(section)) : 'another module';
 }
 
-async function loadModule(options: InitOptions, variant: Variant, threaded: boolean): Promise<WebAssembly.Module> {
-  if (options.wasmModule) return options.wasmModule;
-  if (options.wasmBinary) {
-    try {
-      return await WebAssembly.compile(options.wasmBinary);
-    } catch (error) {
-      throw new Conv1dError(
-        'ERR_WASM_LOAD',
-        'wasmBinary',
-        `wasmBinary does not compile: ${String(error)}`,
-        undefined,
-        error,
-      );
-    }
-  }
-  if (options.wasmUrl === undefined) return currentPlatform().compile(wasmFile(variant, threaded));
-  let url: URL;
-  try {
-    url = new URL(options.wasmUrl, (globalThis as { location?: Location }).location?.href ?? import.meta.url);
-  } catch (error) {
-    throw new Conv1dError(
-      'ERR_OPTION',
-      'wasmUrl',
-      `wasmUrl must be a URL, got ${show(options.wasmUrl)}`,
-      options.wasmUrl,
-      error,
-    );
-  }
-  return currentPlatform().compile(url);
+/** The stamp of the .wasm file that this code works with. */
+export function expectedStamp(variant: Variant, threaded: boolean): string {
+  return `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
 }
 
 /** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */
-export function makeMemory(options: Pick<InitOptions, 'maximumMemory'>, shared: boolean): WebAssembly.Memory {
+export function makeMemory(
+  options: { readonly maximumMemory?: number | undefined },
+  shared: boolean,
+): WebAssembly.Memory {
   const least = initialPages * pageBytes;
   const { maximumMemory: bytes = (shared ? 1 : 4) * gibibyte } = options;
   if (!(Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte)) {
@@ -374,6 +266,16 @@ async function instantiate(
   });
 }
 
+function startError(cause: unknown): Conv1dError {
+  const text = `the wasm module does not start: ${String(cause)}`;
+  return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
+}
+
+function started(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions): LoadedRuntime {
+  core.startThreads(options.threads);
+  return new LoadedRuntime(core, memory, options);
+}
+
 /** Throws Conv1dError ERR_WASM_LOAD. */
 export async function start(
   options: RuntimeOptions,
@@ -381,60 +283,41 @@ export async function start(
   glue: GlueFactory,
 ): Promise<LoadedRuntime> {
   try {
-    const core = await instantiate(glue, options.module, memory, options.threads);
-    core.startThreads(options.threads);
-    return new LoadedRuntime(core, memory, options);
+    return started(await instantiate(glue, options.module, memory, options.threads), memory, options);
   } catch (error) {
-    throw new Conv1dError(
-      'ERR_WASM_LOAD',
-      'runtime',
-      `the wasm module does not start: ${String(error)}`,
-      undefined,
-      error,
-    );
+    throw startError(error);
   }
 }
 
-/**
- * Loads one more runtime, with its own memory: to compare builds, or for a worker.
- *
- * @throws Conv1dError ERR_OPTION, ERR_WASM_LOAD, ERR_UNSUPPORTED (no SIMD), ERR_OUT_OF_MEMORY.
- */
-export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
-  return load(options);
-}
-
-async function load(options: InitOptions): Promise<LoadedRuntime> {
-  const known = ['threads', 'variant', 'deterministic', 'wasmUrl', 'wasmBinary', 'wasmModule', 'maximumMemory'];
-  const unknown = Object.keys(checkOptions(options)).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are ${known.join(', ')}`);
+/** As `start`, at once: with one thread, and not on a page's main thread, where engines refuse to. */
+export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, glue: GlueFactory): LoadedRuntime {
+  const given: GlueOptions = {
+    wasmMemory: memory,
+    workerCount: 0,
+    instantiateWasm(imports, done) {
+      const instance = new WebAssembly.Instance(options.module, imports);
+      done(instance, options.module);
+      return instance.exports;
+    },
+  };
+  try {
+    // It fills what it is given before its promise is settled.
+    void glue(given);
+    return started(given as GlueOptions & Core, memory, options);
+  } catch (error) {
+    throw startError(error);
   }
-  const variant = chooseVariant(options);
-  const { threads, reason: threadsReason } = chooseThreads(options);
-  const threaded = threads > 1;
-  const memory = makeMemory(options, threaded);
-  const module = await loadModule(options, variant, threaded);
-  checkModule(module, options, variant, threaded);
-  const glue = await currentPlatform().loadGlue(threaded);
-  return start({ variant, threads, threadsReason, module, maximumMemory: options.maximumMemory }, memory, glue);
 }
 
 let defaultRuntime: LoadedRuntime | null = null;
-let pending: Promise<Runtime> | null = null;
 
-/**
- * Loads the default runtime, which `new Conv1d` and `toWasm` use. Later calls give the same one, whatever their
- * options; after its `dispose()`, a failure or a trap they load anew.
- *
- * @throws as createRuntime.
- */
-export async function init(options: InitOptions = {}): Promise<Runtime> {
-  if (defaultRuntime?.usable === true) return defaultRuntime;
-  pending ??= load(options)
-    .then((runtime) => (defaultRuntime = runtime))
-    .finally(() => (pending = null));
-  return pending;
+/** The default runtime, if there is one that works. */
+export function usableDefault(): LoadedRuntime | null {
+  return defaultRuntime?.usable === true ? defaultRuntime : null;
+}
+
+export function setDefault(runtime: LoadedRuntime): LoadedRuntime {
+  return (defaultRuntime = runtime);
 }
 
 /** `runtime`, or the default one. Throws ERR_NOT_INITIALIZED when there is none yet. */

@@ -1,6 +1,7 @@
 import type { GlueFactory } from './core.js';
 import { Conv1dError } from './errors.js';
 import type { ErrorMessage, FromWorker, LayerMessage, RunMessage, ToWorker } from './messages.js';
+import { createPlan } from './plan-copy.js';
 import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from './runtime.js';
 
 /** How the worker hears and speaks. */
@@ -31,16 +32,6 @@ function asMessage(error: unknown): ErrorMessage {
   const { code, field, message, got } =
     error instanceof Conv1dError ? error : new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', String(error));
   return { code, field, message, got };
-}
-
-/** A plan of the layer. Throws Conv1dError ERR_OUT_OF_MEMORY. */
-function createPlan(runtime: LoadedRuntime, { options, weight, bias }: LayerMessage): number {
-  const plan = runtime.guard((core) => core.createPlan(options));
-  if (plan === 0) throw runtime.lastError(undefined);
-  runtime.halves.set(new Uint16Array(weight), runtime.guard((core) => core.weight(plan)) / 2);
-  if (bias) runtime.halves.set(new Uint16Array(bias), runtime.guard((core) => core.bias(plan)) / 2);
-  runtime.guard((core) => core.weightsChanged(plan));
-  return plan;
 }
 
 /** Does what comes through the port, in order, and listens for aborts meanwhile. */

@@ -37,6 +37,9 @@ export interface StepParts {
 
 const stepWords = 6;
 
+/** Where a record has the plan's handle. */
+export const planWord = 2;
+
 /** One step as cpp/bindings.cpp's StepRecord. */
 export function stepRecord({
   input,
@@ -191,6 +194,14 @@ export class Conv1dStream {
     this.#batched = batched;
     this.#placement = chunk.placement;
     return output;
+  }
+
+  /** @internal One push from address to address, unchecked and without an object made; how many outputs it gave. */
+  pushAt(chunk: number, samples: number, output: number): number {
+    const core = this.#source.runtime.requireLive();
+    const count = core.streamOutputCount(this.#stream, samples);
+    core.pushStream(this.#stream, chunk, samples, output);
+    return count;
   }
 
   /**

@@ -12,9 +12,17 @@ async function buildWasm() {
   await finishWasm(folder);
 }
 
+// The processor as one file: a page gives its address to addModule(), and bundlers copy what is so addressed as it is.
+async function bundleProcessor() {
+  const { build: bundle } = await import('rolldown');
+  const file = inRoot('dist/convolver-processor.js');
+  await bundle({ input: file, output: { file, minify: true }, logLevel: 'warn' });
+  rmSync(inRoot('dist/convolver-processor.d.ts'));
+}
+
 async function buildTypeScript() {
   const stamp = inRoot('build/tsc.stamp');
-  const inputs = [inRoot('tsconfig.json'), ...filesBelow(inRoot('js'))];
+  const inputs = [inRoot('tsconfig.json'), inRoot('scripts/build.mjs'), ...filesBelow(inRoot('js'))];
   if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
@@ -22,6 +30,7 @@ async function buildTypeScript() {
     if (/\.(js|d\.ts)$/.test(name)) rmSync(inRoot('dist', name));
   }
   await run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', inRoot()]);
+  await bundleProcessor();
   writeFileSync(stamp, '');
 }
 

@@ -1,0 +1,14 @@
+import { Conv1dError } from './errors.js';
+import type { Platform } from './platform.js';
+
+function refuse(): never {
+  throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'an AudioWorklet can load nothing: call initSync(module)');
+}
+
+export const workletPlatform: Platform = {
+  hardwareThreads: () => 1,
+  whyNoWorkers: () => 'an AudioWorklet can not start workers',
+  loadGlue: refuse,
+  compile: refuse,
+  startWorker: refuse,
+};
