@@ -164,8 +164,11 @@ async function load(options: InitOptions): Promise<LoadedRuntime> {
   const threaded = threads > 1;
   const memory = makeMemory(options, threaded);
   const module = await loadChecked(options, variant, threaded);
-  const glue = await currentPlatform().loadGlue(threaded);
-  return start({ variant, threads, threadsReason, module, maximumMemory: options.maximumMemory }, memory, glue);
+  const platform = currentPlatform();
+  const glue = await platform.loadGlue(threaded);
+  const threadScript = threaded ? platform.threadScript() : '';
+  const { maximumMemory } = options;
+  return start({ variant, threads, threadsReason, module, maximumMemory, threadScript }, memory, glue);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { GlueFactory } from './core.js';
 import { Conv1dError } from './errors.js';
@@ -11,6 +12,7 @@ export const nodePlatform: Platform = {
   whyNoWorkers: () => null,
   loadGlue: async (threaded) =>
     (threaded ? await import('./wasm/threads.node.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
+  threadScript: () => fileURLToPath(new URL('./wasm/threads.node.mjs', import.meta.url)),
   async compile(url) {
     if (url.protocol !== 'file:') return compileFetched(url);
     try {

@@ -16,6 +16,8 @@ export interface Platform {
   /** Why workers can not be started here, or null. */
   whyNoWorkers(): string | null;
   loadGlue(threaded: boolean): Promise<GlueFactory>;
+  /** Where the glue of the threaded build lies, as `new Worker` takes it: its threads run it as well. */
+  threadScript(): string;
   /** Fetches and compiles. Throws Conv1dError ERR_WASM_LOAD. */
   compile(url: URL): Promise<WebAssembly.Module>;
   /** Starts the worker of this package; `onDown` is told when it does not load, or ends. Throws what `Worker` throws. */

@@ -40,9 +40,10 @@ export const webPlatform: Platform = {
   whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
   loadGlue: async (threaded) =>
     (threaded ? await import('./wasm/threads.web.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
+  // Written out, as all such addresses here: bundlers find the file by reading this.
+  threadScript: () => new URL('./wasm/threads.web.mjs', import.meta.url).href,
   compile: compileFetched,
   startWorker(onMessage, onDown) {
-    // Written out: bundlers find the worker by reading this.
     const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => onMessage(data);
     worker.onerror = (event) => {

@@ -9,6 +9,7 @@ export const workletPlatform: Platform = {
   hardwareThreads: () => 1,
   whyNoWorkers: () => 'an AudioWorklet can not start workers',
   loadGlue: refuse,
+  threadScript: refuse,
   compile: refuse,
   startWorker: refuse,
 };

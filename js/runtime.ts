@@ -1,3 +1,5 @@
+// For those who compile with the declarations and have an older `lib`.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Background } from './background.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { Conv1dError, type ErrorCode, show } from './errors.js';
@@ -26,6 +28,8 @@ export interface RuntimeOptions {
   readonly threadsReason: string | null;
   readonly module: WebAssembly.Module;
   readonly maximumMemory: number | undefined;
+  /** Where the threads' script lies; '' with one thread. */
+  readonly threadScript: string;
 }
 
 const pageBytes = 65536;
@@ -242,12 +246,13 @@ async function instantiate(
   glue: GlueFactory,
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  threads: number,
+  { threads, threadScript }: RuntimeOptions,
 ): Promise<Core> {
   return new Promise((resolve, reject) => {
     const given: GlueOptions & Pick<Core, 'PThread'> = {
       wasmMemory: memory,
       workerCount: threads - 1,
+      threadScript,
       instantiateWasm(imports, done) {
         WebAssembly.instantiate(module, imports)
           .then((instance) => {
@@ -283,7 +288,7 @@ export async function start(
   glue: GlueFactory,
 ): Promise<LoadedRuntime> {
   try {
-    return started(await instantiate(glue, options.module, memory, options.threads), memory, options);
+    return started(await instantiate(glue, options.module, memory, options), memory, options);
   } catch (error) {
     throw startError(error);
   }
@@ -294,6 +299,7 @@ export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, g
   const given: GlueOptions = {
     wasmMemory: memory,
     workerCount: 0,
+    threadScript: options.threadScript,
     instantiateWasm(imports, done) {
       const instance = new WebAssembly.Instance(options.module, imports);
       done(instance, options.module);
