@@ -8,10 +8,10 @@ export const isolationHeaders = {
 
 /**
  * Serves the files of `root` as they lie, on a port that the system chooses.
- * @param {{ root: string, isolated: boolean }} options
+ * @param {{ root: string, isolated: boolean, headers?: Record<string, string> }} options  `headers` are further ones
  * @returns {Promise<{ url: string, close(): Promise<void> }>} `url` ends with a slash
  */
-export async function serve({ root, isolated }) {
+export async function serve({ root, isolated, headers = {} }) {
   const server = await preview({
     root,
     configFile: false,
@@ -19,7 +19,7 @@ export async function serve({ root, isolated }) {
     // 'error' because vite warns that a build would overwrite its sources; nothing is built here
     logLevel: 'error',
     build: { outDir: '.' },
-    preview: { host: '127.0.0.1', port: 0, headers: isolated ? isolationHeaders : {} },
+    preview: { host: '127.0.0.1', port: 0, headers: { ...(isolated && isolationHeaders), ...headers } },
   });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 }
