@@ -10,6 +10,6 @@ export const workletPlatform: Platform = {
   whyNoWorkers: () => 'an AudioWorklet can not start workers',
   loadGlue: refuse,
   threadScript: refuse,
-  compile: refuse,
+  read: refuse,
   startWorker: refuse,
 };

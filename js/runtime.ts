@@ -1,6 +1,7 @@
 // For those who compile with the declarations and have an older `lib`.
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Background } from './background.js';
+import { policyRefusal } from './compile.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { Conv1dError, type ErrorCode, show } from './errors.js';
 import { version } from './version.js';
@@ -272,7 +273,7 @@ async function instantiate(
 }
 
 function startError(cause: unknown): Conv1dError {
-  const text = `the wasm module does not start: ${String(cause)}`;
+  const text = `the wasm module does not start: ${policyRefusal(cause) ?? String(cause)}`;
   return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
 }
 

@@ -14,6 +14,8 @@ const pages = [
     name: 'core',
     run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
   },
+  { name: 'loading', run: (engine, server) => engine.run(`${server.url}tests/browser/loading.html`) },
+  { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated }) },
 ];
