@@ -29,7 +29,7 @@ export function output([command, ...args], cwd) {
   });
 }
 
-/** Installs the users' tools, and packs the package. */
+/** Installs the users' tools, and packs the package. Gives the tarball and the paths of the files in it. */
 export async function prepare() {
   mkdirSync(there(), { recursive: true });
   for (const file of ['package.json', 'package-lock.json', '.npmrc']) {
@@ -37,7 +37,8 @@ export async function prepare() {
   }
   await ensureModules(there());
   const packed = await output(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', there()], inRoot());
-  return there(JSON.parse(packed)[0].filename);
+  const [{ filename, files }] = JSON.parse(packed);
+  return { tarball: there(filename), files: files.map(({ path }) => path) };
 }
 
 /** A fresh folder with the package in it, the files of `source`, and those that all users have in common. */

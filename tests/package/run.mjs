@@ -1,18 +1,20 @@
-// Installs the packed package for each of its users, and runs what they make of it.
+// Looks into the packed package, then installs it for each of its users and runs what they make of it.
 //   node tests/package/run.mjs [--only NAME]
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { say } from '../../scripts/lib/run.mjs';
 import { engines } from '../browser/engines.mjs';
 import { consumers } from './consumers.mjs';
+import { contents } from './contents.mjs';
 import { installInto, output, prepare } from './install.mjs';
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
-const chosen = Object.keys(consumers).filter((name) => name === (values.only ?? name));
-if (chosen.length === 0) {
-  console.error(`--only is one of: ${Object.keys(consumers).join('; ')}`);
+const names = [...Object.keys(contents), ...Object.keys(consumers)];
+if (values.only && !names.includes(values.only)) {
+  console.error(`--only is one of: ${names.join('; ')}`);
   process.exit(2);
 }
+const chosen = (table) => Object.keys(table).filter((name) => name === (values.only ?? name));
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -68,11 +70,12 @@ async function testConsumer(browsers, tarball, name) {
   for (const page of pages) await testPage(browsers, name, folder, page);
 }
 
-const tarball = await prepare();
+const packed = await prepare();
+for (const name of chosen(contents)) await test(name, () => contents[name](packed));
 const started = await Promise.all([engines.chromium(), engines.firefox()]);
 const browsers = started.filter((browser) => browser !== null);
-for (const name of chosen) {
-  await testConsumer(browsers, tarball, name).catch((error) => test(name, () => Promise.reject(error)));
+for (const name of chosen(consumers)) {
+  await testConsumer(browsers, packed.tarball, name).catch((error) => test(name, () => Promise.reject(error)));
 }
 for (const browser of browsers) await browser.close();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

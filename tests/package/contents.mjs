@@ -1,0 +1,85 @@
+// What is in the tarball: files, metadata, declarations, sizes.
+import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { build } from 'rolldown';
+import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
+import { output } from './install.mjs';
+
+const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+const runtimeFile = /^dist\/([\w.-]+\.(js|d\.ts)|wasm\/[\w.-]+\.(mjs|wasm))$/;
+
+// Kilobytes after gzip. What a page loads at the start is the entry; the glue and a .wasm file come when it calls init().
+const budgets = [
+  ...['simd', 'relaxed'].flatMap((isa) =>
+    ['', '-threads'].map((threads) => ({ file: `wasm/conv1d-${isa}${threads}.wasm`, most: 70, read: readFileSync })),
+  ),
+  { file: 'index.js', most: 20, read: bundle },
+  { file: 'worklet.js', most: 15, read: bundle },
+];
+
+async function bundle(input) {
+  const { output: chunks } = await build({ input, external: /\.mjs$/, write: false, output: { minify: true } });
+  return chunks[0].code;
+}
+
+function fail(problems) {
+  if (problems.length > 0) throw new CommandError(problems.join('\n'));
+}
+
+/** Checks by name; each throws what is wrong. `files` are the paths in the tarball. */
+export const contents = {
+  files({ files }) {
+    const strange = files.filter((path) => !documents.includes(path) && !runtimeFile.test(path));
+    const missing = documents.filter((path) => !files.includes(path));
+    fail([...strange.map((path) => `${path} does not belong there`), ...missing.map((path) => `${path} is missing`)]);
+  },
+
+  dependencies() {
+    const {
+      dependencies = {},
+      peerDependencies = {},
+      scripts,
+    } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+    const names = Object.keys({ ...dependencies, ...peerDependencies });
+    const hooks = ['preinstall', 'install', 'postinstall'].filter((name) => scripts[name]);
+    fail([...names.map((name) => `it depends on ${name}`), ...hooks.map((name) => `it has a script ${name}`)]);
+  },
+
+  /** What the library reaches by an address beside its own. */
+  addresses({ files }) {
+    const targets = files
+      .filter((path) => path.endsWith('.js'))
+      .flatMap((path) => {
+        const found = readFileSync(inRoot(path), 'utf8').matchAll(
+          /new URL\(["'`](\.[^"'`]+)["'`],\s*import\.meta\.url\)/g,
+        );
+        return Array.from(found, ([, target]) => posix.join(posix.dirname(path), target));
+      });
+    if (targets.length === 0) throw new CommandError('no address is found');
+    fail(targets.filter((path) => !files.includes(path)).map((path) => `${path} is missing`));
+  },
+
+  async publint() {
+    const { messages, pkg } = await publint({ pkgDir: inRoot(), strict: true });
+    fail(messages.map((message) => formatMessage(message, pkg)));
+  },
+
+  async 'are the types wrong'({ tarball }) {
+    const attw = inRoot('node_modules/@arethetypeswrong/cli/dist/index.js');
+    await output([process.execPath, attw, tarball, '--profile', 'esm-only'], inRoot());
+  },
+
+  async sizes() {
+    const tooLarge = [];
+    for (const { file, most, read } of budgets) {
+      const size = gzipSync(await read(inRoot('dist', file)), { level: 9 }).length / 1000;
+      const text = `${file}: ${size.toFixed(1)} of ${most} KB gzipped`;
+      say(text);
+      if (size > most) tooLarge.push(text);
+    }
+    fail(tooLarge);
+  },
+};
