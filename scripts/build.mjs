@@ -22,7 +22,8 @@ async function bundleProcessor() {
 
 async function buildTypeScript() {
   const stamp = inRoot('build/tsc.stamp');
-  const inputs = [inRoot('tsconfig.json'), inRoot('scripts/build.mjs'), ...filesBelow(inRoot('js'))];
+  const inputs = ['tsconfig.json', 'scripts/build.mjs', 'dist/wasm/single.mjs'].map((path) => inRoot(path));
+  inputs.push(...filesBelow(inRoot('js')));
   if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
