@@ -17,7 +17,16 @@ const canRelax = WebAssembly.validate(
 );
 const bestVariant = canRelax ? 'relaxed' : 'simd';
 
-const result = { userAgent: navigator.userAgent, isolated, canThread, builds: [], passed: 0, failed: [], skipped: [] };
+const result = {
+  userAgent: navigator.userAgent,
+  isolated,
+  canThread,
+  builds: [],
+  notes: [],
+  passed: 0,
+  failed: [],
+  skipped: [],
+};
 
 // ---- a very small test framework
 
@@ -376,6 +385,130 @@ async function testErrors() {
     }));
 }
 
+async function testAsync() {
+  for (const variant of canRelax ? ['relaxed', 'simd'] : ['simd']) {
+    for (const threads of canThread ? [1, 2] : [1]) {
+      const runtime = await createRuntime({ variant, threads });
+      await testAsyncOn(runtime, `forwardAsync (${variant}, ${threads} thread(s))`);
+      runtime.dispose();
+    }
+  }
+  const runtime = await createRuntime({ threads: 1 });
+  await testFrames(runtime);
+  runtime.dispose();
+  await testWithoutWorker();
+}
+
+/** A layer, and an input that takes it a second or two on one thread. */
+function heavyWork(runtime) {
+  const weight = new Tensor(noise(128 * 128 * 17), [128, 128, 17]);
+  const layer = makeLayer({ inChannels: 128, outChannels: 128, kernelSize: 17 }, weight, null, runtime);
+  return { layer, input: new Tensor(noise(128 * 160_000, 2), [128, 160_000]) };
+}
+
+async function testAsyncOn(runtime, name) {
+  const options = { inChannels: 6, outChannels: 10, kernelSize: 5, stride: 2, padding: 'same', groups: 2 };
+  await test(`${name}: the bits of forward, in order`, async () => {
+    const order = [];
+    const calls = ['float32', 'float16'].flatMap((dtype) => {
+      const weight = new Tensor(noise(10 * 3 * 5, 2), [2, 5, 3, 5], dtype);
+      const layer = makeLayer({ ...options, dtype }, weight, null, runtime);
+      return ['js', 'wasm'].map(async (placement, i) => {
+        const input = new Tensor(noise(2 * 6 * 3001), [2, 6, 3001], dtype);
+        const expected = forward(layer, input, placement, runtime);
+        const output = await layer.forwardAsync(placement === 'wasm' ? input.toWasm(runtime) : input);
+        order.push(`${dtype} ${i}`);
+        expectEqual(output.placement, placement, "the output's placement");
+        expectEqual(output.shape, expected.shape, 'shape');
+        expectSameBits(output.data, expected.data, `${dtype} ${placement}`);
+      });
+    });
+    await Promise.all(calls);
+    expectEqual(order, ['float32 0', 'float32 1', 'float16 0', 'float16 1'], 'order');
+  });
+  await test(`${name}: an abort stops a call, and the next one is right`, async () => {
+    const { layer, input } = heavyWork(runtime);
+    const controller = new AbortController();
+    const fractions = [];
+    const onProgress = (fraction) => {
+      fractions.push(fraction);
+      controller.abort('enough');
+    };
+    const call = layer.forwardAsync(input, { signal: controller.signal, onProgress });
+    const short = new Tensor(input.data.subarray(0, 128 * 50), [128, 50]);
+    const next = layer.forwardAsync(short);
+    expectEqual(await call.catch((reason) => reason), 'enough', 'the reason');
+    expectSameBits((await next).data, layer.forward(short).data, 'the next call');
+    expectEqual(fractions.length, 1, 'reports of progress');
+    expect(fractions[0] < 0.5, `it had come to ${fractions[0]} when it was aborted`);
+  });
+}
+
+/** How a page that animates fares meanwhile. */
+async function testFrames(runtime) {
+  await test('forwardAsync leaves the page its frames', async () => {
+    const { layer, input } = heavyWork(runtime);
+    await layer.forwardAsync(new Tensor(input.data.subarray(0, 128 * 17), [128, 17])); // the worker starts
+    const idle = await countTurns(new Promise((resolve) => setTimeout(resolve, 1000)));
+    const fractions = [];
+    const copying = performance.now();
+    const call = layer.forwardAsync(input, { onProgress: (fraction) => fractions.push(fraction) });
+    const copied = performance.now() - copying;
+    const busy = await countTurns(call);
+    const describe = ({ frames, seconds, longestGap }) =>
+      `${(frames / seconds).toFixed(1)} frames/s, longest gap ${longestGap.toFixed(0)} ms`;
+    const text = `${busy.seconds.toFixed(1)} s of work`;
+    result.notes.push(
+      `forwardAsync, ${text}: ${describe(busy)}; idle: ${describe(idle)}; the call itself took ${copied.toFixed(0)} ms`,
+    );
+    expect(fractions.length > 3 && fractions.at(-1) === 1, `progress: ${fractions.join(' ')}`);
+    expect(busy.longestGap < (busy.seconds * 1000) / 3, `the page stood still for ${busy.longestGap} ms of ${text}`);
+  });
+}
+
+/** Animation frames, and the longest that a timer of this thread had to wait, until `promise` settles. */
+async function countTurns(promise) {
+  let pending = true;
+  let frames = 0;
+  let longestGap = 0;
+  const start = performance.now();
+  let last = start;
+  const countFrame = () => {
+    ++frames;
+    if (pending) requestAnimationFrame(countFrame);
+  };
+  requestAnimationFrame(countFrame);
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longestGap = Math.max(longestGap, now - last);
+    last = now;
+  });
+  await promise;
+  const end = performance.now();
+  pending = false;
+  clearInterval(timer);
+  return { frames, seconds: (end - start) / 1000, longestGap: Math.max(longestGap, end - last) };
+}
+
+/** The last test of the page: from here on it may not start workers. */
+async function testWithoutWorker() {
+  await test('error: a worker that the Content-Security-Policy forbids', async () => {
+    const policy = { httpEquiv: 'Content-Security-Policy', content: "worker-src 'none'" };
+    document.head.append(Object.assign(document.createElement('meta'), policy));
+    const runtime = await createRuntime({ threads: 1 });
+    const layer = new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, runtime });
+    const input = new Tensor([1, 2], [1, 2]);
+    for (let i = 0; i < 2; ++i)
+      await expectError(() => layer.forwardAsync(input), {
+        code: 'ERR_WASM_LOAD',
+        field: 'worker',
+        message: /dist\/.*worker-src/,
+      });
+    expectEqual(layer.forward(input).shape, [1, 2], 'the shape that forward still gives');
+    runtime.dispose();
+  });
+}
+
 async function fetchCases() {
   const load = async (name) => {
     const response = await fetch(new URL(`../fixtures/${name}`, import.meta.url));
@@ -397,6 +530,7 @@ await test('the fixture cases', async () => {
   await testTheCheck(cases);
   await testCases(cases);
 });
+await testAsync();
 
 document.getElementById('report').textContent = JSON.stringify(result, null, 2);
 window.__result = result;
