@@ -82,7 +82,7 @@ export class Background {
   }
 
   free(layer: number): void {
-    if (!this.#ended) this.#worker.post({ type: 'free', layer }, []);
+    this.#worker.post({ type: 'free', layer }, []);
   }
 
   /** Runs a layer that was added; the input's array is transferred. */
@@ -117,7 +117,7 @@ export class Background {
 
   /** Rejects a call, and stops the work on it. */
   #drop(id: number, reason: unknown): void {
-    if (!this.#ended) this.#worker.post({ type: 'abort', call: id }, []);
+    this.#worker.post({ type: 'abort', call: id }, []);
     this.#take(id)?.reject(reason);
   }
 

@@ -52,7 +52,10 @@ export interface ForwardOptions {
 export interface ForwardAsyncOptions {
   /** Its abort rejects the call with `signal.reason`, and stops the work. */
   signal?: AbortSignal;
-  /** Called with the fraction that is done, some 30 times a second in a long call; last with 1. What it throws rejects the call. */
+  /**
+   * Called with the fraction that is done, in (0, 1], some 30 times a second in a long call, and last with 1. What it
+   * throws rejects the call.
+   */
   onProgress?: (fraction: number) => void;
 }
 
@@ -272,7 +275,7 @@ export class Conv1d {
     this.#live();
     const runtime = this.#runtime;
     const { placement } = checkTensor('input', input, this.#dtype);
-    input.pointerIn(runtime, 'input');
+    input.pointerIn(runtime, 'input'); // refuses the memory of another runtime
     const outShape = this.outputShape(input.shape);
     const callOptions = takeAsyncOptions(options);
     if (callOptions.signal?.aborted) throw callOptions.signal.reason;
@@ -289,8 +292,10 @@ export class Conv1d {
   /** The layer in the worker, sent there unless it is there. */
   #copyIn(background: Background): LayerCopy {
     if (this.#owned.copy?.background !== background) {
-      const { weight, bias } = this;
-      this.#owned.copy = background.addLayer(this.#options, weight.copyBuffer(), bias?.copyBuffer() ?? null);
+      // Both are copies, which may be given away.
+      const weight = this.weight.data.buffer as ArrayBuffer;
+      const bias = (this.bias?.data.buffer ?? null) as ArrayBuffer | null;
+      this.#owned.copy = background.addLayer(this.#options, weight, bias);
     }
     return this.#owned.copy;
   }
@@ -478,7 +483,7 @@ export class Conv1d {
     return this.#runtime.guard((core) => core.explain(this.#live()));
   }
 
-  /** Frees the layer's memory at once. May be called twice. */
+  /** Frees the layer's memory at once; calls of `forwardAsync` that are pending finish. May be called twice. */
   dispose(): void {
     if (this.#owned.plan === 0) return;
     forgotten.unregister(this);
