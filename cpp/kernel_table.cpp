@@ -117,7 +117,8 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
         std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
   }
   const double most_outputs = kLongestPiece / static_cast<double>(weights);
-  schedule.strip = std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
+  schedule.strip =
+      std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
   const auto least_parts = static_cast<int32_t>(std::ceil(schedule.block / most_outputs));
   schedule.oc_parts = std::max(schedule.oc_parts, std::min(least_parts, params.group_out() / 12));
   return schedule;

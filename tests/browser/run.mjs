@@ -8,7 +8,7 @@ import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
 import { serve } from './server.mjs';
 
-// Each gives { builds, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
+// Each gives { builds, notes, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
 const pages = [
   {
     name: 'core',
@@ -70,7 +70,7 @@ async function runPage(name, start, page, server, isolated) {
   }
 }
 
-function report(heading, { builds = [], passed, failed, skipped }) {
+function report(heading, { builds = [], notes = [], passed, failed, skipped }) {
   total.passed += passed;
   total.failed += failed.length;
   const skippedCount = skipped.reduce((sum, { count }) => sum + count, 0);
@@ -79,6 +79,7 @@ function report(heading, { builds = [], passed, failed, skipped }) {
     const reason = threadsReason ? `: ${threadsReason}` : '';
     console.log(`  ran ${variant}, ${threads} thread${threads > 1 ? 's' : ''}${reason}`);
   }
+  for (const note of notes) console.log(`  ${note}`);
   for (const { name, count, reason } of skipped) console.log(`  skipped ${name} (${count}): ${reason}`);
   for (const { name, message } of failed.slice(0, kShownFailures)) console.log(`  FAILED ${name}: ${message}`);
   if (failed.length > kShownFailures) console.log(`  and ${failed.length - kShownFailures} more`);

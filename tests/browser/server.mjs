@@ -19,7 +19,16 @@ export async function serve({ root, isolated }) {
     // 'error' because vite warns that a build would overwrite its sources; nothing is built here
     logLevel: 'error',
     build: { outDir: '.' },
-    preview: { host: '127.0.0.1', port: 0, headers: isolated ? isolationHeaders : {} },
+    preview: { host: '127.0.0.1', port: 0 },
+    plugins: isolated ? [{ name: 'isolation', configurePreviewServer: addHeaders }] : [],
   });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
+}
+
+/** Vite's own option leaves them out of "304 Not Modified", and WebKit then refuses a worker that it has in its cache. */
+function addHeaders({ middlewares }) {
+  middlewares.use((_request, response, next) => {
+    for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
+    next();
+  });
 }
