@@ -85,8 +85,7 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
   const bool edges_cost = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
   schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 &&
-                    ((uses < kPackWorth && !edges_cost) || reach > 1024 ||
-                      schedule.vectors == Vectors::kAlongChannels);
+                    ((uses < kPackWorth && !edges_cost) || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cases.h"
-#include "layer.h"
 #include "kernels/reference.h"
+#include "layer.h"
 
 namespace conv1d {
 namespace {
