@@ -73,9 +73,9 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
 
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
-  const bool edges_cost = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
+  const bool pack_whole = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
   schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 &&
-                    ((uses < kPackWorth && !edges_cost) || reach > 1024 || short_rows);
+                    ((uses < kPackWorth && !pack_whole) || reach > 1024 || short_rows);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;
@@ -86,25 +86,25 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t room = schedule.tap_windows ? window_room : span_room;
   schedule.block = static_cast<int32_t>(
       std::clamp<int64_t>(room < kLeastBlock ? room / 8 * 8 : room / kLeastBlock * kLeastBlock, 8, kBlockFloats));
+  schedule.block = std::min(schedule.block, outputs);
   schedule.strip = kLongestStrip;
   schedule.oc_parts = 1;
-
-  // Enough pieces for every thread to have several, cut along time as long as blocks stay long, then along channels.
+  if (schedule.threads == 1) return schedule;
+  // Pieces for every thread to have several, as many for each: cut along time as long as blocks stay long, then along
+  // channels, with fewer, for each part packs the input again.
   const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
-  const int64_t wanted = schedule.threads == 1 ? 1 : (4 * int64_t{schedule.threads} + images - 1) / images;
-  const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / kShortestPiece));
+  const auto wanted = [&](int64_t each) { return (each * schedule.threads + images - 1) / images; };
+  auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted(4), outputs / kShortestPiece));
+  if (pieces > schedule.threads) pieces -= pieces % schedule.threads;
   if (pieces > 1) {
     const int32_t width = choose_tile(schedule.vectors, params.group_out()).width;
     const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
     schedule.block = std::min(schedule.block, piece);
     schedule.strip = std::min(schedule.strip, piece);
   }
-  schedule.block = std::min(schedule.block, outputs);
-  if (wanted > 1) {
-    const int32_t across = (outputs + schedule.block - 1) / schedule.block;
-    schedule.oc_parts = static_cast<int32_t>(
-        std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
-  }
+  const int32_t across = (outputs + schedule.block - 1) / schedule.block;
+  schedule.oc_parts = static_cast<int32_t>(
+      std::clamp<int64_t>(wanted(2) / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
   return schedule;
 }
 
