@@ -9,10 +9,10 @@ namespace conv1d {
 namespace {
 
 constexpr Tile kTiles[] = {
-    {"dense_f32_6x8", 6, 8, dense_f32_6x8},       {"dense_f32_4x8", 4, 8, dense_f32_4x8},
-    {"dense_f32_3x12", 3, 12, dense_f32_3x12},    {"dense_f32_2x24", 2, 24, dense_f32_2x24},
-    {"dense_f32_1x48", 1, 48, dense_f32_1x48},    {"channels_f32_24x2", 24, 2, channels_f32_24x2},
-    {"channels_f32_8x6", 8, 6, channels_f32_8x6}, {"channels_f32_4x6", 4, 6, channels_f32_4x6},
+    {"dense_f32_6x8", 6, 8, dense_f32_6x8},       {"dense_f32_3x12", 3, 12, dense_f32_3x12},
+    {"dense_f32_2x24", 2, 24, dense_f32_2x24},    {"dense_f32_1x48", 1, 48, dense_f32_1x48},
+    {"channels_f32_24x2", 24, 2, channels_f32_24x2}, {"channels_f32_8x6", 8, 6, channels_f32_8x6},
+    {"channels_f32_4x6", 4, 6, channels_f32_4x6},
 };
 
 // Floats of a packed input block: it stays in the L2 cache. Every block reads all weights again, so where those do not
@@ -39,20 +39,17 @@ int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1
 }  // namespace
 
 const Tile& choose_tile(Vectors vectors, int32_t channels) {
-  if (vectors == Vectors::kAlongChannels && channels >= 4) return kTiles[channels >= 24 ? 5 : channels >= 8 ? 6 : 7];
+  if (vectors == Vectors::kAlongChannels && channels >= 4) return kTiles[channels >= 24 ? 4 : channels >= 8 ? 5 : 6];
   switch (channels) {
     case 1:
-      return kTiles[4];
-    case 2:
       return kTiles[3];
+    // 4 = 2 + 2 and 7 = 3 + 2 + 2: none is left alone, and 4 x 8 sums are too few to hide a madd's latency.
+    case 2:
+    case 4:
+      return kTiles[2];
     case 3:
     case 5:
-      return kTiles[2];
-    // 7 = 4 + 3, 8 = 4 + 4, 11 = 4 + 4 + 3: no thinner tile than must be.
-    case 4:
     case 7:
-    case 8:
-    case 11:
       return kTiles[1];
     default:
       return kTiles[0];
