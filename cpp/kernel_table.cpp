@@ -9,8 +9,8 @@ namespace conv1d {
 namespace {
 
 constexpr Tile kTiles[] = {
-    {"dense_f32_6x8", 6, 8, dense_f32_6x8},       {"dense_f32_3x12", 3, 12, dense_f32_3x12},
-    {"dense_f32_2x24", 2, 24, dense_f32_2x24},    {"dense_f32_1x48", 1, 48, dense_f32_1x48},
+    {"dense_f32_6x8", 6, 8, dense_f32_6x8},          {"dense_f32_3x12", 3, 12, dense_f32_3x12},
+    {"dense_f32_2x24", 2, 24, dense_f32_2x24},       {"dense_f32_1x48", 1, 48, dense_f32_1x48},
     {"channels_f32_24x2", 24, 2, channels_f32_24x2}, {"channels_f32_8x6", 8, 6, channels_f32_8x6},
     {"channels_f32_4x6", 4, 6, channels_f32_4x6},
 };
