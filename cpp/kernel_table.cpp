@@ -71,6 +71,29 @@ int32_t exact_multiple(Vectors vectors, int32_t channels) {
   return vectors == Vectors::kAlongChannels && channels % 4 == 0 ? 1 : 4;
 }
 
+namespace {
+
+// Pieces for every thread to have several, as many for each: cut along time as long as blocks stay long, then along
+// channels, with fewer, for each part packs the input again.
+void share_out(const Params& params, const Geometry& geometry, Schedule* schedule) {
+  const int32_t outputs = round_up(geometry.out_length, 8);
+  const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
+  const auto wanted = [&](int64_t each) { return (each * schedule->threads + images - 1) / images; };
+  auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted(4), outputs / kShortestPiece));
+  if (pieces > schedule->threads) pieces -= pieces % schedule->threads;
+  if (pieces > 1) {
+    const int32_t width = choose_tile(schedule->vectors, params.group_out()).width;
+    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
+    schedule->block = std::min(schedule->block, piece);
+    schedule->strip = std::min(schedule->strip, piece);
+  }
+  const int32_t across = (outputs + schedule->block - 1) / schedule->block;
+  schedule->oc_parts = static_cast<int32_t>(
+      std::clamp<int64_t>(wanted(2) / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
+}
+
+}  // namespace
+
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};
   schedule.vectors = choose_vectors(params, geometry.out_length);
@@ -96,22 +119,8 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   schedule.block = std::min(schedule.block, outputs);
   schedule.strip = kLongestStrip;
   schedule.oc_parts = 1;
-  if (schedule.threads == 1) return schedule;
-  // Pieces for every thread to have several, as many for each: cut along time as long as blocks stay long, then along
-  // channels, with fewer, for each part packs the input again.
-  const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
-  const auto wanted = [&](int64_t each) { return (each * schedule.threads + images - 1) / images; };
-  auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted(4), outputs / kShortestPiece));
-  if (pieces > schedule.threads) pieces -= pieces % schedule.threads;
-  if (pieces > 1) {
-    const int32_t width = choose_tile(schedule.vectors, params.group_out()).width;
-    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
-    schedule.block = std::min(schedule.block, piece);
-    schedule.strip = std::min(schedule.strip, piece);
-  }
-  const int32_t across = (outputs + schedule.block - 1) / schedule.block;
-  schedule.oc_parts = static_cast<int32_t>(
-      std::clamp<int64_t>(wanted(2) / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
+  if (schedule.threads > 1) share_out(params, geometry, &schedule);
+
   const double most_outputs = kLongestPiece / static_cast<double>(weights);
   schedule.strip =
       std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
