@@ -397,7 +397,7 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
         strip.bias = plan.wide_bias() + oc;
         strip.output = group_rows + static_cast<size_t>(o) * out.row_stride + t;
         tile.run(strip);
-        for (int32_t r = 0; r < tile.rows; ++r) {
+        for (int32_t r = 0; r < tile.rows && p.activation != Activation::kNone; ++r) {
           apply_activation(p.activation, p.slope, strip.output + static_cast<size_t>(r) * out.row_stride,
                            static_cast<size_t>(strip.count));
         }
