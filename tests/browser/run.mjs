@@ -14,6 +14,7 @@ const pages = [
     name: 'core',
     run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
   },
+  { name: 'readme', run: (engine, server) => engine.run(`${server.url}tests/browser/readme.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated }) },
 ];
