@@ -160,10 +160,7 @@ async function runStreams({ variants, node, engine, quick }) {
   try {
     await host.call('open', { threads: 1, variants, peers: ['ours'], limits: false });
     const timing = quick ? { seconds: 3, rounds: 4, settle: 0 } : { seconds: 20, rounds: 10, settle: 0 };
-    for (const { variant, what, push, placement, budget, median, min } of await host.call(
-      'measureStreams',
-      timing,
-    )) {
+    for (const { variant, what, push, placement, budget, median, min } of await host.call('measureStreams', timing)) {
       const microseconds = [median, min].map((milliseconds) => (1000 * milliseconds).toFixed(2).padStart(8));
       const name = `${variant.padEnd(8)}${what.padEnd(38)}${placement.padEnd(5)}${String(push).padStart(4)} samples`;
       console.log(
