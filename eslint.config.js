@@ -18,6 +18,7 @@ const jest = names([
 
 export default defineConfig(
   { ignores: ['**/dist/', 'build/', '.toolchain/', '**/node_modules/'] },
+  { ignores: ['tests/package/typescript/'] }, // they mean the installed package; the compiler checks them there
   js.configs.recommended,
   {
     rules: {
@@ -43,5 +44,5 @@ export default defineConfig(
   },
   { files: ['**/*.{js,mjs,cjs}'], languageOptions: { globals: node } },
   { files: ['{web-demo,bench,tests,examples}/**/*.{js,mjs,cjs}'], languageOptions: { globals: browser } },
-  { files: ['tests/js/**'], languageOptions: { globals: jest } },
+  { files: ['tests/js/**', 'tests/package/jest/**'], languageOptions: { globals: jest } },
 );

@@ -100,6 +100,8 @@ export interface GlueOptions {
   wasmMemory: WebAssembly.Memory;
   /** Workers to have ready, beside the calling thread. */
   workerCount: number;
+  /** Where the glue itself lies, which those workers run. */
+  threadScript: string;
   instantiateWasm(
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,

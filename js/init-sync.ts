@@ -35,6 +35,10 @@ export function initSync(module: WebAssembly.Module, options: { maximumMemory?: 
   const threadsReason = 'a runtime that starts at once has one thread';
   const memory = makeMemory({ maximumMemory }, false);
   return setDefault(
-    startSync({ variant, threads: 1, threadsReason, module, maximumMemory }, memory, glue as GlueFactory),
+    startSync(
+      { variant, threads: 1, threadsReason, module, maximumMemory, threadScript: '' },
+      memory,
+      glue as GlueFactory,
+    ),
   );
 }

@@ -1,3 +1,4 @@
+import { compileBytes, wasmError, type WasmSource } from './compile.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { checkOptions, Conv1dError, show } from './errors.js';
 import { currentPlatform } from './platform.js';
@@ -44,7 +45,9 @@ function chooseVariant(options: InitOptions): Variant {
   }
   if (typeof deterministic !== 'boolean') throw optionError('deterministic', 'a boolean', deterministic);
   if (!hasSimd()) {
-    throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'this engine has no WebAssembly SIMD, which every build needs');
+    const text =
+      'this engine has no WebAssembly SIMD, which every build needs: Chrome 91, Firefox 89 and Safari 16.4 were the first';
+    throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', text);
   }
   if (variant === 'relaxed' && deterministic) {
     throw new Conv1dError(
@@ -95,44 +98,33 @@ function wasmFile(variant: Variant, threaded: boolean): URL {
     : new URL('./wasm/conv1d-simd.wasm', import.meta.url);
 }
 
+function givenUrl(wasmUrl: string | URL): URL {
+  try {
+    return new URL(wasmUrl, (globalThis as { location?: Location }).location?.href ?? import.meta.url);
+  } catch (error) {
+    throw new Conv1dError('ERR_OPTION', 'wasmUrl', `wasmUrl must be a URL, got ${show(wasmUrl)}`, wasmUrl, error);
+  }
+}
+
 /** Refuses a module that is not the very file which this version needs. */
-function checkModule(module: WebAssembly.Module, options: InitOptions, variant: Variant, threaded: boolean): void {
+function checkModule(module: WebAssembly.Module, source: WasmSource, variant: Variant, threaded: boolean): void {
   const found = stampOf(module);
   const wanted = expectedStamp(variant, threaded);
   if (found === wanted) return;
-  const field = options.wasmModule ? 'wasmModule' : options.wasmBinary ? 'wasmBinary' : 'wasmUrl';
-  throw new Conv1dError('ERR_WASM_LOAD', field, `${field} must be conv1d-wasm ${wanted}, got ${found}`, found);
+  const rule = 'take it from the same version of the package, and the file that variant and threads lead to';
+  throw wasmError(source, `it is ${found}, not conv1d-wasm ${wanted}; ${rule}`);
 }
 
 async function loadModule(options: InitOptions, variant: Variant, threaded: boolean): Promise<WebAssembly.Module> {
-  if (options.wasmModule) return options.wasmModule;
-  if (options.wasmBinary) {
-    try {
-      return await WebAssembly.compile(options.wasmBinary);
-    } catch (error) {
-      throw new Conv1dError(
-        'ERR_WASM_LOAD',
-        'wasmBinary',
-        `wasmBinary does not compile: ${String(error)}`,
-        undefined,
-        error,
-      );
-    }
-  }
-  if (options.wasmUrl === undefined) return currentPlatform().compile(wasmFile(variant, threaded));
-  let url: URL;
-  try {
-    url = new URL(options.wasmUrl, (globalThis as { location?: Location }).location?.href ?? import.meta.url);
-  } catch (error) {
-    throw new Conv1dError(
-      'ERR_OPTION',
-      'wasmUrl',
-      `wasmUrl must be a URL, got ${show(options.wasmUrl)}`,
-      options.wasmUrl,
-      error,
-    );
-  }
-  return currentPlatform().compile(url);
+  const { wasmModule, wasmBinary, wasmUrl } = options;
+  const check = (module: WebAssembly.Module, source: WasmSource) => {
+    checkModule(module, source, variant, threaded);
+    return module;
+  };
+  if (wasmModule) return check(wasmModule, 'wasmModule');
+  if (wasmBinary) return check(await compileBytes(wasmBinary, 'wasmBinary'), 'wasmBinary');
+  const url = wasmUrl === undefined ? wasmFile(variant, threaded) : givenUrl(wasmUrl);
+  return check(await compileBytes(await currentPlatform().read(url), url), url);
 }
 
 /**
@@ -151,21 +143,18 @@ function checkInitOptions(options: InitOptions): void {
   throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are ${known.join(', ')}`);
 }
 
-async function loadChecked(options: InitOptions, variant: Variant, threaded: boolean): Promise<WebAssembly.Module> {
-  const module = await loadModule(options, variant, threaded);
-  checkModule(module, options, variant, threaded);
-  return module;
-}
-
 async function load(options: InitOptions): Promise<LoadedRuntime> {
   checkInitOptions(options);
   const variant = chooseVariant(options);
   const { threads, reason: threadsReason } = chooseThreads(options);
   const threaded = threads > 1;
   const memory = makeMemory(options, threaded);
-  const module = await loadChecked(options, variant, threaded);
-  const glue = await currentPlatform().loadGlue(threaded);
-  return start({ variant, threads, threadsReason, module, maximumMemory: options.maximumMemory }, memory, glue);
+  const module = await loadModule(options, variant, threaded);
+  const platform = currentPlatform();
+  const glue = await platform.loadGlue(threaded);
+  const threadScript = threaded ? platform.threadScript() : '';
+  const { maximumMemory } = options;
+  return start({ variant, threads, threadsReason, module, maximumMemory, threadScript }, memory, glue);
 }
 
 /**
@@ -178,7 +167,7 @@ export async function compileModule(
   options: Omit<InitOptions, 'threads' | 'maximumMemory'> = {},
 ): Promise<WebAssembly.Module> {
   checkInitOptions(options);
-  return loadChecked(options, chooseVariant(options), false);
+  return loadModule(options, chooseVariant(options), false);
 }
 
 let pending: Promise<Runtime> | null = null;

@@ -1,22 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { whenMissing, wasmError } from './compile.js';
 import type { GlueFactory } from './core.js';
-import { Conv1dError } from './errors.js';
 import type { Platform } from './platform.js';
-import { compileFetched } from './platform.web.js';
+import { readFetched } from './platform.web.js';
 
 export const nodePlatform: Platform = {
   hardwareThreads: availableParallelism,
   whyNoWorkers: () => null,
   loadGlue: async (threaded) =>
     (threaded ? await import('./wasm/threads.node.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
-  async compile(url) {
-    if (url.protocol !== 'file:') return compileFetched(url);
+  threadScript: () => fileURLToPath(new URL('./wasm/threads.node.mjs', import.meta.url)),
+  async read(url) {
+    if (url.protocol !== 'file:') return readFetched(url);
     try {
-      return await WebAssembly.compile(await readFile(url));
+      return await readFile(url);
     } catch (error) {
-      throw new Conv1dError('ERR_WASM_LOAD', 'wasmUrl', `can not load ${url.href}: ${String(error)}`, url.href, error);
+      throw wasmError(url, `${String(error)}; ${whenMissing}`, error);
     }
   },
   startWorker(onMessage, onDown) {

@@ -16,8 +16,10 @@ export interface Platform {
   /** Why workers can not be started here, or null. */
   whyNoWorkers(): string | null;
   loadGlue(threaded: boolean): Promise<GlueFactory>;
-  /** Fetches and compiles. Throws Conv1dError ERR_WASM_LOAD. */
-  compile(url: URL): Promise<WebAssembly.Module>;
+  /** Where the glue of the threaded build lies, as `new Worker` takes it: its threads run it as well. */
+  threadScript(): string;
+  /** The bytes at `url`. Throws Conv1dError ERR_WASM_LOAD. */
+  read(url: URL): Promise<BufferSource>;
   /** Starts the worker of this package; `onDown` is told when it does not load, or ends. Throws what `Worker` throws. */
   startWorker(onMessage: (message: FromWorker) => void, onDown: (cause: unknown) => void): BackgroundWorker;
 }

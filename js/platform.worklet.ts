@@ -9,6 +9,7 @@ export const workletPlatform: Platform = {
   hardwareThreads: () => 1,
   whyNoWorkers: () => 'an AudioWorklet can not start workers',
   loadGlue: refuse,
-  compile: refuse,
+  threadScript: refuse,
+  read: refuse,
   startWorker: refuse,
 };

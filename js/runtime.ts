@@ -1,4 +1,7 @@
+// For those who compile with the declarations and have an older `lib`.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Background } from './background.js';
+import { policyRefusal } from './compile.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { Conv1dError, type ErrorCode, show } from './errors.js';
 import { version } from './version.js';
@@ -26,6 +29,8 @@ export interface RuntimeOptions {
   readonly threadsReason: string | null;
   readonly module: WebAssembly.Module;
   readonly maximumMemory: number | undefined;
+  /** Where the threads' script lies; '' with one thread. */
+  readonly threadScript: string;
 }
 
 const pageBytes = 65536;
@@ -242,12 +247,13 @@ async function instantiate(
   glue: GlueFactory,
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  threads: number,
+  { threads, threadScript }: RuntimeOptions,
 ): Promise<Core> {
   return new Promise((resolve, reject) => {
     const given: GlueOptions & Pick<Core, 'PThread'> = {
       wasmMemory: memory,
       workerCount: threads - 1,
+      threadScript,
       instantiateWasm(imports, done) {
         WebAssembly.instantiate(module, imports)
           .then((instance) => {
@@ -267,7 +273,7 @@ async function instantiate(
 }
 
 function startError(cause: unknown): Conv1dError {
-  const text = `the wasm module does not start: ${String(cause)}`;
+  const text = `the wasm module does not start: ${policyRefusal(cause) ?? String(cause)}`;
   return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
 }
 
@@ -283,7 +289,7 @@ export async function start(
   glue: GlueFactory,
 ): Promise<LoadedRuntime> {
   try {
-    return started(await instantiate(glue, options.module, memory, options.threads), memory, options);
+    return started(await instantiate(glue, options.module, memory, options), memory, options);
   } catch (error) {
     throw startError(error);
   }
@@ -294,6 +300,7 @@ export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, g
   const given: GlueOptions = {
     wasmMemory: memory,
     workerCount: 0,
+    threadScript: options.threadScript,
     instantiateWasm(imports, done) {
       const instance = new WebAssembly.Instance(options.module, imports);
       done(instance, options.module);

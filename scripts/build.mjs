@@ -12,12 +12,14 @@ async function buildWasm() {
   await finishWasm(folder);
 }
 
-// The processor as one file: a page gives its address to addModule(), and bundlers copy what is so addressed as it is.
-async function bundleProcessor() {
+// What a page starts by its address is one file: some bundlers copy what is so addressed as it is, others not at all.
+async function bundleScripts() {
   const { build: bundle } = await import('rolldown');
-  const file = inRoot('dist/convolver-processor.js');
-  await bundle({ input: file, output: { file, minify: true }, logLevel: 'warn' });
-  rmSync(inRoot('dist/convolver-processor.d.ts'));
+  for (const name of ['convolver-processor', 'worker']) {
+    const file = inRoot(`dist/${name}.js`);
+    await bundle({ input: file, output: { file, minify: true }, logLevel: 'warn' });
+    rmSync(inRoot(`dist/${name}.d.ts`));
+  }
 }
 
 async function buildTypeScript() {
@@ -31,7 +33,7 @@ async function buildTypeScript() {
     if (/\.(js|d\.ts)$/.test(name)) rmSync(inRoot('dist', name));
   }
   await run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', inRoot()]);
-  await bundleProcessor();
+  await bundleScripts();
   writeFileSync(stamp, '');
 }
 

@@ -81,13 +81,20 @@ async function runJest() {
   }
 }
 
+function readLastLine(output) {
+  const [, passed, failed, skipped] = output.match(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m) ?? [];
+  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) };
+}
+
 async function runBrowsers() {
   const missing = await ensureBrowsers();
   if (missing.length > 0) say(`Not there, and not allowed to install it: ${missing.join(', ')}`);
-  await runTests([process.execPath, inRoot('tests/browser/run.mjs')], (output) => {
-    const [, passed, failed, skipped] = output.match(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m) ?? [];
-    return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) };
-  });
+  await runTests([process.execPath, inRoot('tests/browser/run.mjs')], readLastLine);
+}
+
+async function runPackage() {
+  await ensureBrowsers();
+  await runTests([process.execPath, inRoot('tests/package/run.mjs')], readLastLine);
 }
 
 const steps = {
@@ -96,6 +103,7 @@ const steps = {
   native: { title: 'C++ tests', run: runNative },
   jest: { title: 'JavaScript tests', run: runJest, after: 'build' },
   browsers: { title: 'Browser tests', run: runBrowsers, after: 'build' },
+  package: { title: 'Package tests', run: runPackage, after: 'build' },
 };
 
 function chosenSteps() {

@@ -31,8 +31,9 @@ async function finishGlue(text, file) {
   // unsigned; that is for functions that give a pointer.
   code = patch(code, file, /signature\.includes\("p"\)/g, 'signature.startsWith("p")');
   if (file.startsWith('threads')) {
-    // Bundlers take it for a package's name without the dot.
-    code = patch(code, file, new RegExp(`new URL\\("${file}",`, 'g'), `new URL("./${file}",`);
+    // js/ knows where this file lies, also when it runs as a part of another one.
+    const ownUrl = new RegExp(`(?<=new Worker\\()new URL\\("${file}",\\s*import\\.meta\\.url\\)`, 'g');
+    code = patch(code, file, ownUrl, 'Module.threadScript');
     // A wait that never ends would keep the memory of a runtime that is gone; without it workers post messages.
     code = patch(code, file, /typeof Atomics\.waitAsync\s*===?\s*"function"/g, 'false');
     // When a worker does not load, the factory's promise fails rather than wait forever.

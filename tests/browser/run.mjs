@@ -15,6 +15,8 @@ const pages = [
     run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
   },
   { name: 'readme', run: (engine, server) => engine.run(`${server.url}tests/browser/readme.html`) },
+  { name: 'loading', run: (engine, server) => engine.run(`${server.url}tests/browser/loading.html`) },
+  { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated }) },
 ];

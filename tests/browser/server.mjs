@@ -8,10 +8,10 @@ export const isolationHeaders = {
 
 /**
  * Serves the files of `root` as they lie, on a port that the system chooses.
- * @param {{ root: string, isolated: boolean }} options
+ * @param {{ root: string, isolated: boolean, headers?: Record<string, string> }} options  `headers` are further ones
  * @returns {Promise<{ url: string, close(): Promise<void> }>} `url` ends with a slash
  */
-export async function serve({ root, isolated }) {
+export async function serve({ root, isolated, headers = {} }) {
   const server = await preview({
     root,
     configFile: false,
@@ -20,15 +20,19 @@ export async function serve({ root, isolated }) {
     logLevel: 'error',
     build: { outDir: '.' },
     preview: { host: '127.0.0.1', port: 0 },
-    plugins: isolated ? [{ name: 'isolation', configurePreviewServer: addHeaders }] : [],
+    plugins: [
+      { name: 'headers', configurePreviewServer: sendAlways({ ...(isolated && isolationHeaders), ...headers }) },
+    ],
   });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 }
 
 /** Vite's own option leaves them out of "304 Not Modified", and WebKit then refuses a worker that it has in its cache. */
-function addHeaders({ middlewares }) {
-  middlewares.use((_request, response, next) => {
-    for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
-    next();
-  });
-}
+const sendAlways =
+  (headers) =>
+  ({ middlewares }) => {
+    middlewares.use((_request, response, next) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      next();
+    });
+  };

@@ -1,4 +1,5 @@
 // Every misuse gives its Conv1dError and changes nothing.
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import vm from 'node:vm';
 import { Conv1d, conv1d, Conv1dError, createRuntime, init, Tensor } from 'conv1d-wasm';
@@ -6,6 +7,7 @@ import {
   canRelax,
   expectSameBits,
   forwardIn,
+  fromRoot,
   makeLayer,
   noiseTensor,
   rejected,
@@ -868,6 +870,11 @@ describe('once loaded', () => {
 });
 
 describe('loading', () => {
+  const binary = readFileSync(fromRoot('dist/wasm/conv1d-simd.wasm'));
+  /** The file with another version in its stamp. */
+  const withVersion = (version) =>
+    Buffer.from(binary.toString('latin1').replace(/(?<=conv1d-wasm)\d+\.\d+\.\d+/, version), 'latin1');
+
   const least = 64 * 65536;
   const memory = `maximumMemory must be an integer from ${least} to 4294967296 bytes, got `;
   const threads = "threads must be 'auto' or an integer from 1 to 64, got ";
@@ -943,18 +950,29 @@ describe('loading', () => {
       'bytes that are no module',
       { wasmBinary: new Uint8Array(8) },
       'wasmBinary',
-      /^wasmBinary does not compile: CompileError/,
+      /^can not load wasmBinary: it is not WebAssembly but starts with "(\\u0000){8}" \(CompileError/,
     ],
-    ['no bytes', { wasmBinary: new Uint8Array(0) }, 'wasmBinary', /^wasmBinary does not compile: /],
-    ['a text as bytes', { wasmBinary: 'wasm' }, 'wasmBinary', /^wasmBinary does not compile: TypeError/],
-    ['an object as module', { wasmModule: {} }, expect.any(String), /./],
+    ['no bytes', { wasmBinary: new Uint8Array(0) }, 'wasmBinary', /starts with "" \(CompileError/],
+    ['a text as bytes', { wasmBinary: 'wasm' }, 'wasmBinary', /starts with "" \(TypeError/],
+    ['an object as module', { wasmModule: {} }, 'wasmModule', /^can not load wasmModule: it is another module, not /],
     [
       'a file that is not there',
       { wasmUrl: 'file:///no/such/file.wasm' },
       'wasmUrl',
-      /^can not load file:\/\/\/no\/such\/file.wasm: Error: ENOENT/,
+      /^can not load file:\/\/\/no\/such\/file.wasm: Error: ENOENT.*; copy the package's dist\/wasm there/,
     ],
-    ['a file that is no module', { wasmUrl: import.meta.url }, 'wasmUrl', /^can not load file:.*: CompileError/],
+    [
+      'a file that is no module',
+      { wasmUrl: import.meta.url },
+      'wasmUrl',
+      /^can not load file:.*starts with "\/\/ Every/,
+    ],
+    [
+      'the file of another version',
+      { wasmBinary: withVersion('9.9.9') },
+      'wasmBinary',
+      /it is 9\.9\.9 conv1d-simd\.wasm, not conv1d-wasm \d+\.\d+\.\d+ conv1d-\w+\.wasm; take it from the same version/,
+    ],
   ])('%s', async (_, options, field, message) => {
     const error = await rejected(createRuntime({ threads: 1, ...options }));
     expect(error).toMatchObject({ code: 'ERR_WASM_LOAD', field });
@@ -975,17 +993,23 @@ describe('loading', () => {
 
   test('what a server may answer', async () => {
     const answers = {
-      '/missing.wasm': [404, 'not here', /the server answered 404/],
+      '/missing.wasm': [404, 'not here', /the server answered 404; copy the package's dist\/wasm there, pass wasmUrl/],
       '/page.wasm': [
         200,
         '\n<!doctype html><p>A single-page application',
-        /an HTML page came back instead of the \.wasm file/,
+        /an HTML page came back, as servers send for a file that they lack; copy the package's dist/,
       ],
-      '/text.wasm': [200, 'hello', /what came back is not WebAssembly/],
-      '/nothing.wasm': [200, '', /what came back is not WebAssembly/],
-      '/broken.wasm': [200, Buffer.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 9), /CompileError/],
+      '/text.wasm': [200, 'hello', /it is not WebAssembly but starts with "hello"/],
+      '/nothing.wasm': [200, '', /it is not WebAssembly but starts with ""/],
+      '/half.wasm': [
+        200,
+        binary.subarray(0, binary.length / 2),
+        /it does not compile \(CompileError.*it must be whole/,
+      ],
     };
     const server = createServer(({ url }, response) => {
+      if (!answers[url])
+        return void response.writeHead(200, { 'content-length': 9 }).write('half', () => response.destroy());
       const [status, body] = answers[url];
       response.writeHead(status).end(body);
     });
@@ -994,6 +1018,7 @@ describe('loading', () => {
     const got = {};
     for (const path of Object.keys(answers))
       got[path] = await rejected(createRuntime({ threads: 1, wasmUrl: origin + path }));
+    const interrupted = await rejected(createRuntime({ threads: 1, wasmUrl: `${origin}/interrupted.wasm` }));
     await new Promise((resolve) => server.close(resolve));
     const unreachable = await rejected(createRuntime({ threads: 1, wasmUrl: `${origin}/gone.wasm` }));
 
@@ -1003,5 +1028,6 @@ describe('loading', () => {
       expect(got[path].message).toContain(origin + path);
     }
     expect(unreachable.message).toMatch(/^can not load .*gone\.wasm: the request failed/);
+    expect(interrupted.message).toMatch(/^can not load .*interrupted\.wasm: the request failed/);
   });
 });

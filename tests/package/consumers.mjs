@@ -1,0 +1,86 @@
+// Who uses the package, and how. A consumer gets a folder with the package, the files of shared/ and those of its `source`
+// in here. There the commands of `build` run, and then:
+//   `program`  a command that prints the names of what it checked, if it checks what shared/check.js does
+//   `pages`    a page that leaves them in window.__result, in each way in which it is served
+// `needs` is a file without which it is skipped.
+import { there, tool } from './install.mjs';
+import { files, nextStart, viteDev } from './servers.mjs';
+
+const everywhere = ['forward', 'forwardAsync'];
+const isolated = [...everywhere, 'threads'];
+// What require() gives is what import() gives, where Node can require() a module.
+const inCommonJs = [...isolated, ...(process.features.require_module ? ['require'] : [])];
+const inPage = [...everywhere, 'audio'];
+const inIsolatedPage = [...isolated, 'audio'];
+
+const node = (...args) => [process.execPath, ...args];
+const npmTool = (name, ...args) => node(tool(name), ...args);
+
+const deno = there('node_modules/@deno/linux-x64-glibc/deno');
+const bun = there('node_modules/@oven/bun-linux-x64/bin/bun');
+
+/** The page in folder `root`, with the isolation headers and without. */
+const bothWays = (root, { page = inPage, isolatedPage = inIsolatedPage } = {}) => [
+  { how: 'isolated', serve: files({ root, isolated: true }), checks: isolatedPage },
+  { how: 'not isolated', serve: files({ root, isolated: false }), checks: page },
+];
+
+const isolatedOnly = (serve) => [{ how: 'isolated', serve, checks: inIsolatedPage }];
+
+const strictlyBelow = {
+  how: 'below /app/demo/, under a strict policy',
+  serve: files({
+    root: 'out',
+    path: 'app/demo/',
+    isolated: true,
+    headers: { 'Content-Security-Policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" },
+  }),
+  checks: inIsolatedPage,
+};
+
+/** A bundler that makes out/main.js, with the page put beside it. */
+const bundler = (source, command) => ({
+  source,
+  build: [command, ['cp', 'index.html', 'out']],
+  pages: bothWays('out'),
+});
+
+const next = (...options) => ({
+  source: 'next',
+  build: [npmTool('next', 'build', ...options)],
+  pages: [{ how: 'isolated', serve: nextStart, checks: inIsolatedPage, html: 'a tensor of 1 x 2' }],
+});
+
+const typescript = (path, resolution, module = resolution) => ({
+  source: 'typescript',
+  program: node(there('node_modules', path, 'bin/tsc'), '--module', module, '--moduleResolution', resolution),
+});
+
+export const consumers = {
+  node: { source: 'node', program: node('main.js'), checks: isolated },
+  'node, CommonJS': { source: 'node', program: node('commonjs.cjs'), checks: inCommonJs },
+  deno: { source: 'node', needs: deno, program: [deno, 'run', '-A', 'main.js'], checks: isolated },
+  bun: { source: 'node', needs: bun, program: [bun, 'main.js'], checks: isolated },
+  jest: { source: 'jest', program: node('--experimental-vm-modules', tool('jest')) },
+  'typescript, node16': typescript('typescript', 'node16'),
+  'typescript, nodenext': typescript('typescript', 'nodenext'),
+  'typescript, bundler': typescript('typescript', 'bundler', 'esnext'),
+  'typescript 5.7': typescript('typescript57', 'nodenext'),
+  plain: { source: 'plain', pages: bothWays('.') },
+  vite: {
+    build: [npmTool('vite', 'build', '--base', './', '--outDir', 'out/app/demo')],
+    pages: [...bothWays('out/app/demo'), strictlyBelow],
+  },
+  'vite, in development': { pages: isolatedOnly(viteDev('vite')) },
+  'vite 7, in development': { source: 'vite7', pages: isolatedOnly(viteDev('vite7')) },
+  webpack: bundler('webpack', npmTool('webpack')),
+  rollup: bundler('rollup', npmTool('rollup', '-c')),
+  esbuild: bundler('esbuild', node('build.js')),
+  worker: {
+    source: 'worker',
+    build: [npmTool('vite', 'build', '--outDir', 'out')],
+    pages: bothWays('out', { page: everywhere, isolatedPage: isolated }),
+  },
+  'next, Turbopack': next(),
+  'next, webpack': next('--webpack'),
+};

@@ -1,0 +1,88 @@
+// What the compiler makes of the main entry; nothing here runs.
+import {
+  conv1d,
+  Conv1d,
+  Conv1dError,
+  createConvolverNode,
+  createRuntime,
+  init,
+  readNpz,
+  readSafetensors,
+  Tensor,
+  writeSafetensors,
+  type Conv1dOptions,
+  type ConvolverNode,
+  type DType,
+  type ErrorCode,
+  type NestedNumbers,
+  type Runtime,
+  type TensorData,
+} from 'conv1d-wasm';
+import { expectType } from './equal.js';
+
+const runtime = await init({ threads: 'auto', variant: 'simd', wasmUrl: new URL('https://example.org/a.wasm') });
+expectType<Runtime>()(runtime);
+expectType<number>()(runtime.threads);
+expectType<string | null>()(runtime.threadsReason);
+// @ts-expect-error: there are two
+await createRuntime({ variant: 'fast' });
+// @ts-expect-error: no such option
+await createRuntime({ workers: 3 });
+// @ts-expect-error: it can not be set
+runtime.threads = 2;
+
+const layer = new Conv1d({ inChannels: 3, outChannels: 1, kernelSize: 3, runtime });
+const options: Conv1dOptions = { inChannels: 1, outChannels: 1, kernelSize: 1, padding: [1, 2] as const };
+new Conv1d({ ...options, padding: 'causal', activation: { type: 'leaky_relu', slope: 0.2 }, dtype: 'float16' });
+// @ts-expect-error: kernelSize is required
+new Conv1d({ inChannels: 3, outChannels: 1 });
+// @ts-expect-error: PyTorch has it, too, and this is how it is spelt
+new Conv1d({ ...options, paddingMode: 'zero' });
+// @ts-expect-error: two paddings, or one
+new Conv1d({ ...options, padding: [1, 2, 3] });
+
+const input = new Tensor([1, 2, 3], [3, 1]);
+new Tensor(new Uint16Array(3), [3, 1], 'float16');
+// @ts-expect-error: no bigints
+new Tensor([1n], [1]);
+expectType<readonly number[]>()(input.shape);
+expectType<DType>()(input.dtype);
+expectType<'js' | 'wasm'>()(input.placement);
+expectType<TensorData>()(input.data);
+expectType<NestedNumbers>()(input.toArray());
+// @ts-expect-error: a tensor keeps its shape
+input.shape = [1, 3];
+
+expectType<Tensor>()(layer.forward(input, { out: input }));
+expectType<Promise<Tensor>>()(
+  layer.forwardAsync(input, { signal: new AbortController().signal, onProgress: (fraction) => fraction.toFixed() }),
+);
+expectType<Tensor | null>()(layer.bias);
+layer.bias = null;
+// @ts-expect-error: a layer has a weight
+layer.weight = null;
+expectType<Tensor>()(conv1d(input, layer.weight, null, { stride: 2, runtime }));
+// @ts-expect-error: the weight says how many there are
+conv1d(input, layer.weight, null, { inChannels: 3 });
+
+layer.loadStateDict(readSafetensors(new ArrayBuffer(8)), { strict: false, prefix: 'conv.' });
+layer.loadStateDict(await readNpz(new Uint8Array(8)));
+// It goes where a Blob or a Response takes it.
+new Blob([writeSafetensors(layer.stateDict(), { metadata: { made: 'here' } })]);
+
+const context = new AudioContext();
+const node = await createConvolverNode(context, { source: [layer] });
+expectType<ConvolverNode>()(node);
+context.createBufferSource().connect(node).connect(context.destination);
+await node.update(layer);
+
+try {
+  layer.dispose();
+} catch (error) {
+  if (error instanceof Conv1dError) {
+    expectType<ErrorCode>()(error.code);
+    // @ts-expect-error: no such code
+    if (error.code === 'ERR_OTHER') throw error;
+    expectType<unknown>()(error.got);
+  }
+}

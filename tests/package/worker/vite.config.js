@@ -1,0 +1,2 @@
+// Vite makes classic scripts of workers unless told so, and those can not import() the part of the library that they need.
+export default { worker: { format: 'es' } };
