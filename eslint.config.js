@@ -9,15 +9,8 @@ const browser = names([
   ...['window', 'self', 'document', 'location', 'history', 'navigator', 'localStorage', 'Worker', 'File', 'FileReader'],
   ...['addEventListener', 'removeEventListener', 'postMessage', 'onmessage', 'crossOriginIsolated', 'getComputedStyle'],
   ...['requestAnimationFrame', 'cancelAnimationFrame', 'devicePixelRatio', 'matchMedia', 'ResizeObserver', 'Option'],
-  ...[
-    'AudioContext',
-    'OfflineAudioContext',
-    'AudioBufferSourceNode',
-    'AudioWorkletNode',
-    'AudioWorkletProcessor',
-    'registerProcessor',
-    'sampleRate',
-  ],
+  ...['AudioContext', 'OfflineAudioContext', 'AudioWorkletNode', 'AudioWorkletProcessor', 'registerProcessor'],
+  ...['AudioBufferSourceNode', 'ConstantSourceNode', 'GainNode', 'MediaStreamAudioSourceNode', 'OscillatorNode'],
 ]);
 const jest = names([
   ...['describe', 'test', 'it', 'expect', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach', 'jest', 'gc'],
@@ -50,6 +43,6 @@ export default defineConfig(
     },
   },
   { files: ['**/*.{js,mjs,cjs}'], languageOptions: { globals: node } },
-  { files: ['{web-demo,bench,tests}/**/*.{js,mjs,cjs}'], languageOptions: { globals: browser } },
+  { files: ['{web-demo,bench,tests,examples}/**/*.{js,mjs,cjs}'], languageOptions: { globals: browser } },
   { files: ['tests/js/**', 'tests/package/jest/**'], languageOptions: { globals: jest } },
 );

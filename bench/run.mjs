@@ -31,6 +31,7 @@ const usage = `npm run bench -- [options]
   --engine NAME    chromium (default) or firefox
   --threads N      only at N threads; default: at one and at all there are
   --variant NAME   only our relaxed or our simd build
+  --streams        pushes of streams instead of layers, one thread
   --native         beside them ${nativePackage} ${nativeVersion}, which is installed below build/ at first`;
 
 class UsageError extends Error {}
@@ -53,6 +54,7 @@ function readOptions() {
       threads: { type: 'string' },
       variant: { type: 'string' },
       native: { type: 'boolean', default: false },
+      streams: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -151,10 +153,31 @@ function wasmSizes() {
   return Object.fromEntries(files.map((name) => [name, gzippedBytes(join(folder, name))]));
 }
 
+/** Pushes of streams: microseconds, and how much faster than real time at 48 kHz. */
+async function runStreams({ variants, node, engine, quick }) {
+  const browser = node ? null : await startBrowser(engine);
+  const host = await (browser ? browser.open() : startNode());
+  try {
+    await host.call('open', { threads: 1, variants, peers: ['ours'], limits: false });
+    const timing = quick ? { seconds: 3, rounds: 4, settle: 0 } : { seconds: 20, rounds: 10, settle: 0 };
+    for (const { variant, what, push, placement, budget, median, min } of await host.call('measureStreams', timing)) {
+      const microseconds = [median, min].map((milliseconds) => (1000 * milliseconds).toFixed(2).padStart(8));
+      const name = `${variant.padEnd(8)}${what.padEnd(38)}${placement.padEnd(5)}${String(push).padStart(4)} samples`;
+      console.log(
+        `${name}  median ${microseconds[0]} us, least ${microseconds[1]} us, ${(budget / median).toFixed(1)} x real time`,
+      );
+    }
+  } finally {
+    await host.close();
+    await browser?.close();
+  }
+}
+
 async function main() {
   const options = readOptions();
   if (!options) return console.log(usage);
   if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/ is not built: npm run build');
+  if (options.streams) return runStreams(options);
   const nativeModule = options.native ? installNative() : null;
   const browser = options.node ? null : await startBrowser(options.engine);
   try {

@@ -92,5 +92,13 @@ export async function openSession(config) {
       await timeAll(entries, options);
       return entries.map(plain);
     },
+
+    /** Times pushes, see streams.js. */
+    async measureStreams(options) {
+      const { streamEntries } = await import('./streams.js');
+      const entries = streamEntries();
+      await timeAll(entries, options);
+      return entries.map(plain);
+    },
   };
 }

@@ -38,7 +38,8 @@ uintptr_t create_plan(const Options& options) {
   if (failed(validate(options, &params))) return 0;
   auto plan = std::make_shared<Plan>(params);
   if (!plan->allocate()) {
-    last_error = no_room_for_weights(params);
+    last_error = {"ERR_OUT_OF_MEMORY", "weight",
+                  "no room for weights of " + std::to_string(params.weight_size()) + " elements"};
     return 0;
   }
   return reinterpret_cast<uintptr_t>(new PlanHandle(std::move(plan)));

@@ -46,25 +46,28 @@ void History::clear(int64_t zeros) {
 }
 
 void History::append(const float* source, size_t row_stride, int32_t count, bool flush) {
-  for (int32_t row = 0; row < rows_; ++row, source += row_stride) {
-    for (int32_t phase = 0; phase < phases_; ++phase) {
-      // The first of the new samples that is of this phase.
-      const auto skip = static_cast<int32_t>((phase - size_ % phases_ + phases_) % phases_);
-      if (skip >= count) continue;
-      const int32_t picked = (count - skip - 1) / phases_ + 1;
-      const int64_t slot = (size_ + skip) / phases_ % capacity_;
-      float* to = plane(row, phase);
-      if (phases_ > 1) {
+  for (int32_t phase = 0; phase < phases_; ++phase) {
+    // The first of the new samples that is of this phase.
+    const auto skip = static_cast<int32_t>((phase - size_ % phases_ + phases_) % phases_);
+    if (skip >= count) continue;
+    const int32_t picked = (count - skip - 1) / phases_ + 1;
+    const int64_t slot = (size_ + skip) / phases_ % capacity_;
+    const float* from = source + skip;
+    for (int32_t row = 0; row < rows_; ++row, from += row_stride) {
+      float* to = plane(row, phase) + slot;
+      if (picked == 1) {
+        to[0] = flush ? flushed(*from) : *from;
+      } else if (phases_ > 1) {
         for (int32_t i = 0; i < picked; ++i) {
-          const float value = source[skip + static_cast<ptrdiff_t>(i) * phases_];
-          to[slot + i] = flush ? flushed(value) : value;
+          const float value = from[static_cast<ptrdiff_t>(i) * phases_];
+          to[i] = flush ? flushed(value) : value;
         }
       } else if (flush) {
-        copy_flushed(source, to + slot, static_cast<size_t>(count));
+        copy_flushed(from, to, static_cast<size_t>(count));
       } else {
-        std::memcpy(to + slot, source, static_cast<size_t>(count) * sizeof(float));
+        std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
       }
-      mirror(to, slot, picked);
+      mirror(to - slot, slot, picked);
     }
   }
   size_ += count;
@@ -82,6 +85,10 @@ void History::set(int32_t row, int64_t q, float value) {
 }
 
 void History::mirror(float* plane, int64_t slot, int64_t count) const {
+  if (count == 1) {
+    plane[slot + capacity_] = plane[slot];
+    return;
+  }
   const int64_t first = std::min(count, capacity_ - slot);
   std::memcpy(plane + capacity_ + slot, plane + slot, static_cast<size_t>(first) * sizeof(float));
   std::memcpy(plane, plane + capacity_, static_cast<size_t>(count - first) * sizeof(float));

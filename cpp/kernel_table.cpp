@@ -10,10 +10,10 @@ namespace conv1d {
 namespace {
 
 constexpr Tile kTiles[] = {
-    {"dense_f32_6x8", 6, 8, dense_f32_6x8},       {"dense_f32_4x8", 4, 8, dense_f32_4x8},
-    {"dense_f32_3x12", 3, 12, dense_f32_3x12},    {"dense_f32_2x24", 2, 24, dense_f32_2x24},
-    {"dense_f32_1x48", 1, 48, dense_f32_1x48},    {"channels_f32_24x2", 24, 2, channels_f32_24x2},
-    {"channels_f32_8x6", 8, 6, channels_f32_8x6}, {"channels_f32_4x6", 4, 6, channels_f32_4x6},
+    {"dense_f32_6x8", 6, 8, dense_f32_6x8},          {"dense_f32_3x12", 3, 12, dense_f32_3x12},
+    {"dense_f32_2x24", 2, 24, dense_f32_2x24},       {"dense_f32_1x48", 1, 48, dense_f32_1x48},
+    {"channels_f32_24x2", 24, 2, channels_f32_24x2}, {"channels_f32_8x6", 8, 6, channels_f32_8x6},
+    {"channels_f32_4x6", 4, 6, channels_f32_4x6},
 };
 
 // Floats of a packed input block: it stays in the L2 cache. Every block reads all weights again, so where those do not
@@ -42,20 +42,17 @@ int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1
 }  // namespace
 
 const Tile& choose_tile(Vectors vectors, int32_t channels) {
-  if (vectors == Vectors::kAlongChannels && channels >= 4) return kTiles[channels >= 24 ? 5 : channels >= 8 ? 6 : 7];
+  if (vectors == Vectors::kAlongChannels && channels >= 4) return kTiles[channels >= 24 ? 4 : channels >= 8 ? 5 : 6];
   switch (channels) {
     case 1:
-      return kTiles[4];
-    case 2:
       return kTiles[3];
+    // 4 = 2 + 2 and 7 = 3 + 2 + 2: none is left alone, and 4 x 8 sums are too few to hide a madd's latency.
+    case 2:
+    case 4:
+      return kTiles[2];
     case 3:
     case 5:
-      return kTiles[2];
-    // 7 = 4 + 3, 8 = 4 + 4, 11 = 4 + 4 + 3: no thinner tile than must be.
-    case 4:
     case 7:
-    case 8:
-    case 11:
       return kTiles[1];
     default:
       return kTiles[0];
@@ -74,6 +71,29 @@ int32_t exact_multiple(Vectors vectors, int32_t channels) {
   return vectors == Vectors::kAlongChannels && channels % 4 == 0 ? 1 : 4;
 }
 
+namespace {
+
+// Pieces for every thread to have several, as many for each: cut along time as long as blocks stay long, then along
+// channels, with fewer, for each part packs the input again.
+void share_out(const Params& params, const Geometry& geometry, Schedule* schedule) {
+  const int32_t outputs = round_up(geometry.out_length, 8);
+  const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
+  const auto wanted = [&](int64_t each) { return (each * schedule->threads + images - 1) / images; };
+  auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted(4), outputs / kShortestPiece));
+  if (pieces > schedule->threads) pieces -= pieces % schedule->threads;
+  if (pieces > 1) {
+    const int32_t width = choose_tile(schedule->vectors, params.group_out()).width;
+    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
+    schedule->block = std::min(schedule->block, piece);
+    schedule->strip = std::min(schedule->strip, piece);
+  }
+  const int32_t across = (outputs + schedule->block - 1) / schedule->block;
+  schedule->oc_parts = static_cast<int32_t>(
+      std::clamp<int64_t>(wanted(2) / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
+}
+
+}  // namespace
+
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};
   schedule.vectors = choose_vectors(params, geometry.out_length);
@@ -83,10 +103,9 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
 
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
-  const bool edges_cost = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
+  const bool pack_whole = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
   schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 &&
-                    ((uses < kPackWorth && !edges_cost) || reach > 1024 ||
-                      schedule.vectors == Vectors::kAlongChannels);
+                    ((uses < kPackWorth && !pack_whole) || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;
@@ -97,27 +116,14 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t room = schedule.tap_windows ? window_room : span_room;
   schedule.block = static_cast<int32_t>(
       std::clamp<int64_t>(room < kLeastBlock ? room / 8 * 8 : room / kLeastBlock * kLeastBlock, 8, kBlockFloats));
+  schedule.block = std::min(schedule.block, outputs);
   schedule.strip = kLongestStrip;
   schedule.oc_parts = 1;
+  if (schedule.threads > 1) share_out(params, geometry, &schedule);
 
-  // Enough pieces for every thread to have several, cut along time as long as blocks stay long, then along channels.
-  const int64_t images = static_cast<int64_t>(geometry.batch) * params.groups;
-  const int64_t wanted = schedule.threads == 1 ? 1 : (4 * int64_t{schedule.threads} + images - 1) / images;
-  const auto pieces = static_cast<int32_t>(std::min<int64_t>(wanted, outputs / kShortestPiece));
-  if (pieces > 1) {
-    const int32_t width = choose_tile(schedule.vectors, params.group_out()).width;
-    const int32_t piece = round_up((outputs + pieces - 1) / pieces, width);
-    schedule.block = std::min(schedule.block, piece);
-    schedule.strip = std::min(schedule.strip, piece);
-  }
-  schedule.block = std::min(schedule.block, outputs);
-  if (wanted > 1) {
-    const int32_t across = (outputs + schedule.block - 1) / schedule.block;
-    schedule.oc_parts = static_cast<int32_t>(
-        std::clamp<int64_t>(wanted / std::max(1, across), 1, std::max(1, params.group_out() / 12)));
-  }
   const double most_outputs = kLongestPiece / static_cast<double>(weights);
-  schedule.strip = std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
+  schedule.strip =
+      std::min(schedule.strip, std::max(kLeastBlock, static_cast<int32_t>(most_outputs) / kLeastBlock * kLeastBlock));
   const auto least_parts = static_cast<int32_t>(std::ceil(schedule.block / most_outputs));
   schedule.oc_parts = std::max(schedule.oc_parts, std::min(least_parts, params.group_out() / 12));
   return schedule;

@@ -197,11 +197,6 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   return std::nullopt;
 }
 
-Error no_room_for_weights(const Params& params) {
-  return {"ERR_OUT_OF_MEMORY", "weight",
-          "no room for weights of " + std::to_string(params.weight_size()) + " elements"};
-}
-
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme) {
   return parse_name("scheme", name, kSchemeNames, scheme);
 }

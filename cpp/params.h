@@ -98,9 +98,6 @@ std::optional<Error> parse_activation(const std::string& name, double slope, Act
 // 'reflect' needs pads <= length - 1, 'circular' pads <= length, 'replicate' length >= 1.
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry);
 
-// There is no memory for the layer's weights (ERR_OUT_OF_MEMORY).
-Error no_room_for_weights(const Params& params);
-
 // Reads the name of an initialisation scheme, or says which there are (ERR_OPTION).
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme);
 

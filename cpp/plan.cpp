@@ -49,7 +49,8 @@ bool Plan::allocate() {
   const auto weights = static_cast<size_t>(params_.weight_size());
   const auto outputs = static_cast<size_t>(params_.out_channels);
   const auto element = static_cast<size_t>(params_.element_bytes());
-  if (!weight_.reserve(weights * element) || !bias_.reserve(outputs * element) || !wide_bias_.reserve(outputs)) {
+  if (!weight_.reserve(weights * element) || !bias_.reserve(outputs * element) || !wide_bias_.reserve(outputs) ||
+      !panels_[0].floats.reserve(weights)) {
     return false;
   }
   std::memset(weight_.data(), 0, weights * element);
@@ -58,19 +59,18 @@ bool Plan::allocate() {
 }
 
 void Plan::weights_changed() {
-  for (Panels& panels : panels_) panels.fresh = false;
+  for (Panels& panels : panels_) panels.packed.reset();
 }
 
-bool Plan::reserve_panels(Vectors vectors) {
-  return panels_[static_cast<size_t>(vectors)].floats.reserve(static_cast<size_t>(params_.weight_size()));
-}
+bool Plan::keep_both_panels() { return panels_[1].floats.reserve(static_cast<size_t>(params_.weight_size())); }
 
 const float* Plan::panels(Vectors vectors) {
-  Panels& panels = panels_[static_cast<size_t>(vectors)];
-  if (!panels.fresh) {
+  const bool second = vectors == Vectors::kAlongChannels && panels_[1].floats.size() > 0;
+  Panels& panels = panels_[second ? 1 : 0];
+  if (panels.packed != vectors) {
     pack_weights(params_, vectors, weight_.data(), panels.floats.data());
     widen(params_.dtype, bias_.data(), wide_bias_.data(), static_cast<size_t>(params_.out_channels));
-    panels.fresh = true;
+    panels.packed = vectors;
   }
   return panels.floats.data();
 }
@@ -79,7 +79,6 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   Prepared prepared;
   if (std::optional<Error> error = resolve(params_, batch, length, &prepared.geometry)) return error;
   prepared.schedule = choose_schedule(params_, prepared.geometry, threads);
-  if (!reserve_panels(prepared.schedule.vectors)) return no_room_for_weights(params_);
   cut_ranges(&prepared);
   if (!lay_out_block(&prepared)) {
     return out_of_memory(static_cast<double>(params_.group_in()) * prepared.rows * prepared.pitch * sizeof(float));

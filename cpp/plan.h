@@ -37,9 +37,9 @@ class Plan {
   void* bias() { return params_.bias ? bias_.data() : nullptr; }
   void weights_changed();
 
-  // The weights as panels (pack.h) for tiles of `vectors`, and the bias as floats. panels() brings both up to date and
-  // allocates nothing; it needs a reserve_panels() that succeeded.
-  [[nodiscard]] bool reserve_panels(Vectors vectors);
+  // The weights as panels (pack.h) for tiles of `vectors`, and the bias as floats; panels() brings both up to date. It
+  // packs anew when `vectors` are others than the last time, unless keep_both_panels() found room for both.
+  [[nodiscard]] bool keep_both_panels();
   const float* panels(Vectors vectors);
   const float* wide_bias() const { return wide_bias_.data(); }
 
@@ -119,9 +119,9 @@ class Plan {
   Buffer<uint8_t> bias_;
   struct Panels {
     Buffer<float> floats;
-    bool fresh = false;
+    std::optional<Vectors> packed;  // how, if at all
   };
-  std::array<Panels, 2> panels_;  // indexed by Vectors
+  std::array<Panels, 2> panels_;  // the second, if there is one, for kAlongChannels alone
   Buffer<float> wide_bias_;
   Prepared prepared_;
   Buffer<float> scratch_;

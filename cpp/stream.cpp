@@ -80,20 +80,22 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const Params& p = plan.params();
   const int64_t reach = p.reach();
   if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
-    return unsupported("padding", "a stream can not have padding 'same' with stride " + std::to_string(p.stride) +
-                                      ": how much goes left hangs on the signal's length; give padding as [left, right]");
+    return unsupported("padding",
+                       "a stream can not have padding 'same' with stride " + std::to_string(p.stride) +
+                           ": how much goes left hangs on the signal's length; give padding as [left, right]");
   }
   // Any length that is long enough tells the padding.
-  if (std::optional<Error> error = resolve(
-          p, 0, static_cast<double>(reach + 1 + std::max(p.pad_left, p.pad_right)), &node->padding)) {
+  if (std::optional<Error> error =
+          resolve(p, 0, static_cast<double>(reach + 1 + std::max(p.pad_left, p.pad_right)), &node->padding)) {
     return error;
   }
   const int64_t left = node->padding.pad_left;
   const int64_t right = node->padding.pad_right;
   const bool padded = left > 0 || right > 0;
   if (padded && p.padding_mode == PaddingMode::kCircular) {
-    return unsupported("paddingMode", "a stream can not pad circularly: what goes left of the first sample comes last, and "
-                                      "is not known yet; use 'zeros', 'reflect' or 'replicate'");
+    return unsupported("paddingMode",
+                       "a stream can not pad circularly: what goes left of the first sample comes last, and "
+                       "is not known yet; use 'zeros', 'reflect' or 'replicate'");
   }
   if (left > 0 && p.padding_mode == PaddingMode::kReplicate) node->known_after = 1;
   if (left > 0 && p.padding_mode == PaddingMode::kReflect) node->known_after = left + 1;
@@ -119,7 +121,8 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (longest > kMaxElements) return out_of_memory();
   out->longest = static_cast<int32_t>(longest);
 
-  if (!plan.reserve_panels(choose_vectors(p, 1)) || !plan.reserve_panels(choose_vectors(p, out->longest)) ||
+  const bool both = choose_vectors(p, 1) != choose_vectors(p, out->longest);
+  if ((both && !plan.keep_both_panels()) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
     return out_of_memory();
   }
@@ -147,7 +150,8 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
 
 std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
   if (!same_lengths(node->step)) {
-    return Error{"ERR_SHAPE", "other", "the two operands of a sum or product must have the same length for every input"};
+    return Error{"ERR_SHAPE", "other",
+                 "the two operands of a sum or product must have the same length for every input"};
   }
   const Value& a = operand(*node, 0);
   const Value& b = operand(*node, 1);
@@ -384,7 +388,8 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
     for (int32_t t = 0; t < out.fresh; t += node.strip) {
       strip.count = std::min(node.strip, out.fresh - t);
       const int32_t row = image_group * p.group_in();
-      strip.input = (node.keeps ? node.history[0].at(row, out.total) : in.rows + static_cast<size_t>(row) * in.pitch) + t;
+      strip.input =
+          (node.keeps ? node.history[0].at(row, out.total) : in.rows + static_cast<size_t>(row) * in.pitch) + t;
       for (int32_t o = 0; o < p.group_out();) {
         const Tile& tile = choose_tile(vectors, p.group_out() - o);
         const size_t oc = first_out + static_cast<size_t>(o);
@@ -392,7 +397,7 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
         strip.bias = plan.wide_bias() + oc;
         strip.output = group_rows + static_cast<size_t>(o) * out.row_stride + t;
         tile.run(strip);
-        for (int32_t r = 0; r < tile.rows; ++r) {
+        for (int32_t r = 0; r < tile.rows && p.activation != Activation::kNone; ++r) {
           apply_activation(p.activation, p.slope, strip.output + static_cast<size_t>(r) * out.row_stride,
                            static_cast<size_t>(strip.count));
         }
@@ -406,7 +411,8 @@ void Stream::combine(const Node& node, const Value& out, float* rows) const {
   const bool gate = is_gate(node.step);
   const auto row_of = [&](int which, int32_t row) {
     const Value& value = operand(node, which);
-    return node.keeps ? node.history[which].at(row, out.total) : value.rows + static_cast<size_t>(row) * value.row_stride;
+    return node.keeps ? node.history[which].at(row, out.total)
+                      : value.rows + static_cast<size_t>(row) * value.row_stride;
   };
   for (int32_t row = 0; row < batch_ * out.channels; ++row) {
     const int32_t a = gate ? row + row / out.channels * out.channels : row;

@@ -78,7 +78,7 @@ class Stream {
 
     int64_t total = 0;  // samples so far
     bool ended = false;
-    int32_t fresh = 0;      // samples of this pass
+    int32_t fresh = 0;            // samples of this pass
     const float* rows = nullptr;  // where they lie: batch * channels rows
     size_t row_stride = 0;
     int64_t forecast = 0;  // of a count that is asked for
@@ -87,8 +87,8 @@ class Stream {
     size_t pitch = 0;   // how far apart they lie there
   };
 
-  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair whose
-  // operands do not come at the same pace keeps one of both. All else is read where it came up.
+  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair
+  // whose operands do not come at the same pace keeps one of both. All else is read where it came up.
   struct Node {
     Step step;
     bool keeps = false;

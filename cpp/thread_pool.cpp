@@ -8,9 +8,9 @@ namespace conv1d {
 namespace {
 
 constexpr uint32_t kOpen = 1U << 31;
-// Rounds a worker spins before it sleeps: some tens of microseconds, for another's last piece of work and the gap between
-// two layers of a model. To wake one that sleeps takes as long.
-constexpr int kSpins = 40000;
+// Rounds a worker spins before it sleeps: some tens of microseconds, for another's last piece of work and the gap
+// between two layers of a model. To wake one that sleeps takes as long.
+constexpr int kSpins = 100000;
 
 void sleep_while_equal(std::atomic<uint32_t>& word, uint32_t value) {
 #if defined(__EMSCRIPTEN__)

@@ -37,9 +37,9 @@ function loadError(cause: unknown): Conv1dError {
   return new Conv1dError(
     'ERR_WASM_LOAD',
     'worker',
-    `the worker script beside ${url} does not load or came down${detail}; it must come from the page's own origin, ` +
-      'allowed by the worker-src of its Content-Security-Policy, and in a page with a Cross-Origin-Embedder-Policy ' +
-      'with the same header',
+    `the worker script beside ${url} does not load or came down${detail}; it must come from the page's own origin and ` +
+      'be allowed by worker-src in its Content-Security-Policy; if the page has a Cross-Origin-Embedder-Policy header, ' +
+      'the script needs it too (for WebKit even with status 304)',
     url,
     cause,
   );
@@ -82,7 +82,7 @@ export class Background {
   }
 
   free(layer: number): void {
-    if (!this.#ended) this.#worker.post({ type: 'free', layer }, []);
+    this.#worker.post({ type: 'free', layer }, []);
   }
 
   /** Runs a layer that was added; the input's array is transferred. */
@@ -117,7 +117,7 @@ export class Background {
 
   /** Rejects a call, and stops the work on it. */
   #drop(id: number, reason: unknown): void {
-    if (!this.#ended) this.#worker.post({ type: 'abort', call: id }, []);
+    this.#worker.post({ type: 'abort', call: id }, []);
     this.#take(id)?.reject(reason);
   }
 

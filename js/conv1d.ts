@@ -66,7 +66,10 @@ export interface ForwardOptions {
 export interface ForwardAsyncOptions {
   /** Its abort rejects the call with `signal.reason`, and stops the work. */
   signal?: AbortSignal;
-  /** Called with the fraction that is done, some 30 times a second in a long call; last with 1. What it throws rejects the call. */
+  /**
+   * Called with the fraction that is done, in (0, 1], some 30 times a second in a long call, and last with 1. What it
+   * throws rejects the call.
+   */
   onProgress?: (fraction: number) => void;
 }
 
@@ -284,7 +287,7 @@ export class Conv1d {
     this.#live();
     const runtime = this.#runtime;
     const { placement } = checkTensor('input', input, this.#dtype);
-    input.pointerIn(runtime, 'input');
+    input.pointerIn(runtime, 'input'); // refuses the memory of another runtime
     const outShape = this.outputShape(input.shape);
     const callOptions = takeAsyncOptions(options);
     if (callOptions.signal?.aborted) throw callOptions.signal.reason;
@@ -308,7 +311,9 @@ export class Conv1d {
 
   #copyPlan(): PlanCopy {
     const { weight, bias } = this;
-    return { options: this.#options, weight: weight.copyBuffer(), bias: bias?.copyBuffer() ?? null };
+    // Both are copies, which may be given away.
+    const bufferOf = ({ data }: Tensor) => data.buffer as ArrayBuffer;
+    return { options: this.#options, weight: bufferOf(weight), bias: bias && bufferOf(bias) };
   }
 
   /** To be called when weights change: the worker has others. */
@@ -466,7 +471,7 @@ export class Conv1d {
     return new Conv1dStream({ ...source, records: [stepRecord({ input: 0, plan })] }, options);
   }
 
-  /** Frees the layer's memory at once. May be called twice. */
+  /** Frees the layer's memory at once; calls of `forwardAsync` that are pending finish. May be called twice. */
   dispose(): void {
     if (this.#owned.plan === 0) return;
     forgotten.unregister(this);

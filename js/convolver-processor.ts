@@ -10,6 +10,7 @@ import { version } from './version.js';
 usePlatform(workletPlatform);
 
 const floatBytes = 4;
+const nothing: readonly Float32Array[] = [];
 
 /** All but the weights of a network, to tell whether another differs in those alone. */
 function structureOf({ records, layers }: NetworkCopy): string {
@@ -128,8 +129,9 @@ class ConvolverProcessor extends AudioWorkletProcessor {
     this.port.postMessage(reply);
   }
 
-  process([input = []]: Float32Array[][], [output = []]: Float32Array[][]): boolean {
-    this.#playing?.process(input, output);
+  // Taking the lists apart by a pattern would make an iterator each time.
+  process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
+    this.#playing?.process(inputs[0] ?? nothing, outputs[0] ?? nothing);
     return this.#playing !== null;
   }
 }

@@ -228,31 +228,29 @@ export class Network {
     const out = options === undefined ? undefined : checkOptions(options).out;
     if (out !== undefined) checkOut(out, outShape, this.dtype, input.placement, input);
 
-    const values: (Tensor | undefined)[] = [inWasm ? input : input.toWasm(runtime)];
+    const values = [inWasm ? input : input.toWasm(runtime)];
     const result = inWasm ? out : undefined;
     try {
       this.#steps.forEach((step, i) => {
         values.push(this.#runStep(step, values, i + 1 === this.#steps.length ? result : undefined));
         for (const value of step.lastUseOf) if (values[value] !== input) values[value]?.dispose();
       });
-      const output = values.pop() as Tensor;
-      if (inWasm) return output;
-      const copy = Tensor.copyFrom(runtime, output.pointerIn(runtime, 'output') ?? 0, outShape, this.dtype, out);
-      output.dispose();
-      return copy;
+      const output = itemAt(values, this.#steps.length);
+      if (!inWasm) return Tensor.copyFrom(runtime, addressOf(output, runtime), outShape, this.dtype, out);
+      values.pop();
+      return output;
     } finally {
-      for (const value of values) if (value !== input) value?.dispose();
+      for (const value of values) if (value !== input) value.dispose();
     }
   }
 
-  #runStep(step: CheckedStep, values: readonly (Tensor | undefined)[], out: Tensor | undefined): Tensor {
-    const a = values[step.input] as Tensor;
+  #runStep(step: CheckedStep, values: readonly Tensor[], out: Tensor | undefined): Tensor {
+    const a = itemAt(values, step.input);
     if (step.layer) return step.layer.forward(a, out ? { out } : undefined);
-    const b = values[step.other] as Tensor;
+    const b = itemAt(values, step.other);
     const runtime = this.#runtime;
     const output =
       out ?? Tensor.allocate(runtime, this.#stepShape({ ...step, input: 0, other: 1 }, [a.shape, b.shape]), this.dtype);
-    const at = (tensor: Tensor) => tensor.pointerIn(runtime, 'input') ?? 0;
     const bytes = this.dtype === 'float32' ? 4 : 2;
     // A gate's operands are the halves of each image, so images go one by one.
     const images = step.kind === 'gate' && output.shape.length === 3 ? (output.shape[0] ?? 0) : 1;
@@ -261,15 +259,15 @@ export class Network {
     runtime.guard((core) => {
       const run = this.dtype === 'float32' ? core.elementwise : core.elementwiseHalf;
       for (let n = 0; n < images; ++n) {
-        const first = at(a) + n * stride;
-        const second = step.kind === 'gate' ? first + count * bytes : at(b) + n * stride;
+        const first = addressOf(a, runtime) + n * stride;
+        const second = step.kind === 'gate' ? first + count * bytes : addressOf(b, runtime) + n * stride;
         run(
           elementwiseKinds.indexOf(step.kind),
           step.index,
           step.slope,
           first,
           second,
-          at(output) + n * count * bytes,
+          addressOf(output, runtime) + n * count * bytes,
           count,
         );
       }
@@ -292,6 +290,17 @@ export class Network {
     });
     return `Network(\n${lines.join('\n')}\n)`;
   }
+}
+
+function itemAt<Item>(items: readonly Item[], index: number): Item {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`there is no item ${String(index)}`);
+  return item;
+}
+
+/** Where a tensor in wasm memory lies. */
+function addressOf(tensor: Tensor, runtime: LoadedRuntime): number {
+  return tensor.pointerIn(runtime, 'input') ?? 0;
 }
 
 function takeDescription(
@@ -324,13 +333,13 @@ function takeDescription(
 function neededSteps(steps: readonly Step[], last: number): Step[] {
   const needed = new Set([last]);
   for (let value = last; value > 0; --value) {
-    const step = steps[value - 1];
-    if (step && needed.has(value)) needed.add(step.input).add(step.other);
+    const { input, other } = itemAt(steps, value - 1);
+    if (needed.has(value)) needed.add(input).add(other);
   }
   const kept = [...needed].filter((value) => value > 0).sort((a, b) => a - b);
   const renumbered = new Map([[0, 0], ...kept.map((value, i) => [value, i + 1] as const)]);
   return kept.map((value) => {
-    const step = steps[value - 1] as Step;
+    const step = itemAt(steps, value - 1);
     return { ...step, input: renumbered.get(step.input) ?? 0, other: renumbered.get(step.other) ?? 0 };
   });
 }

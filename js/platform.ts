@@ -1,7 +1,7 @@
 import type { GlueFactory } from './core.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
-/** A worker that runs serve.ts. */
+/** A worker that runs serve.ts. Once it is ended, nothing here does anything. */
 export interface BackgroundWorker {
   post(message: ToWorker, transfer: ArrayBuffer[]): void;
   /** Whether a process that has nothing else to do waits for it. */

@@ -93,16 +93,17 @@ class Queue {
     if (!this.#wanted.has(call)) return;
     try {
       const output = await this.#compute(runtime, run);
-      if (this.#wanted.delete(call)) this.#port.post({ type: 'output', call, output }, [output]);
+      if (output) this.#port.post({ type: 'output', call, output }, [output]);
     } catch (error) {
       if (!runtime.usable) throw error;
-      this.#wanted.delete(call);
       this.#port.post({ type: 'error', call, error: asMessage(error) }, []);
+    } finally {
+      this.#wanted.delete(call);
     }
   }
 
-  /** The output; incomplete if the call was aborted. */
-  async #compute(runtime: LoadedRuntime, run: RunMessage): Promise<ArrayBuffer> {
+  /** The output, or null if the call was aborted. */
+  async #compute(runtime: LoadedRuntime, run: RunMessage): Promise<ArrayBuffer | null> {
     const { input, outputBytes } = run;
     const plan = this.#planOf(runtime, run.layer);
     if (runtime.guard((core) => core.prepare(plan, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
@@ -112,6 +113,7 @@ class Queue {
       runtime.halves.set(new Uint16Array(input), pointer / 2);
       const output = pointer + outputOffset;
       await this.#runSlices(runtime, run, plan, pointer, output);
+      if (!this.#wanted.has(run.call)) return null;
       // A slice of shared memory is not shared.
       return runtime.halves.slice(output / 2, (output + outputBytes) / 2).buffer;
     } finally {

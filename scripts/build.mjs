@@ -12,19 +12,35 @@ async function buildWasm() {
   await finishWasm(folder);
 }
 
-// What a page starts by its address is one file: some bundlers copy what is so addressed as it is, others not at all.
-async function bundleScripts() {
+const entries = ['index', 'index.node', 'worklet'];
+// What a page starts by its address has its glue within: some bundlers copy what is so addressed as it is, others not at
+// all.
+const scripts = ['convolver-processor', 'worker', 'worker.node'];
+
+// Each as one file, which a page without a bundler has at once instead of finding out what else it needs, again and again.
+async function bundleFiles() {
   const { build: bundle } = await import('rolldown');
-  for (const name of ['convolver-processor', 'worker']) {
-    const file = inRoot(`dist/${name}.js`);
-    await bundle({ input: file, output: { file, minify: true }, logLevel: 'warn' });
-    rmSync(inRoot(`dist/${name}.d.ts`));
+  const { minify } = await import('terser');
+  const code = new Map();
+  for (const name of [...entries, ...scripts]) {
+    const { output } = await bundle({
+      input: inRoot(`dist/${name}.js`),
+      external: entries.includes(name) ? /\/wasm\// : [],
+      platform: name.endsWith('.node') ? 'node' : 'browser',
+      logLevel: 'warn',
+      write: false,
+    });
+    code.set(name, (await minify(output[0].code, { module: true, compress: { passes: 2 } })).code);
   }
+  for (const name of readdirSync(inRoot('dist'))) if (name.endsWith('.js')) rmSync(inRoot('dist', name));
+  for (const [name, text] of code) writeFileSync(inRoot(`dist/${name}.js`), text);
+  for (const name of scripts) rmSync(inRoot(`dist/${name}.d.ts`));
 }
 
 async function buildTypeScript() {
   const stamp = inRoot('build/tsc.stamp');
-  const inputs = [inRoot('tsconfig.json'), inRoot('scripts/build.mjs'), ...filesBelow(inRoot('js'))];
+  const glue = filesBelow(inRoot('dist/wasm')).filter((file) => file.endsWith('.mjs'));
+  const inputs = [inRoot('tsconfig.json'), inRoot('scripts/build.mjs'), ...glue, ...filesBelow(inRoot('js'))];
   if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
@@ -32,7 +48,7 @@ async function buildTypeScript() {
     if (/\.(js|d\.ts)$/.test(name)) rmSync(inRoot('dist', name));
   }
   await run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', inRoot()]);
-  await bundleScripts();
+  await bundleFiles();
   writeFileSync(stamp, '');
 }
 

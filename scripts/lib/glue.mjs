@@ -27,6 +27,9 @@ function patch(text, file, pattern, replacement) {
 async function finishGlue(text, file) {
   // js/ always brings the module, and bundlers must not look for a file of this name.
   let code = patch(text, file, /new URL\("[\w.]+\.wasm",\s*import\.meta\.url\)\.href/g, '""');
+  // Embind calls whatever has a pointer in its signature through arrays of the arguments, so as to make the result
+  // unsigned; that is for functions that give a pointer.
+  code = patch(code, file, /signature\.includes\("p"\)/g, 'signature.startsWith("p")');
   if (file.startsWith('threads')) {
     // js/ knows where this file lies, also when it runs as a part of another one.
     const ownUrl = new RegExp(`(?<=new Worker\\()new URL\\("${file}",\\s*import\\.meta\\.url\\)`, 'g');

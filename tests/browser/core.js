@@ -1,9 +1,10 @@
 // The core tests of one engine: every fixture case on every build that loads, in both placements, with one thread and two;
-// which build is chosen and what it says of threads; two runtimes side by side; errors. The result is window.__result.
+// which build is chosen and what it says of threads; two runtimes side by side; errors; forwardAsync.
 // `?isolated=0` or `=1` says whether the server sent the two isolation headers.
 
 import { checkCase, readCases, tolerance } from '../cases.js';
 import { createRuntime, init, Conv1d, conv1d, Tensor } from 'conv1d-wasm';
+import { expect, expectEqual, expectError, expectSameBits, finish, noise, result, skip, test } from './testing.js';
 
 const isolated = new URLSearchParams(location.search).get('isolated') === '1';
 const canThread = isolated && typeof SharedArrayBuffer === 'function';
@@ -17,78 +18,7 @@ const canRelax = WebAssembly.validate(
 );
 const bestVariant = canRelax ? 'relaxed' : 'simd';
 
-const result = { userAgent: navigator.userAgent, isolated, canThread, builds: [], passed: 0, failed: [], skipped: [] };
-
-// ---- a very small test framework
-
-async function test(name, body) {
-  window.__progress = name;
-  await pause();
-  try {
-    await body();
-    ++result.passed;
-  } catch (error) {
-    const code = error?.code ? `${error.code}: ` : '';
-    result.failed.push({ name, message: `${code}${error?.message ?? error}` });
-  }
-}
-
-function skip(name, count, reason) {
-  result.skipped.push({ name, count, reason });
-}
-
-function expect(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-function expectEqual(got, expected, what) {
-  const [a, b] = [JSON.stringify(got), JSON.stringify(expected)];
-  expect(a === b, `${what} is ${a}, expected ${b}`);
-}
-
-/** The same bits: -0 is not 0, a NaN equals itself. */
-function expectSameBits(got, expected, what) {
-  const [a, b] = [got, expected].map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-  expectEqual(a.length, b.length, `${what}: the size in bytes`);
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  const element = Math.floor(at / expected.BYTES_PER_ELEMENT);
-  expect(at < 0, `${what}: element ${element} is ${got[element]}, expected ${expected[element]}`);
-}
-
-async function expectError(action, { code, field, got, message }) {
-  let error;
-  try {
-    await action();
-  } catch (e) {
-    error = e;
-  }
-  expect(error !== undefined, `no error, expected ${code}`);
-  expect(error instanceof Error && error.name === 'Conv1dError', `not a Conv1dError: ${error}`);
-  expectEqual(error.code, code, 'code');
-  if (field !== undefined) expectEqual(error.field, field, 'field');
-  if (got !== undefined) expectEqual(error.got, got, 'got');
-  if (message !== undefined) expect(message.test(error.message), `the message is "${error.message}"`);
-}
-
-let lastPause = 0;
-
-/** Lets the browser breathe, and the runner see the progress, about ten times a second. */
-async function pause() {
-  if (performance.now() - lastPause < 100) return;
-  await new Promise((resolve) => setTimeout(resolve));
-  lastPause = performance.now();
-}
-
 // ---- helpers on the library
-
-/** Numbers in [-1, 1) that are the same in every run. */
-function noise(length, seed = 1) {
-  let state = seed;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return state / 2 ** 31;
-  });
-}
 
 function makeLayer(options, weight, bias, runtime) {
   const layer = new Conv1d({ ...options, runtime });
@@ -376,6 +306,130 @@ async function testErrors() {
     }));
 }
 
+async function testAsync() {
+  for (const variant of canRelax ? ['relaxed', 'simd'] : ['simd']) {
+    for (const threads of canThread ? [1, 2] : [1]) {
+      const runtime = await createRuntime({ variant, threads });
+      await testAsyncOn(runtime, `forwardAsync (${variant}, ${threads} thread(s))`);
+      runtime.dispose();
+    }
+  }
+  const runtime = await createRuntime({ threads: 1 });
+  await testFrames(runtime);
+  runtime.dispose();
+  await testWithoutWorker();
+}
+
+/** A layer, and an input that takes it a second or two on one thread. */
+function heavyWork(runtime) {
+  const weight = new Tensor(noise(128 * 128 * 17), [128, 128, 17]);
+  const layer = makeLayer({ inChannels: 128, outChannels: 128, kernelSize: 17 }, weight, null, runtime);
+  return { layer, input: new Tensor(noise(128 * 160_000, 2), [128, 160_000]) };
+}
+
+async function testAsyncOn(runtime, name) {
+  const options = { inChannels: 6, outChannels: 10, kernelSize: 5, stride: 2, padding: 'same', groups: 2 };
+  await test(`${name}: the bits of forward, in order`, async () => {
+    const order = [];
+    const calls = ['float32', 'float16'].flatMap((dtype) => {
+      const weight = new Tensor(noise(10 * 3 * 5, 2), [2, 5, 3, 5], dtype);
+      const layer = makeLayer({ ...options, dtype }, weight, null, runtime);
+      return ['js', 'wasm'].map(async (placement, i) => {
+        const input = new Tensor(noise(2 * 6 * 3001), [2, 6, 3001], dtype);
+        const expected = forward(layer, input, placement, runtime);
+        const output = await layer.forwardAsync(placement === 'wasm' ? input.toWasm(runtime) : input);
+        order.push(`${dtype} ${i}`);
+        expectEqual(output.placement, placement, "the output's placement");
+        expectEqual(output.shape, expected.shape, 'shape');
+        expectSameBits(output.data, expected.data, `${dtype} ${placement}`);
+      });
+    });
+    await Promise.all(calls);
+    expectEqual(order, ['float32 0', 'float32 1', 'float16 0', 'float16 1'], 'order');
+  });
+  await test(`${name}: an abort stops a call, and the next one is right`, async () => {
+    const { layer, input } = heavyWork(runtime);
+    const controller = new AbortController();
+    const fractions = [];
+    const onProgress = (fraction) => {
+      fractions.push(fraction);
+      controller.abort('enough');
+    };
+    const call = layer.forwardAsync(input, { signal: controller.signal, onProgress });
+    const short = new Tensor(input.data.subarray(0, 128 * 50), [128, 50]);
+    const next = layer.forwardAsync(short);
+    expectEqual(await call.catch((reason) => reason), 'enough', 'the reason');
+    expectSameBits((await next).data, layer.forward(short).data, 'the next call');
+    expectEqual(fractions.length, 1, 'reports of progress');
+    expect(fractions[0] < 0.5, `it had come to ${fractions[0]} when it was aborted`);
+  });
+}
+
+/** How a page that animates fares meanwhile. */
+async function testFrames(runtime) {
+  await test('forwardAsync leaves the page its frames', async () => {
+    const { layer, input } = heavyWork(runtime);
+    await layer.forwardAsync(new Tensor(input.data.subarray(0, 128 * 17), [128, 17])); // the worker starts
+    const idle = await countTurns(new Promise((resolve) => setTimeout(resolve, 1000)));
+    const fractions = [];
+    const copying = performance.now();
+    const call = layer.forwardAsync(input, { onProgress: (fraction) => fractions.push(fraction) });
+    const copied = performance.now() - copying;
+    const busy = await countTurns(call);
+    const describe = ({ frames, seconds, longestGap }) =>
+      `${(frames / seconds).toFixed(1)} frames/s, longest gap ${longestGap.toFixed(0)} ms`;
+    const text = `${busy.seconds.toFixed(1)} s of work`;
+    result.notes.push(
+      `forwardAsync, ${text}: ${describe(busy)}; idle: ${describe(idle)}; the call itself took ${copied.toFixed(0)} ms`,
+    );
+    expect(fractions.length > 3 && fractions.at(-1) === 1, `progress: ${fractions.join(' ')}`);
+    expect(busy.longestGap < (busy.seconds * 1000) / 3, `the page stood still for ${busy.longestGap} ms of ${text}`);
+  });
+}
+
+/** Animation frames, and the longest that a timer of this thread had to wait, until `promise` settles. */
+async function countTurns(promise) {
+  let pending = true;
+  let frames = 0;
+  let longestGap = 0;
+  const start = performance.now();
+  let last = start;
+  const countFrame = () => {
+    ++frames;
+    if (pending) requestAnimationFrame(countFrame);
+  };
+  requestAnimationFrame(countFrame);
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longestGap = Math.max(longestGap, now - last);
+    last = now;
+  });
+  await promise;
+  const end = performance.now();
+  pending = false;
+  clearInterval(timer);
+  return { frames, seconds: (end - start) / 1000, longestGap: Math.max(longestGap, end - last) };
+}
+
+/** The last test of the page: from here on it may not start workers. */
+async function testWithoutWorker() {
+  await test('error: a worker that the Content-Security-Policy forbids', async () => {
+    const policy = { httpEquiv: 'Content-Security-Policy', content: "worker-src 'none'" };
+    document.head.append(Object.assign(document.createElement('meta'), policy));
+    const runtime = await createRuntime({ threads: 1 });
+    const layer = new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, runtime });
+    const input = new Tensor([1, 2], [1, 2]);
+    for (let i = 0; i < 2; ++i)
+      await expectError(() => layer.forwardAsync(input), {
+        code: 'ERR_WASM_LOAD',
+        field: 'worker',
+        message: /dist\/.*worker-src/,
+      });
+    expectEqual(layer.forward(input).shape, [1, 2], 'the shape that forward still gives');
+    runtime.dispose();
+  });
+}
+
 async function fetchCases() {
   const load = async (name) => {
     const response = await fetch(new URL(`../fixtures/${name}`, import.meta.url));
@@ -397,6 +451,6 @@ await test('the fixture cases', async () => {
   await testTheCheck(cases);
   await testCases(cases);
 });
+await testAsync();
 
-document.getElementById('report').textContent = JSON.stringify(result, null, 2);
-window.__result = result;
+finish();

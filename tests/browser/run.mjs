@@ -8,12 +8,13 @@ import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
 import { serve } from './server.mjs';
 
-// Each gives { builds, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
+// Each gives { builds, notes, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
 const pages = [
   {
     name: 'core',
     run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
   },
+  { name: 'readme', run: (engine, server) => engine.run(`${server.url}tests/browser/readme.html`) },
   { name: 'loading', run: (engine, server) => engine.run(`${server.url}tests/browser/loading.html`) },
   { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
@@ -72,7 +73,7 @@ async function runPage(name, start, page, server, isolated) {
   }
 }
 
-function report(heading, { builds = [], passed, failed, skipped }) {
+function report(heading, { builds = [], notes = [], passed, failed, skipped }) {
   total.passed += passed;
   total.failed += failed.length;
   const skippedCount = skipped.reduce((sum, { count }) => sum + count, 0);
@@ -81,6 +82,7 @@ function report(heading, { builds = [], passed, failed, skipped }) {
     const reason = threadsReason ? `: ${threadsReason}` : '';
     console.log(`  ran ${variant}, ${threads} thread${threads > 1 ? 's' : ''}${reason}`);
   }
+  for (const note of notes) console.log(`  ${note}`);
   for (const { name, count, reason } of skipped) console.log(`  skipped ${name} (${count}): ${reason}`);
   for (const { name, message } of failed.slice(0, kShownFailures)) console.log(`  FAILED ${name}: ${message}`);
   if (failed.length > kShownFailures) console.log(`  and ${failed.length - kShownFailures} more`);

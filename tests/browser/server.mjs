@@ -19,7 +19,20 @@ export async function serve({ root, isolated, headers = {} }) {
     // 'error' because vite warns that a build would overwrite its sources; nothing is built here
     logLevel: 'error',
     build: { outDir: '.' },
-    preview: { host: '127.0.0.1', port: 0, headers: { ...(isolated && isolationHeaders), ...headers } },
+    preview: { host: '127.0.0.1', port: 0 },
+    plugins: [
+      { name: 'headers', configurePreviewServer: sendAlways({ ...(isolated && isolationHeaders), ...headers }) },
+    ],
   });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 }
+
+/** Vite's own option leaves them out of "304 Not Modified", and WebKit then refuses a worker that it has in its cache. */
+const sendAlways =
+  (headers) =>
+  ({ middlewares }) => {
+    middlewares.use((_request, response, next) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      next();
+    });
+  };

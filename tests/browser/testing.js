@@ -1,7 +1,7 @@
 // A very small test framework for pages: results gather in `result`, and finish() leaves them in window.__result, where
 // the runner looks.
 
-export const result = { userAgent: navigator.userAgent, builds: [], passed: 0, failed: [], skipped: [] };
+export const result = { userAgent: navigator.userAgent, builds: [], notes: [], passed: 0, failed: [], skipped: [] };
 
 export async function test(name, body) {
   window.__progress = name;
@@ -60,7 +60,7 @@ export async function expectError(action, { code, field, got, message }) {
 let lastPause = 0;
 
 /** Lets the browser breathe, and the runner see the progress, about ten times a second. */
-export async function pause() {
+async function pause() {
   if (performance.now() - lastPause < 100) return;
   await new Promise((resolve) => setTimeout(resolve));
   lastPause = performance.now();

@@ -30,7 +30,7 @@ class Layer {
     const auto fill = [&](void* parameters, int64_t count, uint32_t own_seed) {
       const auto values = random_values(static_cast<size_t>(count), own_seed);
       if (plan_->params().dtype == DType::kFloat32) {
-        std::copy(values.begin(), values.end(), static_cast<float*>(parameters));
+        std::ranges::copy(values, static_cast<float*>(parameters));
       } else {
         floats_to_halves(values.data(), static_cast<uint16_t*>(parameters), values.size());
       }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cases.h"
-#include "layer.h"
 #include "kernels/reference.h"
+#include "layer.h"
 
 namespace conv1d {
 namespace {
@@ -109,10 +109,8 @@ TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
 // Pieces stay short, so that a run can pause: 200 million multiplications, give or take what rounding adds.
 TEST(Plan, PiecesOfHeavyLayersAreShort) {
   constexpr Shape kHeavy[] = {
-      {"wide", 1024, 1024, 9, 1, 0, 1, 1, 1, 1008},
-      {"wide and short", 2048, 2048, 5, 1, 0, 1, 1, 1, 68},
-      {"a long filter", 1, 1, 48000, 1, 0, 1, 1, 1, 96000},
-      {"long filters", 8, 16, 9000, 1, 0, 1, 1, 1, 30000},
+      {"wide", 1024, 1024, 9, 1, 0, 1, 1, 1, 1008},         {"wide and short", 2048, 2048, 5, 1, 0, 1, 1, 1, 68},
+      {"a long filter", 1, 1, 48000, 1, 0, 1, 1, 1, 96000}, {"long filters", 8, 16, 9000, 1, 0, 1, 1, 1, 30000},
       {"groups", 1024, 1024, 9, 1, 0, 1, 2, 2, 1008},
   };
   for (const Shape& s : kHeavy) {

@@ -282,7 +282,7 @@ describe('misuse', () => {
     ['operands that do not fit', () => new Network(2, (x) => x.conv(layer()).add(x)), 'ERR_SHAPE', 'other'],
     [
       'a value from elsewhere',
-      () => new Network(2, (x) => new Network(2, (y) => x.add(y)) && x),
+      () => new Network(2, (x) => x.conv(new Network(2, (y) => x.add(y)))),
       'ERR_OPTION',
       'other',
     ],
