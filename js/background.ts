@@ -31,15 +31,18 @@ export class LayerCopy {
   }
 }
 
+/** What a page asks of the scripts of its workers. */
+export const workerRule =
+  "it must come from the page's own origin and be allowed by worker-src in its Content-Security-Policy; if the page has " +
+  'a Cross-Origin-Embedder-Policy header, the script needs it too (for WebKit even with status 304)';
+
 function loadError(cause: unknown): Conv1dError {
   const { url } = import.meta;
   const detail = cause instanceof Error || (typeof cause === 'string' && cause !== '') ? ` (${String(cause)})` : '';
   return new Conv1dError(
     'ERR_WASM_LOAD',
     'worker',
-    `the worker script beside ${url} does not load or came down${detail}; it must come from the page's own origin and ` +
-      'be allowed by worker-src in its Content-Security-Policy; if the page has a Cross-Origin-Embedder-Policy header, ' +
-      'the script needs it too (for WebKit even with status 304)',
+    `the worker script beside ${url} does not load or came down${detail}; ${workerRule}`,
     url,
     cause,
   );

@@ -1,6 +1,6 @@
 // For those who compile with the declarations and have an older `lib`.
 /// <reference lib="esnext.disposable" preserve="true" />
-import { Background } from './background.js';
+import { Background, workerRule } from './background.js';
 import { policyRefusal } from './compile.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { Conv1dError, type ErrorCode, show } from './errors.js';
@@ -272,9 +272,12 @@ async function instantiate(
   });
 }
 
-function startError(cause: unknown): Conv1dError {
-  const text = `the wasm module does not start: ${policyRefusal(cause) ?? String(cause)}`;
-  return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
+function startError(cause: unknown, { threadScript }: RuntimeOptions): Conv1dError {
+  // In the words of scripts/lib/glue.mjs.
+  const why = String(cause).includes('a worker did not load')
+    ? `the threads' script ${threadScript} does not load; ${workerRule}`
+    : (policyRefusal(cause) ?? String(cause));
+  return new Conv1dError('ERR_WASM_LOAD', 'runtime', `the wasm module does not start: ${why}`, undefined, cause);
 }
 
 function started(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions): LoadedRuntime {
@@ -291,7 +294,7 @@ export async function start(
   try {
     return started(await instantiate(glue, options.module, memory, options), memory, options);
   } catch (error) {
-    throw startError(error);
+    throw startError(error, options);
   }
 }
 
@@ -312,7 +315,7 @@ export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, g
     void glue(given);
     return started(given as GlueOptions & Core, memory, options);
   } catch (error) {
-    throw startError(error);
+    throw startError(error, options);
   }
 }
 

@@ -1,6 +1,6 @@
 // .wasm files that are missing, broken or from elsewhere: the error names the address, what came, and what helps.
 import { Conv1d, createRuntime, Tensor } from '/dist/index.js';
-import { expectEqual, expectError, finish, result, test } from './testing.js';
+import { expectEqual, expectError, finish, result, skip, test } from './testing.js';
 
 const right = '/dist/wasm/conv1d-simd.wasm';
 const load = (wasmUrl) => createRuntime({ threads: 1, variant: 'simd', wasmUrl });
@@ -47,5 +47,27 @@ await test('the file with another media type loads', async () => {
   expectEqual(layer.forward(new Tensor([1, 2, 4], [1, 3])).toArray(), [[21, 42]], 'the output');
   runtime.dispose();
 });
+
+const threads = 'threads whose script is not there';
+if (typeof SharedArrayBuffer === 'undefined') skip(threads, 1, 'there are no threads here');
+else
+  await test(threads, async () => {
+    const { Worker } = globalThis;
+    globalThis.Worker = class extends Worker {
+      constructor(_url, options) {
+        super('/no-such-file.js', options);
+      }
+    };
+    try {
+      await expectError(() => createRuntime({ threads: 2 }), {
+        code: 'ERR_WASM_LOAD',
+        field: 'runtime',
+        message:
+          /the threads' script http.*\/dist\/wasm\/threads\.web\.mjs does not load; it must come from the page's own/,
+      });
+    } finally {
+      globalThis.Worker = Worker;
+    }
+  });
 
 finish();
