@@ -37,7 +37,7 @@ export const workerRule =
   'a Cross-Origin-Embedder-Policy header, the script needs it too (for WebKit even with status 304)';
 
 function loadError(cause: unknown): Conv1dError {
-  const { url } = import.meta;
+  const url = import.meta.url; // in these words, for bundlers that put something else in its place
   const detail = cause instanceof Error || (typeof cause === 'string' && cause !== '') ? ` (${String(cause)})` : '';
   return new Conv1dError(
     'ERR_WASM_LOAD',

@@ -27,6 +27,8 @@ function patch(text, file, pattern, replacement) {
 async function finishGlue(text, file) {
   // js/ always brings the module, and bundlers must not look for a file of this name.
   let code = patch(text, file, /new URL\("[\w.]+\.wasm",\s*import\.meta\.url\)\.href/g, '""');
+  // Nor is its own address of use; a bundler that makes classic scripts asks `self` for it, which no worklet has.
+  code = patch(code, file, /(?<=var _scriptName\s*=\s*)import\.meta\.url/g, '""');
   // Embind calls whatever has a pointer in its signature through arrays of the arguments, so as to make the result
   // unsigned; that is for functions that give a pointer.
   code = patch(code, file, /signature\.includes\("p"\)/g, 'signature.startsWith("p")');

@@ -8,6 +8,7 @@ import { files, nextStart, viteDev } from './servers.mjs';
 
 const everywhere = ['forward', 'forwardAsync'];
 const isolated = [...everywhere, 'threads'];
+const inScript = [...isolated, 'simd wasmBinary'];
 // What require() gives is what import() gives, where Node can require() a module.
 const inCommonJs = [...isolated, ...(process.features.require_module ? ['require'] : [])];
 const inPage = [...everywhere, 'audio'];
@@ -57,10 +58,10 @@ const typescript = (path, resolution, module = resolution) => ({
 });
 
 export const consumers = {
-  node: { source: 'node', program: node('main.js'), checks: isolated },
+  node: { source: 'node', program: node('main.js'), checks: inScript },
   'node, CommonJS': { source: 'node', program: node('commonjs.cjs'), checks: inCommonJs },
-  deno: { source: 'node', needs: deno, program: [deno, 'run', '-A', 'main.js'], checks: isolated },
-  bun: { source: 'node', needs: bun, program: [bun, 'main.js'], checks: isolated },
+  deno: { source: 'node', needs: deno, program: [deno, 'run', '-A', 'main.js'], checks: inScript },
+  bun: { source: 'node', needs: bun, program: [bun, 'main.js'], checks: inScript },
   jest: { source: 'jest', program: node('--experimental-vm-modules', tool('jest')) },
   'typescript, node16': typescript('typescript', 'node16'),
   'typescript, nodenext': typescript('typescript', 'nodenext'),
@@ -70,6 +71,16 @@ export const consumers = {
   vite: {
     build: [npmTool('vite', 'build', '--base', './', '--outDir', 'out/app/demo')],
     pages: [...bothWays('out/app/demo'), strictlyBelow],
+  },
+  'vite, with ?url': {
+    source: 'vite-url',
+    build: [npmTool('vite', 'build', '--outDir', 'out')],
+    pages: bothWays('out', { page: ['wasmUrl'], isolatedPage: ['wasmUrl'] }),
+  },
+  'vite, own processor': {
+    source: 'processor',
+    build: [npmTool('vite', 'build', '--outDir', 'out')],
+    pages: bothWays('out', { page: ['processor'], isolatedPage: ['processor'] }),
   },
   'vite, in development': { pages: isolatedOnly(viteDev('vite')) },
   'vite 7, in development': { source: 'vite7', pages: isolatedOnly(viteDev('vite7')) },

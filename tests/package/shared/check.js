@@ -60,7 +60,7 @@ const checks = {
   },
 };
 
-/** Whether threads can run here: see README. */
+/** In a page, what the isolation headers bring. */
 const canThread = typeof SharedArrayBuffer !== 'undefined';
 
 /** Checks what can be checked here. Resolves with the names of the checks. Throws what is wrong. */
