@@ -3,6 +3,8 @@ import { build } from './build.mjs';
 import { asCommand, inRoot, run, say } from './lib/run.mjs';
 
 async function serve() {
+  say('Writing the pages of the API');
+  await run(process.execPath, [inRoot('node_modules/typedoc/bin/typedoc'), '--logLevel', 'Warn']);
   const { createServer } = await import('vite');
   const server = await createServer({ root: inRoot('web-demo') });
   await server.listen();

@@ -13,6 +13,8 @@ export default defineConfig({
   root: here('.'),
   // The built page may lie under any path of a static host.
   base: './',
+  // The pages of `npm run docs`.
+  publicDir: here('../build/public'),
   build: {
     outDir: here('../build/demo'),
     emptyOutDir: true,
