@@ -11,7 +11,7 @@ const zeros = (...shape) => new Tensor(new Float32Array(shape.reduce((a, b) => a
  * the runtime's own blocks may become a little larger.
  */
 function leastGrowth(own, action) {
-  const growths = repeat(4, () => {
+  const growths = repeat(12, () => {
     const { used } = own.memory;
     action();
     return own.memory.used - used;
