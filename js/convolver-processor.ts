@@ -21,27 +21,37 @@ function structureOf({ records, layers }: NetworkCopy): string {
 class Playing {
   readonly #runtime = requireRuntime();
   readonly #network: NetworkCopy;
-  readonly #plans: number[];
-  readonly #stream: Conv1dStream;
+  readonly #plans: number[] = [];
+  #stream: Conv1dStream | null = null;
   readonly #quantum: number;
-  readonly #chunk: number;
-  readonly #output: number;
+  #chunk = 0;
+  #output = 0;
   /** Views of the output's rows of a whole quantum. */
   #rows: Float32Array[] = [];
 
   constructor(network: NetworkCopy, quantum: number) {
-    const runtime = this.#runtime;
     this.#network = network;
     this.#quantum = quantum;
-    this.#plans = network.layers.map((copy) => createPlan(runtime, copy));
-    const records = network.records.map((record) => {
+    try {
+      this.#build();
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  #build(): void {
+    const runtime = this.#runtime;
+    const { layers, inChannels, outChannels } = this.#network;
+    for (const copy of layers) this.#plans.push(createPlan(runtime, copy));
+    const records = this.#network.records.map((record) => {
       const own = Int32Array.from(record);
       own[planWord] = this.#plans[(record[planWord] ?? 0) - 1] ?? 0;
       return own;
     });
-    this.#stream = new Conv1dStream({ ...network, runtime, records }, { maxChunk: quantum });
-    this.#chunk = runtime.allocate(network.inChannels * quantum * floatBytes);
-    this.#output = runtime.allocate(network.outChannels * quantum * floatBytes);
+    this.#stream = new Conv1dStream({ ...this.#network, runtime, records }, { maxChunk: this.#quantum });
+    this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes);
+    this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes);
   }
 
   /** Takes the weights of a network of the same structure, keeping the history; false when it is of another. */
@@ -57,7 +67,7 @@ class Playing {
   process(input: readonly Float32Array[], output: readonly Float32Array[]): void {
     const { inChannels, outChannels } = this.#network;
     const samples = output[0]?.length ?? 0;
-    if (samples !== this.#quantum) return;
+    if (samples !== this.#quantum || !this.#stream) return;
     const heap = this.#runtime.floats;
     for (let c = 0; c < inChannels; ++c) {
       const at = this.#chunk / floatBytes + c * samples;
@@ -84,7 +94,7 @@ class Playing {
   }
 
   dispose(): void {
-    this.#stream.dispose();
+    this.#stream?.dispose();
     for (const plan of this.#plans) {
       this.#runtime.free((core) => {
         core.destroyPlan(plan);
