@@ -95,12 +95,12 @@ NamedExplanation explain(uintptr_t plan) {
   return {e.algorithm, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
 }
 
-// Elementwise::Kind and leaky_relu's slope as js/ writes them into memory; a plan's handle or 0; indices of values.
+// A Step as js/ writes it into memory.
 struct StepRecord {
   int32_t input;
   int32_t other;
-  uint32_t plan;
-  int32_t kind;
+  uint32_t plan;  // a handle, or 0
+  int32_t kind;   // Elementwise::Kind
   int32_t activation;
   float slope;
 };

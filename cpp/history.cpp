@@ -5,18 +5,17 @@
 #include <cstring>
 
 #include "params.h"
+#include "planes.h"
 #include "simd.h"
 
 namespace conv1d {
 namespace {
 
-// Floats that a kernel may read past a stretch.
-constexpr int64_t kOverRead = 4;
+constexpr float kTiny = 0x1p-100F;
 
 float flushed(float value) { return std::abs(value) < kTiny ? 0.0F : value; }
 
-}  // namespace
-
+// destination[i] = source[i] for i < n, or 0 where that is smaller than kTiny. The two may be the same.
 void copy_flushed(const float* source, float* destination, size_t n) {
   const v128_t tiny = wasm_f32x4_splat(kTiny);
   size_t i = 0;
@@ -27,12 +26,13 @@ void copy_flushed(const float* source, float* destination, size_t n) {
   for (; i < n; ++i) destination[i] = flushed(source[i]);
 }
 
+}  // namespace
+
 bool History::allocate(int32_t rows, int32_t phases, int64_t samples) {
   rows_ = rows;
   phases_ = phases;
   capacity_ = (samples + phases - 1) / phases + 1;
-  int64_t pitch = (2 * capacity_ + 2 * kOverRead) / 4 * 4;
-  if (pitch % 256 == 0) pitch += 16;  // planes a multiple of 1 KB apart would compete for the same lines of the cache
+  const int64_t pitch = pitch_of(2 * capacity_);
   if (pitch > kMaxElements / rows / phases) return false;
   plane_pitch_ = static_cast<size_t>(pitch);
   if (!data_.reserve(row_pitch() * static_cast<size_t>(rows))) return false;
@@ -58,10 +58,8 @@ void History::append(const float* source, size_t row_stride, int32_t count, bool
       if (picked == 1) {
         to[0] = flush ? flushed(*from) : *from;
       } else if (phases_ > 1) {
-        for (int32_t i = 0; i < picked; ++i) {
-          const float value = from[static_cast<ptrdiff_t>(i) * phases_];
-          to[i] = flush ? flushed(value) : value;
-        }
+        pick(from, phases_, picked, to);
+        if (flush) copy_flushed(to, to, static_cast<size_t>(picked));
       } else if (flush) {
         copy_flushed(from, to, static_cast<size_t>(count));
       } else {

@@ -20,11 +20,9 @@ class History {
   // Forgets everything, and holds `zeros` zeros a row instead.
   void clear(int64_t zeros);
 
-  // Samples a row so far, those that were dropped included.
-  int64_t size() const { return size_; }
-
-  // Appends `count` samples to each row, those of row r from `source` + r * `row_stride` on; no more than half of what
-  // is held. Where `flush`, samples smaller than kTiny become 0.
+  // Appends `count` samples to each row, those of row r from `source` + r * `row_stride` on; no more than there was
+  // room made for. Where `flush`, those of magnitude below 2^-100 become 0: their products with weights would be
+  // denormal numbers, on which CPUs are a hundred times slower.
   void append(const float* source, size_t row_stride, int32_t count, bool flush);
 
   // Sample `q` of a row, which it still holds.
@@ -58,14 +56,7 @@ class History {
   int32_t phases_ = 1;
   int64_t capacity_ = 1;  // indices a plane
   size_t plane_pitch_ = 0;
-  int64_t size_ = 0;
+  int64_t size_ = 0;  // samples a row so far, those that were dropped included
 };
-
-// Magnitudes below this are silence: their products with weights are denormal numbers, on which CPUs are a hundred
-// times slower.
-inline constexpr float kTiny = 0x1p-100F;
-
-// destination[i] = source[i] for i < n, or 0 where that is smaller than kTiny. The two may be the same.
-void copy_flushed(const float* source, float* destination, size_t n);
 
 }  // namespace conv1d

@@ -6,37 +6,15 @@
 #include "half.h"
 #include "pack.h"
 #include "padding.h"
-#include "simd.h"
+#include "planes.h"
 
 namespace conv1d {
 namespace {
 
 // Work is handed to threads in runs of pieces, about this many a thread: few enough that handing out costs nothing.
 constexpr int32_t kRunsPerThread = 8;
-// Floats that a kernel may read past a row.
-constexpr int32_t kOverRead = 4;
 
 size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
-// Every other of the eight floats at `source`, from the first on.
-v128_t load_evens(const float* source) {
-  return wasm_i32x4_shuffle(wasm_v128_load(source), wasm_v128_load(source + 4), 0, 2, 4, 6);
-}
-
-// destination[j] = source[j * step], j in [0, count).
-void pick(const float* source, int32_t step, int32_t count, float* destination) {
-  int32_t j = 0;
-  // Four at a time, while a load ends before the next one to pick.
-  if (step == 2 || step == 4) {
-    for (; j + 4 < count; j += 4) {
-      const float* from = source + static_cast<ptrdiff_t>(j) * step;
-      v128_t picked = load_evens(from);
-      if (step == 4) picked = wasm_i32x4_shuffle(picked, load_evens(from + 8), 0, 2, 4, 6);
-      wasm_v128_store(destination + j, picked);
-    }
-  }
-  for (; j < count; ++j) destination[j] = source[static_cast<ptrdiff_t>(j) * step];
-}
 
 Error out_of_memory(double bytes) {
   return {"ERR_OUT_OF_MEMORY", "runtime",
@@ -125,9 +103,7 @@ bool Plan::lay_out_block(Prepared* prepared) const {
   const int32_t phases = std::min(params_.kernel_size, stride / std::gcd(stride, params_.dilation));
   prepared->rows = windows ? params_.kernel_size : phases;
   const int32_t row_count = windows ? outputs : outputs + reach / stride;
-  // Rows a multiple of 1 KB apart would compete for the same few lines of the L1 cache.
-  prepared->pitch = static_cast<int32_t>(round_up(static_cast<size_t>(row_count) + kOverRead, 4));
-  if (prepared->pitch % 256 == 0) prepared->pitch += 16;
+  prepared->pitch = static_cast<int32_t>(pitch_of(row_count));
 
   const size_t depth = taps * static_cast<size_t>(params_.group_in());
   const int64_t block = int64_t{params_.group_in()} * prepared->rows * prepared->pitch;

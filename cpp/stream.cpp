@@ -7,12 +7,11 @@
 #include "half.h"
 #include "kernel_table.h"
 #include "pack.h"
+#include "planes.h"
 
 namespace conv1d {
 namespace {
 
-// Floats that a kernel may read past a row.
-constexpr size_t kOverRead = 4;
 constexpr int64_t kMostStride = int64_t{1} << 31;
 
 bool is_pair(const Step& step) {
@@ -21,12 +20,6 @@ bool is_pair(const Step& step) {
 }
 
 bool is_gate(const Step& step) { return !step.plan && step.elementwise.kind == Elementwise::Kind::kGate; }
-
-// Floats from a row to the next.
-size_t pitch_for(int32_t longest) {
-  const size_t pitch = (static_cast<size_t>(longest) + kOverRead + 3) / 4 * 4;
-  return pitch % 256 == 0 ? pitch + 16 : pitch;  // as in History
-}
 
 Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
@@ -55,11 +48,11 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
   made->values_.resize(steps.size() + 1);
   made->values_[0].channels = in_channels;
   made->values_[0].longest = longest;
-  made->values_[0].pitch = pitch_for(longest);
+  made->values_[0].pitch = static_cast<size_t>(pitch_of(longest));
   for (size_t i = 0; i < steps.size(); ++i) {
     made->nodes_[i].step = std::move(steps[i]);
     if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
-    made->values_[i + 1].pitch = pitch_for(made->values_[i + 1].longest);
+    made->values_[i + 1].pitch = static_cast<size_t>(pitch_of(made->values_[i + 1].longest));
   }
   if (!made->lay_out_rows()) return out_of_memory();
   made->reset();
@@ -121,8 +114,8 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (longest > kMaxElements) return out_of_memory();
   out->longest = static_cast<int32_t>(longest);
 
-  const bool both = choose_vectors(p, 1) != choose_vectors(p, out->longest);
-  if ((both && !plan.keep_both_panels()) ||
+  // Short pushes, long ones and forward() take turns without packing anew.
+  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !plan.keep_both_panels()) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
     return out_of_memory();
   }
@@ -135,11 +128,11 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (rows > kMaxElements || (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, samples))) {
     return out_of_memory();
   }
-  const size_t row_pitch = node->keeps ? history.row_pitch() : in.pitch;
+  const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
   for (int32_t c = 0, i = 0; c < p.group_in(); ++c) {
     for (int32_t k = 0; k < p.kernel_size; ++k, ++i) {
       const int64_t position = int64_t{k} * p.dilation;
-      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * row_pitch +
+      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * pitch +
                                               static_cast<size_t>(position % p.stride) * history.plane_pitch() +
                                               static_cast<size_t>(position / p.stride));
     }

@@ -34,8 +34,6 @@ class Stream {
   static std::optional<Error> create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
                                      double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream);
 
-  int32_t batch() const { return batch_; }
-  int32_t max_chunk() const { return values_.front().longest; }
   int32_t out_channels() const { return values_.back().channels; }
 
   // Input samples after an output's own position that it hangs on; negative where padding runs ahead of the signal.
@@ -46,7 +44,7 @@ class Stream {
   // Outputs that a push of `samples` would give now.
   int32_t output_count(int32_t samples);
 
-  // Takes (batch, in_channels, samples), samples <= max_chunk(), and writes (batch, out_channels, output_count).
+  // Takes (batch, in_channels, samples), samples <= max_chunk, and writes (batch, out_channels, output_count).
   // Allocates nothing.
   void push(const void* chunk, int32_t samples, void* output);
 
@@ -55,7 +53,6 @@ class Stream {
   std::optional<Error> end_count(int64_t* count);
   // Writes them, (batch, out_channels, end_count). Then only reset() is allowed.
   void end(void* output);
-  bool ended() const { return values_.front().ended; }
 
   // Back to before the first sample.
   void reset();
