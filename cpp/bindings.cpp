@@ -68,21 +68,22 @@ void run_pieces(uintptr_t plan, uintptr_t input, uintptr_t output, int begin, in
   plan_at(plan)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin, end);
 }
 
-uintptr_t weight(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weight()); }
-uintptr_t bias(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->bias()); }
-void weights_changed(uintptr_t plan) { plan_at(plan)->weights_changed(); }
+uintptr_t weight(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weights().weight()); }
+uintptr_t bias(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weights().bias()); }
+void weights_changed(uintptr_t plan) { plan_at(plan)->weights().changed(); }
 
 bool initialize_weights(uintptr_t plan, const std::string& scheme_name, double seed) {
   InitScheme scheme{};
   if (failed(parse_scheme(scheme_name, &scheme)) || failed(check_seed(seed))) return false;
   Plan* p = plan_at(plan);
-  initialize(p->params(), scheme, static_cast<uint64_t>(seed), p->weight(), p->bias());
-  p->weights_changed();
+  initialize(p->params(), scheme, static_cast<uint64_t>(seed), p->weights().weight(), p->weights().bias());
+  p->weights().changed();
   return true;
 }
 
 struct NamedExplanation {
   std::string algorithm;
+  std::string reason;
   std::string kernel;
   double flops;
   double bytes;
@@ -92,7 +93,7 @@ struct NamedExplanation {
 
 NamedExplanation explain(uintptr_t plan) {
   const Explanation e = plan_at(plan)->explain();
-  return {e.algorithm, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
+  return {e.algorithm, e.reason, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
 }
 
 // A Step as js/ writes it into memory.
@@ -191,6 +192,7 @@ EMSCRIPTEN_BINDINGS(conv1d) {
       .field("algorithm", &Options::algorithm);
   emscripten::value_object<NamedExplanation>("Explanation")
       .field("algorithm", &NamedExplanation::algorithm)
+      .field("reason", &NamedExplanation::reason)
       .field("kernel", &NamedExplanation::kernel)
       .field("flops", &NamedExplanation::flops)
       .field("bytes", &NamedExplanation::bytes)

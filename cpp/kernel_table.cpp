@@ -5,6 +5,7 @@
 
 #include "kernels/channels_f32.h"
 #include "kernels/dense_f32.h"
+#include "toom_cook.h"
 
 namespace conv1d {
 namespace {
@@ -36,6 +37,8 @@ constexpr double kLongestPiece = 200e6;
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
 constexpr double kThreadWorth = 100e3;
+// Floats of a block of transformed input: it stays in the L2 cache.
+constexpr int64_t kToomFloats = 131072;
 
 int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -93,6 +96,39 @@ void share_out(const Params& params, const Geometry& geometry, Schedule* schedul
 }
 
 }  // namespace
+
+ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, const Geometry& geometry, int threads) {
+  ToomSchedule schedule{};
+  const double multiplications =
+      static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
+  schedule.threads = multiplications >= kThreadWorth ? threads : 1;
+
+  const int32_t points = cut.chunk_taps + 3;
+  const int32_t tiles = std::max(1, (geometry.out_length + 4 * cut.dilation - 1) / (4 * cut.dilation));
+  const int64_t room =
+      kToomFloats / (int64_t{params.group_in()} * (points * cut.point_phases + 4 * cut.single_phases()));
+  const int32_t columns = static_cast<int32_t>(std::clamp<int64_t>(room / 8 * 8, 32, 1024));
+  schedule.layers = cut.dilation;
+  schedule.tiles = std::max(1, columns / cut.dilation);
+  if (schedule.tiles < std::min(tiles, 4 * cut.chunks)) {
+    schedule.tiles = std::min(tiles, 4 * cut.chunks);
+    schedule.layers = std::min(cut.dilation, round_up(std::max(1, columns / schedule.tiles), 8));
+  }
+  const int32_t blocks = (tiles + schedule.tiles - 1) / schedule.tiles;
+  schedule.tiles = (tiles + blocks - 1) / blocks;
+  if (schedule.layers == 1) schedule.tiles = round_up(schedule.tiles, 8);
+  schedule.rows =
+      std::max<int32_t>(6, static_cast<int32_t>(kToomFloats / 4 / points / (schedule.tiles * schedule.layers)) / 6 * 6);
+  schedule.oc_parts = 1;
+  return schedule;
+}
+
+std::string AlgorithmChoice::reason() const { return asked_for ? "asked for" : "the only one there is"; }
+
+AlgorithmChoice choose_algorithm(const Params& params, const Geometry&, int) {
+  const bool is_auto = params.algorithm == Algorithm::kAuto;
+  return {is_auto ? Algorithm::kDirect : params.algorithm, !is_auto};
+}
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "kernels/strip.h"
 #include "params.h"
@@ -45,6 +46,27 @@ struct Schedule {
 
 // Outputs of the strips in which a stream's history is read.
 int32_t choose_stream_strip(const Params& params);
+
+// How Toom-Cook works through one input shape: blocks of tiles x layers (toom_cook.h).
+struct ToomSchedule {
+  int32_t tiles;
+  int32_t layers;
+  int32_t rows;      // output channels computed together, at least
+  int32_t oc_parts;  // into how many parts a group's output channels are cut
+  int32_t threads;
+};
+
+// How a layer is computed, and why so.
+struct AlgorithmChoice {
+  Algorithm algorithm;  // not kAuto
+  bool asked_for;
+  std::string reason() const;
+};
+
+AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry, int threads);
+
+struct ToomCut;
+ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, const Geometry& geometry, int threads);
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads);
 

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kPaddingModeNames[] = {"zeros", "reflect", "replicate", "circular"};
 constexpr const char* kPaddingRuleNames[] = {"explicit", "valid", "same", "causal"};
 constexpr const char* kDTypeNames[] = {"float32", "float16"};
-constexpr const char* kAlgorithmNames[] = {"auto", "direct"};
+constexpr const char* kAlgorithmNames[] = {"auto", "direct", "toom_cook"};
 constexpr const char* kComputeModeNames[] = {"default", "float32"};
 constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
 constexpr double kMaxInt = 2147483647;
@@ -73,6 +73,8 @@ std::optional<Error> parse_integer(const char* field, double value, int32_t leas
   *result = static_cast<int32_t>(value);
   return std::nullopt;
 }
+
+const char* algorithm_name(Algorithm algorithm) { return kAlgorithmNames[static_cast<size_t>(algorithm)]; }
 
 std::optional<Error> validate(const Options& options, Params* params) {
   Params p{};

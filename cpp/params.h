@@ -12,7 +12,7 @@ namespace conv1d {
 enum class PaddingMode : uint8_t { kZeros, kReflect, kReplicate, kCircular };
 enum class PaddingRule : uint8_t { kExplicit, kValid, kSame, kCausal };
 enum class DType : uint8_t { kFloat32, kFloat16 };
-enum class Algorithm : uint8_t { kAuto, kDirect };
+enum class Algorithm : uint8_t { kAuto, kDirect, kToomCook, kFft };
 enum class InitScheme : uint8_t { kMegEngine, kPyTorch };
 
 // What a failed call reports. `code` is one of the stable ERR_* names; `field` is the option or argument at fault;
@@ -86,6 +86,9 @@ inline constexpr int64_t kMaxElements = (int64_t{1} << 30) - 1;
 
 // Takes an integer >= `least` and < 2^31, or says what the rule for `field` is (ERR_OPTION).
 std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result);
+
+// The name of an option's value.
+const char* algorithm_name(Algorithm algorithm);
 
 // Fills `params` from `options`, or says which option breaks which rule (ERR_OPTION).
 std::optional<Error> validate(const Options& options, Params* params);

@@ -1,6 +1,7 @@
 // Rows of samples as kernels read them: how far apart they lie, and how one phase of a signal becomes one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace conv1d {
@@ -17,5 +18,15 @@ constexpr int64_t pitch_of(int64_t samples) {
 
 // destination[j] = source[j * step], j in [0, count). Nothing is read past the last of them.
 void pick(const float* source, int32_t step, int32_t count, float* destination);
+
+// Floats that split_by_4() may read past its source.
+inline constexpr int32_t kSplitOverRead = 12;
+
+// rows[a * row_stride + i] = source[4 * i + a], i in [0, count) rounded up to a multiple of 4, a in [0, 4).
+void split_by_4(const float* source, int32_t count, float* rows, size_t row_stride);
+
+// The other way: destination[4 * i + a] = rows[a * row_stride + i], exactly the first `count` floats of destination.
+// Rows are read up to a multiple of 4.
+void merge_by_4(const float* rows, size_t row_stride, size_t count, float* destination);
 
 }  // namespace conv1d

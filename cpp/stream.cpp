@@ -115,7 +115,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   out->longest = static_cast<int32_t>(longest);
 
   // Short pushes, long ones and forward() take turns without packing anew.
-  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !plan.keep_both_panels()) ||
+  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !plan.weights().keep_both_panels()) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
     return out_of_memory();
   }
@@ -370,7 +370,7 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
   Plan& plan = *node.step.plan;
   const Params& p = plan.params();
   const Vectors vectors = choose_vectors(p, out.fresh);
-  const float* panels = plan.panels(vectors);
+  const float* panels = plan.weights().panels(vectors);
   Strip strip{};
   strip.offsets = node.offsets.data();
   strip.depth = p.group_in() * p.kernel_size;
@@ -387,7 +387,7 @@ void Stream::convolve(const Node& node, const Value& out, float* rows) const {
         const Tile& tile = choose_tile(vectors, p.group_out() - o);
         const size_t oc = first_out + static_cast<size_t>(o);
         strip.weights = panels + oc * static_cast<size_t>(strip.depth);
-        strip.bias = plan.wide_bias() + oc;
+        strip.bias = plan.weights().wide_bias() + oc;
         strip.output = group_rows + static_cast<size_t>(o) * out.row_stride + t;
         tile.run(strip);
         for (int32_t r = 0; r < tile.rows && p.activation != Activation::kNone; ++r) {

@@ -23,6 +23,8 @@ export interface CoreOptions {
 export interface Explanation {
   /** `'direct'`: the definition's own products, added in one fixed order. */
   algorithm: string;
+  /** Why this one. */
+  reason: string;
   /** The kernel that computes most output channels. */
   kernel: string;
   /** 2 * N * outChannels * Lout * kernelSize * inChannels / groups. */

@@ -122,9 +122,9 @@ double tolerance(const Case& c, size_t i) {
 std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw) {
   Plan plan(c.params);
   EXPECT_TRUE(plan.allocate());
-  std::memcpy(plan.weight(), c.weight.data(), c.weight.size());
-  if (c.params.bias) std::memcpy(plan.bias(), c.bias.data(), c.bias.size());
-  plan.weights_changed();
+  std::memcpy(plan.weights().weight(), c.weight.data(), c.weight.size());
+  if (c.params.bias) std::memcpy(plan.weights().bias(), c.bias.data(), c.bias.size());
+  plan.weights().changed();
   const auto error = plan.prepare(c.batch, c.length, threads);
   EXPECT_FALSE(error) << error->message;
   // Exactly as large as promised, so that AddressSanitizer sees a read or write beyond.

@@ -35,9 +35,9 @@ class Layer {
         floats_to_halves(values.data(), static_cast<uint16_t*>(parameters), values.size());
       }
     };
-    fill(plan_->weight(), plan_->params().weight_size(), seed);
-    if (plan_->bias() != nullptr) fill(plan_->bias(), plan_->params().out_channels, seed + 1);
-    plan_->weights_changed();
+    fill(plan_->weights().weight(), plan_->params().weight_size(), seed);
+    if (plan_->weights().bias() != nullptr) fill(plan_->weights().bias(), plan_->params().out_channels, seed + 1);
+    plan_->weights().changed();
   }
 
   std::vector<float> run(const std::vector<float>& input, int32_t batch, ThreadPool& pool) {

@@ -132,8 +132,8 @@ TEST(Plan, LargeLayersAgreeWithTheReference) {
     const Params& params = layer.plan().params();
     const auto widened = [](const float* values, int64_t count) { return std::vector<double>(values, values + count); };
     const auto x = widened(input.data(), static_cast<int64_t>(input.size()));
-    const auto w = widened(static_cast<float*>(layer.plan().weight()), params.weight_size());
-    const auto b = widened(static_cast<float*>(layer.plan().bias()), params.out_channels);
+    const auto w = widened(static_cast<float*>(layer.plan().weights().weight()), params.weight_size());
+    const auto b = widened(static_cast<float*>(layer.plan().weights().bias()), params.out_channels);
     std::vector<double> expected(got.size());
     std::vector<double> bound(got.size());
     reference_conv1d(params, layer.plan().geometry(), x.data(), w.data(), b.data(), expected.data(), bound.data());
@@ -184,9 +184,10 @@ TEST(Plan, SameBitsInEveryTileRow) {
   const auto all = wide.run(input, 1, pool);
   Layer narrow(layer_options(7, 1, 3), 0);
   for (size_t o = 0; o < 23; ++o) {
-    std::memcpy(narrow.plan().weight(), static_cast<float*>(wide.plan().weight()) + o * 21, 21 * sizeof(float));
-    std::memcpy(narrow.plan().bias(), static_cast<float*>(wide.plan().bias()) + o, sizeof(float));
-    narrow.plan().weights_changed();
+    std::memcpy(narrow.plan().weights().weight(), static_cast<float*>(wide.plan().weights().weight()) + o * 21,
+                21 * sizeof(float));
+    std::memcpy(narrow.plan().weights().bias(), static_cast<float*>(wide.plan().weights().bias()) + o, sizeof(float));
+    narrow.plan().weights().changed();
     const auto row = narrow.run(input, 1, pool);
     EXPECT_EQ(0, std::memcmp(row.data(), &all[o * row.size()], row.size() * sizeof(float))) << o;
   }

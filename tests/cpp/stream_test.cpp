@@ -298,8 +298,8 @@ TEST(Stream, NewWeightsCountFromTheNextPush) {
   std::vector<float> before(24);
   std::vector<float> after(24);
   stream->push(in.values.data(), 8, before.data());
-  static_cast<float*>(layer.plan().weight())[0] += 1;
-  layer.plan().weights_changed();
+  static_cast<float*>(layer.plan().weights().weight())[0] += 1;
+  layer.plan().weights().changed();
   stream->push(in.values.data(), 8, after.data());
   EXPECT_EQ(forward(layer.plan(), in)->values, after);
   EXPECT_NE(before, after);

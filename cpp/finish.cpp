@@ -1,0 +1,24 @@
+#include "finish.h"
+
+#include "activation.h"
+#include "half.h"
+
+namespace conv1d {
+
+void finish_rows(const Params& params, float* sums, size_t row_stride, size_t rows, size_t count, void* output,
+                 size_t at, size_t out_stride) {
+  // Rows that follow each other without a gap are finished as one.
+  if (row_stride == count && out_stride == count) {
+    count *= rows;
+    rows = 1;
+  }
+  for (size_t r = 0; r < rows; ++r) {
+    float* row = sums + r * row_stride;
+    apply_activation(params.activation, params.slope, row, count);
+    if (params.dtype == DType::kFloat16) {
+      floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_stride, count);
+    }
+  }
+}
+
+}  // namespace conv1d

@@ -1,0 +1,358 @@
+#include "toom_cook.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+#include <numeric>
+#include <utility>
+
+#include "finish.h"
+#include "half.h"
+#include "padding.h"
+#include "planes.h"
+
+namespace conv1d {
+namespace {
+
+constexpr int32_t kTile = kToomOutputs;
+
+size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// Taps of one phase in one chunk; 1 for a tap that stands alone.
+int32_t chunk_taps(const Params& params, const ToomCut& cut, int32_t phase, int32_t chunk) {
+  const int32_t left = (params.kernel_size - phase + cut.phases - 1) / cut.phases - chunk * kTile;
+  return std::clamp(left, 0, cut.chunk_taps);
+}
+
+// Calls f(phase, chunk, taps) for all that have taps, phase by phase.
+template <class F>
+void for_each_chunk(const Params& params, const ToomCut& cut, const F& f) {
+  for (int32_t phase = 0; phase < cut.phases; ++phase) {
+    for (int32_t chunk = 0; chunk < cut.chunks; ++chunk) {
+      const int32_t taps = chunk_taps(params, cut, phase, chunk);
+      if (taps > 0) f(phase, chunk, taps);
+    }
+  }
+}
+
+// Elements that lie side by side. Few, mostly, so a call of memcpy would take longer.
+template <class T>
+void copy_run(const T* source, int32_t count, T* destination) {
+  for (int32_t i = 0; i < count; ++i) destination[i] = source[i];
+}
+
+}  // namespace
+
+ToomCut cut_taps(const Params& params) {
+  ToomCut cut{};
+  const int32_t common = std::gcd(params.stride, params.dilation);
+  cut.phases = params.stride / common;
+  cut.dilation = params.dilation / common;
+  const int32_t taps = (params.kernel_size + cut.phases - 1) / cut.phases;
+  cut.chunk_taps = taps <= 5 ? taps : kTile;
+  cut.chunks = taps <= 5 ? 1 : (taps + kTile - 1) / kTile;
+  cut.single_begin = cut.phases;
+  for_each_chunk(params, cut, [&](int32_t phase, int32_t, int32_t taps_of_chunk) {
+    if (taps_of_chunk > 1) {
+      cut.point_phases = phase + 1;
+      cut.depth += params.group_in();
+    } else {
+      cut.single_begin = std::min(cut.single_begin, phase);
+      cut.single_end = phase + 1;
+      cut.single_depth += params.group_in();
+    }
+  });
+  cut.single_begin = std::min(cut.single_begin, cut.single_end);
+  return cut;
+}
+
+ToomCook::ToomCook(const Params& params, const Geometry& geometry, int threads)
+    : params_(params),
+      geometry_(geometry),
+      cut_(cut_taps(params)),
+      form_(toom_form(cut_.chunk_taps)),
+      schedule_(choose_toom_schedule(params, cut_, geometry, threads)),
+      tiles_((geometry.out_length + kTile * cut_.dilation - 1) / (kTile * cut_.dilation)) {}
+
+std::unique_ptr<ToomCook> ToomCook::make(Weights& weights, const Geometry& geometry, int threads, double* wanted) {
+  const Params& params = weights.params();
+  *wanted = sizeof(ToomCook);
+  std::unique_ptr<ToomCook> made(new (std::nothrow) ToomCook(params, geometry, threads));
+  if (!made) return nullptr;
+  const int64_t floats = params.groups * made->group_floats();
+  *wanted = static_cast<double>(floats) * sizeof(float);
+  const bool fits =
+      floats <= kMaxElements && weights.reserve_transformed(Algorithm::kToomCook, static_cast<size_t>(floats));
+  if (!fits || !made->lay_out()) return nullptr;
+  return made;
+}
+
+bool ToomCook::lay_out() {
+  const auto columns = static_cast<size_t>(schedule_.tiles) * schedule_.layers;
+  const auto layers = static_cast<size_t>(schedule_.layers);
+  const auto channels = static_cast<size_t>(params_.group_in());
+  for_each_chunk(params_, cut_, [&](int32_t, int32_t chunk, int32_t taps) {
+    if (taps > 1) reach_chunks_ = std::max(reach_chunks_, chunk);
+    reach_tiles_ = std::max(reach_tiles_, taps > 1 ? chunk + 1 : chunk);
+  });
+  // Transforms work on four columns at a time, and kernels read a little further.
+  row_pitch_ = static_cast<size_t>(
+      pitch_of(static_cast<int64_t>(round_up(columns + reach_chunks_ * layers, 4) + layers * reach_tiles_)));
+  point_pitch_ = static_cast<size_t>(pitch_of(static_cast<int64_t>(columns + reach_chunks_ * layers)));
+  column_pitch_ = static_cast<size_t>(pitch_of(static_cast<int64_t>(columns)));
+
+  const auto rows = static_cast<size_t>(std::min(schedule_.rows + kMostTileRows, params_.group_out()));
+  const size_t samples = is_whole() ? kTile * layers * (static_cast<size_t>(schedule_.tiles) + reach_tiles_) : layers;
+  size_t end = 0;
+  const auto place = [&](size_t floats) { return std::exchange(end, end + round_up(floats, 16)); };
+  at_.offsets = place(static_cast<size_t>(cut_.depth) + cut_.single_depth);
+  at_.line = place(samples + kSplitOverRead);
+  at_.strided_line = place(params_.stride > 1 ? (samples - 1) * params_.stride + 1 : 0);
+  at_.rows = place((1 + channels * cut_.single_phases()) * kTile * row_pitch_ + kOverRead);
+  at_.input_points = place(static_cast<size_t>(form_.points) * channels * cut_.point_phases * point_pitch_ + kOverRead);
+  at_.product_points = place(static_cast<size_t>(form_.points) * rows * column_pitch_);
+  at_.outputs = place(kTile * rows * column_pitch_);
+  at_.narrow = place(params_.dtype == DType::kFloat16 ? kTile * columns : 0);
+  at_.end = end;
+  if (at_.end > static_cast<size_t>(kMaxElements) || !zeros_.reserve(kMostTileRows)) return false;
+  std::memset(zeros_.data(), 0, kMostTileRows * sizeof(float));
+  return true;
+}
+
+void ToomCook::pack(Weights& weights) {
+  bias_ = weights.wide_bias();
+  panels_ = weights.transformed(Algorithm::kToomCook, 0, [&](float* panels) {
+    if (params_.dtype == DType::kFloat32) {
+      pack_panels(static_cast<const float*>(weights.weight()), panels, [](float w) { return w; });
+    } else {
+      pack_panels(static_cast<const uint16_t*>(weights.weight()), panels, half_to_float);
+    }
+  });
+}
+
+// As in pack.h, a panel for each tile of output channels; those of one point follow each other, those of the single
+// taps come last.
+template <class T, class ToFloat>
+void ToomCook::pack_panels(const T* weights, float* panels, const ToFloat& to_float) const {
+  const auto taps = static_cast<size_t>(params_.kernel_size);
+  const auto channel_weights = taps * static_cast<size_t>(params_.group_in());
+  const int32_t channels = params_.group_out();
+  const size_t point_floats = static_cast<size_t>(channels) * cut_.depth;
+  const auto pack_row = [&](const T* row, size_t tile_rows, float* panel, float* single_panel) {
+    for (int32_t c = 0; c < params_.group_in(); ++c, row += taps) {
+      for_each_chunk(params_, cut_, [&](int32_t phase, int32_t chunk, int32_t count) {
+        std::array<double, 5> chunk_weights{};
+        std::array<double, 8> points{};
+        for (int32_t k = 0; k < count; ++k) chunk_weights[k] = to_float(row[phase + cut_.phases * (kTile * chunk + k)]);
+        if (count == 1) {
+          *single_panel = static_cast<float>(chunk_weights[0]);
+          single_panel += tile_rows;
+          return;
+        }
+        form_.transform_weights(chunk_weights.data(), points.data());
+        for (int32_t p = 0; p < form_.points; ++p) panel[p * point_floats] = static_cast<float>(points[p]);
+        panel += tile_rows;
+      });
+    }
+  };
+  for (int32_t g = 0; g < params_.groups; ++g, panels += group_floats()) {
+    float* singles = panels + form_.points * point_floats;
+    for (int32_t o = 0; o < channels;) {
+      const int32_t rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
+      for (int32_t r = 0; r < rows; ++r, weights += channel_weights) {
+        pack_row(weights, static_cast<size_t>(rows), panels + static_cast<size_t>(o) * cut_.depth + r,
+                 singles + static_cast<size_t>(o) * cut_.single_depth + r);
+      }
+      o += rows;
+    }
+  }
+}
+
+ToomCook::Block ToomCook::block(int32_t index) const {
+  Block block{};
+  block.oc_part = index % schedule_.oc_parts;
+  index /= schedule_.oc_parts;
+  const int32_t layer_blocks = blocks() / tile_blocks();
+  block.layer = index % layer_blocks * schedule_.layers;
+  block.layers = std::min(schedule_.layers, cut_.dilation - block.layer);
+  index /= layer_blocks;
+  block.tile = index % tile_blocks() * schedule_.tiles;
+  block.tiles = std::min(schedule_.tiles, tiles_ - block.tile);
+  index /= tile_blocks();
+  block.group = index % params_.groups;
+  block.image = index / params_.groups;
+  return block;
+}
+
+void ToomCook::run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const {
+  for (int32_t i = begin; i < end; ++i) run_block(block(i), input, output, scratch);
+}
+
+void ToomCook::run_block(const Block& block, const void* input, void* output, float* scratch) const {
+  const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
+  const size_t first_in =
+      static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(block.group) * params_.group_in();
+  transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
+  const int32_t channels = params_.group_out();
+  Rows rows{};
+  for (int32_t o = 0; o < channels;) {
+    const int32_t tile_rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
+    if (int64_t{o} * schedule_.oc_parts / channels == block.oc_part) {
+      if (rows.count == 0) rows.first = o;
+      rows.count += tile_rows;
+    }
+    o += tile_rows;
+    if (rows.count >= schedule_.rows || (o == channels && rows.count > 0)) {
+      multiply(block, rows, scratch);
+      write(block, rows, output, scratch);
+      rows.count = 0;
+    }
+  }
+}
+
+void ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
+  const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
+  auto* offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
+  int32_t* single_offsets = offsets + cut_.depth;
+  float* points = scratch + at_.input_points;
+  float* phase_rows = scratch + at_.rows;
+  float* single_rows = phase_rows + kTile * row_pitch_;
+  int32_t point_offset = 0;
+  int32_t single_offset = 0;
+  for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
+    for (int32_t phase = 0; phase < cut_.phases; ++phase) {
+      const bool is_single = phase >= cut_.single_begin && phase < cut_.single_end;
+      float* rows = is_single ? single_rows + single_offset : phase_rows;
+      split(block, input, phase, scratch, rows);
+      for (int32_t chunk = 0; chunk < cut_.chunks; ++chunk) {
+        const int32_t taps = chunk_taps(params_, cut_, phase, chunk);
+        if (taps == 1) *single_offsets++ = single_offset + chunk * block.layers;
+        if (taps > 1) *offsets++ = point_offset + chunk * block.layers;
+      }
+      if (is_single) single_offset += static_cast<int32_t>(kTile * row_pitch_);
+      if (phase >= cut_.point_phases) continue;
+      form_.transform_input({.rows = rows,
+                             .row_stride = row_pitch_,
+                             .next = block.layers,
+                             .count = (block.tiles + reach_chunks_) * block.layers,
+                             .points = points + point_offset,
+                             .point_stride = point_floats()});
+      point_offset += static_cast<int32_t>(point_pitch_);
+    }
+  }
+}
+
+void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, float* scratch, float* rows) const {
+  const int64_t stride = params_.stride;
+  const auto fetch = [&](int64_t position, int32_t count, float* destination) {
+    const int64_t first = position * stride + int64_t{phase} * params_.dilation - geometry_.pad_left;
+    const auto copy = [&](int64_t samples, float* to) {
+      copy_window(params_.padding_mode, params_.dtype, row, geometry_.length, first, samples, to);
+    };
+    if (stride == 1) return copy(count, destination);
+    copy((count - 1) * stride + 1, scratch + at_.strided_line);
+    pick(scratch + at_.strided_line, params_.stride, count, destination);
+  };
+  const int32_t layers = block.layers;
+  const int32_t tiles = block.tiles + reach_tiles_;
+  if (!is_whole()) {
+    for (int32_t i = 0; i < tiles; ++i) {
+      for (int32_t a = 0; a < kTile; ++a) {
+        const int64_t position = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.layer;
+        fetch(position, layers, rows + a * row_pitch_ + static_cast<size_t>(i) * layers);
+      }
+    }
+    return;
+  }
+  float* line = scratch + at_.line;
+  fetch(int64_t{kTile} * layers * block.tile, kTile * layers * tiles, line);
+  if (layers == 1) return split_by_4(line, tiles, rows, row_pitch_);
+  for (int32_t i = 0; i < tiles; ++i) {
+    for (size_t a = 0; a < kTile; ++a, line += layers) copy_run(line, layers, rows + a * row_pitch_ + i * layers);
+  }
+}
+
+void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) const {
+  const size_t first_oc = static_cast<size_t>(block.group) * params_.group_out() + rows.first;
+  const size_t plane = static_cast<size_t>(rows.count) * column_pitch_;
+  const float* panels = panels_ + static_cast<size_t>(block.group) * group_floats();
+  float* outputs = scratch + at_.outputs;
+  float* products = scratch + at_.product_points;
+  Strip strip{};
+  strip.row_stride = column_pitch_;
+  strip.count = block.columns();
+  // One row of blocks of the products: all output channels at one point.
+  const auto run_tiles = [&](const float* bias, size_t bias_step, float* output) {
+    const auto depth = static_cast<size_t>(strip.depth);
+    const float* first_weights = strip.weights;
+    for (int32_t o = 0; o < rows.count;) {
+      const Tile& tile = choose_tile(Vectors::kAlongTime, params_.group_out() - rows.first - o);
+      strip.weights = first_weights + static_cast<size_t>(rows.first + o) * depth;
+      strip.bias = bias + static_cast<size_t>(o) * bias_step;
+      strip.output = output + static_cast<size_t>(o) * column_pitch_;
+      tile.run(strip);
+      o += tile.rows;
+    }
+  };
+  const auto channels = static_cast<size_t>(params_.group_out());
+  const size_t point_weights = channels * cut_.depth;
+  strip.offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
+  strip.depth = cut_.depth;
+  for (int32_t p = 0; p < form_.points; ++p) {
+    strip.weights = panels + p * point_weights;
+    strip.input = scratch + at_.input_points + p * point_floats();
+    run_tiles(zeros_.data(), 0, products + p * plane);
+  }
+  strip.offsets += cut_.depth;
+  strip.depth = cut_.single_depth;
+  for (size_t a = 0; a < kTile; ++a) {
+    strip.weights = panels + form_.points * point_weights;
+    strip.input = scratch + at_.rows + (kTile + a) * row_pitch_;
+    run_tiles(bias_ + first_oc, 1, outputs + a * plane);
+  }
+  for (size_t r = 0; r < static_cast<size_t>(rows.count); ++r) {
+    form_.transform_output({.points = products + r * column_pitch_,
+                            .point_stride = plane,
+                            .count = block.columns(),
+                            .rows = outputs + r * column_pitch_,
+                            .row_stride = plane});
+  }
+}
+
+void ToomCook::write(const Block& block, const Rows& rows, void* output, float* scratch) const {
+  const auto out_length = static_cast<size_t>(geometry_.out_length);
+  const bool narrow = params_.dtype == DType::kFloat16;
+  const size_t plane = static_cast<size_t>(rows.count) * column_pitch_;
+  const size_t first_oc = static_cast<size_t>(block.image) * params_.out_channels +
+                          static_cast<size_t>(block.group) * params_.group_out() + rows.first;
+  for (size_t r = 0; r < static_cast<size_t>(rows.count); ++r) {
+    float* row = scratch + at_.outputs + r * column_pitch_;
+    const size_t at = (first_oc + r) * out_length;
+    if (cut_.dilation == 1) {
+      const size_t begin = static_cast<size_t>(kTile) * block.tile;
+      const size_t count = std::min(static_cast<size_t>(kTile) * block.tiles, out_length - begin);
+      float* merged = narrow ? scratch + at_.narrow : static_cast<float*>(output) + at + begin;
+      merge_by_4(row, plane, count, merged);
+      finish_rows(params_, merged, count, 1, count, output, at + begin, out_length);
+      continue;
+    }
+    const auto columns = static_cast<size_t>(block.columns());
+    auto* halves = reinterpret_cast<uint16_t*>(scratch + at_.narrow);
+    finish_rows(params_, row, plane, kTile, columns, halves, 0, columns);
+    for (int32_t i = 0; i < block.tiles; ++i) {
+      for (int32_t a = 0; a < kTile; ++a) {
+        const int64_t begin = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.layer;
+        const auto count = static_cast<int32_t>(std::min<int64_t>(block.layers, geometry_.out_length - begin));
+        const size_t column = static_cast<size_t>(i) * block.layers;
+        if (narrow) {
+          copy_run(halves + a * columns + column, count, static_cast<uint16_t*>(output) + at + begin);
+        } else {
+          copy_run(row + a * plane + column, count, static_cast<float*>(output) + at + begin);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace conv1d
