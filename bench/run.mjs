@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { drawChart } from './chart.mjs';
 import { startBrowser, startNode } from './hosts.mjs';
 import { report } from './report.mjs';
+import { algorithms, randomShapes } from './sweep.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/bench');
@@ -32,6 +33,7 @@ const usage = `npm run bench -- [options]
   --threads N      only at N threads; default: at one and at all there are
   --variant NAME   only our relaxed or our simd build
   --streams        pushes of streams instead of layers, one thread
+  --sweep N        N random layers by each algorithm instead, one thread: where 'auto' is not within 10 % of the best
   --native         beside them ${nativePackage} ${nativeVersion}, which is installed below build/ at first`;
 
 class UsageError extends Error {}
@@ -55,6 +57,7 @@ function readOptions() {
       variant: { type: 'string' },
       native: { type: 'boolean', default: false },
       streams: { type: 'boolean', default: false },
+      sweep: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -69,6 +72,7 @@ function readOptions() {
   );
   const variants = values.variant === undefined ? ['relaxed', 'simd'] : [values.variant];
   check(['relaxed', 'simd'].includes(variants[0]), '--variant is relaxed or simd');
+  check(values.sweep === undefined || Number(values.sweep) > 0, '--sweep takes a number');
   check(['chromium', 'firefox'].includes(values.engine), '--engine is chromium or firefox');
   const layers = shapes.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
   check(layers.length > 0, `--only: no such layer; there are ${shapes.map(({ name }) => name).join(', ')}`);
@@ -173,11 +177,52 @@ async function runStreams({ variants, node, engine, quick }) {
   }
 }
 
+const tolerated = 1.1; // times the best of all algorithms
+
+/** The time of the algorithm that was chosen, in those of the best; and what all took. */
+function judge({ choice, entries }) {
+  const timeOf = (name) => entries.find(({ algorithm }) => algorithm === name).median;
+  return timeOf(choice.algorithm) / Math.min(...entries.map(({ median }) => median));
+}
+
+/** Random layers by each algorithm; those where 'auto' took another than the best are measured again, for longer. */
+async function runSweep({ sweep, variants, node, engine, quick }) {
+  const browser = node ? null : await startBrowser(engine);
+  const host = await (browser ? browser.open() : startNode());
+  const results = [];
+  try {
+    const missing = await host.call('open', { threads: 1, variants: variants.slice(0, 1), peers: ['ours'], limits: false });
+    if (missing.ours) throw new Error(missing.ours);
+    const timing = { seconds: quick ? 0.1 : 0.4, rounds: 4, settle: 0 };
+    for (const shape of randomShapes(Number(sweep), 1)) {
+      let result = await host.call('measureSweep', shape, timing);
+      if (judge(result) > tolerated) result = await host.call('measureSweep', shape, { ...timing, seconds: 1, rounds: 10 });
+      results.push({ shape, ...result });
+      if (judge(result) <= tolerated) continue;
+      const { name: _, ...row } = shape;
+      const times = result.entries.map(({ algorithm, median }) => `${algorithm} ${median.toPrecision(3)} ms`);
+      console.log(`${JSON.stringify(row)}: took ${result.choice.algorithm}, ${result.choice.reason}; ${times.join(', ')}`);
+    }
+  } finally {
+    await host.close();
+    await browser?.close();
+  }
+  mkdirSync(output, { recursive: true });
+  writeFileSync(join(output, 'sweep.json'), JSON.stringify(results, null, 1));
+  const taken = (name) => results.filter(({ choice }) => choice.algorithm === name).length;
+  const misses = results.map(judge).filter((ratio) => ratio > tolerated);
+  console.log(
+    `\n${misses.length} of ${results.length} layers not within ${Math.round(100 * (tolerated - 1))} % of the best; 'auto' took ` +
+      `${algorithms.map((name) => `${name} ${taken(name)} times`).join(', ')}`,
+  );
+}
+
 async function main() {
   const options = readOptions();
   if (!options) return console.log(usage);
   if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/ is not built: npm run build');
   if (options.streams) return runStreams(options);
+  if (options.sweep) return runSweep(options);
   const nativeModule = options.native ? installNative() : null;
   const browser = options.node ? null : await startBrowser(options.engine);
   try {

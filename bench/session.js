@@ -93,6 +93,15 @@ export async function openSession(config) {
       return entries.map(plain);
     },
 
+    /** Times a random layer on our first build: { choice, entries }, see sweep.js. */
+    async measureSweep(shape, options) {
+      const { sweepEntries } = await import('./sweep.js');
+      const { choice, entries } = sweepEntries(shape);
+      await timeAll(entries, options);
+      for (const entry of entries) entry.dispose();
+      return { choice, entries: entries.map(plain) };
+    },
+
     /** Times pushes, see streams.js. */
     async measureStreams(options) {
       const { streamEntries } = await import('./streams.js');

@@ -1,8 +1,11 @@
 #include "kernel_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 
+#include "cost.h"
 #include "kernels/channels_f32.h"
 #include "kernels/dense_f32.h"
 #include "toom_cook.h"
@@ -123,11 +126,30 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
   return schedule;
 }
 
-std::string AlgorithmChoice::reason() const { return asked_for ? "asked for" : "the only one there is"; }
+std::string AlgorithmChoice::reason() const {
+  if (asked_for) return "asked for";
+  std::string text = "estimated times of direct's:";
+  for (const Algorithm other : {Algorithm::kToomCook}) {
+    std::array<char, 32> times{};
+    const double ratio = cost[static_cast<size_t>(other)] / cost[static_cast<size_t>(Algorithm::kDirect)];
+    std::snprintf(times.data(), times.size(), " %.2f", ratio);
+    text += std::string(" ") + algorithm_name(other) + (std::isfinite(ratio) ? times.data() : " not possible");
+  }
+  return text;
+}
 
-AlgorithmChoice choose_algorithm(const Params& params, const Geometry&, int) {
-  const bool is_auto = params.algorithm == Algorithm::kAuto;
-  return {is_auto ? Algorithm::kDirect : params.algorithm, !is_auto};
+AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry) {
+  AlgorithmChoice choice{.algorithm = params.algorithm, .asked_for = params.algorithm != Algorithm::kAuto, .cost = {}};
+  if (choice.asked_for) return choice;
+  choice.cost[static_cast<size_t>(Algorithm::kDirect)] = direct_cost(params, geometry);
+  choice.cost[static_cast<size_t>(Algorithm::kToomCook)] = toom_cook_cost(params, geometry);
+  choice.algorithm = Algorithm::kDirect;
+  for (const Algorithm other : {Algorithm::kToomCook}) {
+    if (choice.cost[static_cast<size_t>(other)] < choice.cost[static_cast<size_t>(choice.algorithm)]) {
+      choice.algorithm = other;
+    }
+  }
+  return choice;
 }
 
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {

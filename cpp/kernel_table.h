@@ -1,6 +1,7 @@
 // The list of kernels, what each can do and what it costs; the only place with heuristics.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -60,10 +61,12 @@ struct ToomSchedule {
 struct AlgorithmChoice {
   Algorithm algorithm;  // not kAuto
   bool asked_for;
+  std::array<double, 4> cost;  // of each Algorithm that was compared, see cost.h
   std::string reason() const;
 };
 
-AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry, int threads);
+// Does not hang on threads or batch: neither may change a bit.
+AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry);
 
 struct ToomCut;
 ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, const Geometry& geometry, int threads);

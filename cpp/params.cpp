@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
+#include <numeric>
 
 namespace conv1d {
 namespace {
@@ -65,6 +66,8 @@ std::string output_length_text(const Params& params, const Geometry& g, int64_t 
 
 }  // namespace
 
+bool Params::has_toom_cook() const { return kernel_size > stride / std::gcd(stride, dilation); }
+
 std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
   if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {
     return option_error(field, std::string(field) + " must be an integer >= " + std::to_string(least) +
@@ -109,6 +112,13 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
       [&] { return parse_activation(options.activation, options.slope, &p.activation, &p.slope); },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
+      [&]() -> std::optional<Error> {
+        if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
+        return Error{"ERR_UNSUPPORTED", "algorithm",
+                     "algorithm 'toom_cook' needs taps to combine: kernelSize (" + number(p.kernel_size) +
+                         ") must be greater than stride (" + number(p.stride) + ") / gcd(stride, dilation (" +
+                         number(p.dilation) + "))"};
+      },
       [&]() -> std::optional<Error> {
         const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;
         if (size <= static_cast<double>(kMaxElements)) return std::nullopt;

@@ -69,6 +69,8 @@ struct Params {
   int64_t reach() const { return static_cast<int64_t>(dilation) * (kernel_size - 1); }
   // Elements of the weight array (groups, group_out, group_in, kernel_size).
   int64_t weight_size() const { return static_cast<int64_t>(out_channels) * group_in() * kernel_size; }
+  // Whether several taps meet the same phase of the stride, which Toom-Cook combines.
+  bool has_toom_cook() const;
   int32_t element_bytes() const { return dtype == DType::kFloat32 ? 4 : 2; }
 };
 

@@ -21,7 +21,7 @@ Error out_of_memory(double bytes) {
 std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   Geometry geometry{};
   if (std::optional<Error> error = resolve(params(), batch, length, &geometry)) return error;
-  const AlgorithmChoice choice = choose_algorithm(params(), geometry, threads);
+  const AlgorithmChoice choice = choose_algorithm(params(), geometry);
   double wanted = 0;
   std::unique_ptr<Method> method = make_method(choice.algorithm, geometry, threads, &wanted);
   if (!method) return out_of_memory(wanted);

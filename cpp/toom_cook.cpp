@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <numeric>
@@ -16,8 +17,6 @@ namespace conv1d {
 namespace {
 
 constexpr int32_t kTile = kToomOutputs;
-
-size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // Taps of one phase in one chunk; 1 for a tap that stands alone.
 int32_t chunk_taps(const Params& params, const ToomCut& cut, int32_t phase, int32_t chunk) {
@@ -82,39 +81,50 @@ std::unique_ptr<ToomCook> ToomCook::make(Weights& weights, const Geometry& geome
   if (!made) return nullptr;
   const int64_t floats = params.groups * made->group_floats();
   *wanted = static_cast<double>(floats) * sizeof(float);
-  const bool fits =
-      floats <= kMaxElements && weights.reserve_transformed(Algorithm::kToomCook, static_cast<size_t>(floats));
-  if (!fits || !made->lay_out()) return nullptr;
+  if (floats > kMaxElements || !weights.reserve_transformed(Algorithm::kToomCook, static_cast<size_t>(floats))) {
+    return nullptr;
+  }
+  if (!made->lay_out()) {
+    *wanted = static_cast<double>(made->at_.end) * sizeof(float);
+    return nullptr;
+  }
   return made;
 }
 
 bool ToomCook::lay_out() {
-  const auto columns = static_cast<size_t>(schedule_.tiles) * schedule_.layers;
-  const auto layers = static_cast<size_t>(schedule_.layers);
-  const auto channels = static_cast<size_t>(params_.group_in());
   for_each_chunk(params_, cut_, [&](int32_t, int32_t chunk, int32_t taps) {
     if (taps > 1) reach_chunks_ = std::max(reach_chunks_, chunk);
     reach_tiles_ = std::max(reach_tiles_, taps > 1 ? chunk + 1 : chunk);
   });
+  const int64_t layers = schedule_.layers;
+  const int64_t columns = layers * schedule_.tiles;
+  const int64_t point_columns = columns + layers * reach_chunks_;
+  if (point_columns + layers * reach_tiles_ > kMaxElements) return false;
   // Transforms work on four columns at a time, and kernels read a little further.
-  row_pitch_ = static_cast<size_t>(
-      pitch_of(static_cast<int64_t>(round_up(columns + reach_chunks_ * layers, 4) + layers * reach_tiles_)));
-  point_pitch_ = static_cast<size_t>(pitch_of(static_cast<int64_t>(columns + reach_chunks_ * layers)));
-  column_pitch_ = static_cast<size_t>(pitch_of(static_cast<int64_t>(columns)));
+  row_pitch_ = static_cast<size_t>(pitch_of((point_columns + 3) / 4 * 4 + layers * reach_tiles_));
+  point_pitch_ = static_cast<size_t>(pitch_of(point_columns));
+  column_pitch_ = static_cast<size_t>(pitch_of(columns));
 
-  const auto rows = static_cast<size_t>(std::min(schedule_.rows + kMostTileRows, params_.group_out()));
-  const size_t samples = is_whole() ? kTile * layers * (static_cast<size_t>(schedule_.tiles) + reach_tiles_) : layers;
-  size_t end = 0;
-  const auto place = [&](size_t floats) { return std::exchange(end, end + round_up(floats, 16)); };
-  at_.offsets = place(static_cast<size_t>(cut_.depth) + cut_.single_depth);
+  // In float64, which no product of these sizes overflows.
+  double end = 0;
+  const auto place = [&](double floats) {
+    const double begin = end;
+    end += std::ceil(floats / 16) * 16;
+    return end <= static_cast<double>(kMaxElements) ? static_cast<size_t>(begin) : 0;
+  };
+  const double channels = params_.group_in();
+  const double rows = std::min(schedule_.rows + kMostTileRows, params_.group_out());
+  const auto tiles = static_cast<double>(schedule_.tiles + reach_tiles_);
+  const double samples = static_cast<double>(layers) * (is_whole() ? kTile * tiles : 1);
+  at_.offsets = place(static_cast<double>(cut_.depth) + cut_.single_depth);
   at_.line = place(samples + kSplitOverRead);
   at_.strided_line = place(params_.stride > 1 ? (samples - 1) * params_.stride + 1 : 0);
-  at_.rows = place((1 + channels * cut_.single_phases()) * kTile * row_pitch_ + kOverRead);
-  at_.input_points = place(static_cast<size_t>(form_.points) * channels * cut_.point_phases * point_pitch_ + kOverRead);
-  at_.product_points = place(static_cast<size_t>(form_.points) * rows * column_pitch_);
-  at_.outputs = place(kTile * rows * column_pitch_);
-  at_.narrow = place(params_.dtype == DType::kFloat16 ? kTile * columns : 0);
-  at_.end = end;
+  at_.rows = place((1 + channels * cut_.single_phases()) * kTile * static_cast<double>(row_pitch_) + kOverRead);
+  at_.input_points = place(channels * form_.points * cut_.point_phases * static_cast<double>(point_pitch_) + kOverRead);
+  at_.product_points = place(rows * form_.points * static_cast<double>(column_pitch_));
+  at_.outputs = place(rows * kTile * static_cast<double>(column_pitch_));
+  at_.narrow = place(params_.dtype == DType::kFloat16 ? kTile * static_cast<double>(columns) : 0);
+  at_.end = static_cast<size_t>(std::min(end, static_cast<double>(kMaxElements) + 1));
   if (at_.end > static_cast<size_t>(kMaxElements) || !zeros_.reserve(kMostTileRows)) return false;
   std::memset(zeros_.data(), 0, kMostTileRows * sizeof(float));
   return true;

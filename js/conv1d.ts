@@ -53,7 +53,7 @@ export interface Conv1dOptions {
   /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
   activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
   /** `'direct'`: fixed summation order. `'auto'` (default): the fastest that keeps the stated accuracy. */
-  algorithm?: 'auto' | 'direct';
+  algorithm?: 'auto' | 'direct' | 'toom_cook';
 }
 
 /** Options of one `forward`. */
@@ -181,7 +181,7 @@ export class Conv1d {
       options,
       this.#runtime.guard((core) => core.defaultOptions()),
     );
-    const plan = this.#runtime.guard((core) => core.createPlan(this.#options));
+    const plan = this.#runtime.guard((core) => core.createPlan(this.#planOptions));
     if (plan === 0) throw this.#failure(options);
     this.#owned = { runtime: this.#runtime, plan, copy: null };
     forgotten.register(this, this.#owned, this);
@@ -196,6 +196,11 @@ export class Conv1d {
    */
   static fromConfig(config: Conv1dConfig, options: { runtime?: Runtime } = {}): Conv1d {
     return new Conv1d({ ...optionsOf(config), runtime: checkOptions(options).runtime });
+  }
+
+  get #planOptions(): CoreOptions {
+    const options = this.#options;
+    return this.#runtime.deterministic && options.algorithm === 'auto' ? { ...options, algorithm: 'direct' } : options;
   }
 
   /** What C++ refused, with the caller's value of the field at fault. */
@@ -313,7 +318,7 @@ export class Conv1d {
     const { weight, bias } = this;
     // Both are copies, which may be given away.
     const bufferOf = ({ data }: Tensor) => data.buffer as ArrayBuffer;
-    return { options: this.#options, weight: bufferOf(weight), bias: bias && bufferOf(bias) };
+    return { options: this.#planOptions, weight: bufferOf(weight), bias: bias && bufferOf(bias) };
   }
 
   /** To be called when weights change: the worker has others. */

@@ -36,7 +36,7 @@ export function initSync(module: WebAssembly.Module, options: { maximumMemory?: 
   const memory = makeMemory({ maximumMemory }, false);
   return setDefault(
     startSync(
-      { variant, threads: 1, threadsReason, module, maximumMemory, threadScript: '' },
+      { variant, threads: 1, threadsReason, deterministic: false, module, maximumMemory, threadScript: '' },
       memory,
       glue as GlueFactory,
     ),

@@ -24,7 +24,10 @@ export interface InitOptions {
   threads?: number | 'auto';
   /** Which build. Default `'auto'`: relaxed where the engine takes it. */
   variant?: 'auto' | Variant;
-  /** Never the relaxed build: the same bits on every CPU. Default false. */
+  /**
+   * Never the relaxed build, and `algorithm: 'auto'` is 'direct': the same bits on every CPU, summed in one order. Default
+   * false.
+   */
   deterministic?: boolean;
   /** Where the .wasm file lies, if not beside this module. It must be the one that `variant` and `threads` lead to. */
   wasmUrl?: string | URL;
@@ -153,8 +156,9 @@ async function load(options: InitOptions): Promise<LoadedRuntime> {
   const platform = currentPlatform();
   const glue = await platform.loadGlue(threaded);
   const threadScript = threaded ? platform.threadScript() : '';
-  const { maximumMemory } = options;
-  return start({ variant, threads, threadsReason, module, maximumMemory, threadScript }, memory, glue);
+  const { maximumMemory, deterministic = false } = options;
+  const chosen = { variant, threads, threadsReason, deterministic, module, maximumMemory, threadScript };
+  return start(chosen, memory, glue);
 }
 
 /**

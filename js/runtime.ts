@@ -27,6 +27,8 @@ export interface RuntimeOptions {
   readonly variant: Variant;
   readonly threads: number;
   readonly threadsReason: string | null;
+  /** Whether layers keep to one order of summation unless they ask for another algorithm. */
+  readonly deterministic: boolean;
   readonly module: WebAssembly.Module;
   readonly maximumMemory: number | undefined;
   /** Where the threads' script lies; '' with one thread. */
@@ -68,6 +70,10 @@ export class LoadedRuntime implements Runtime {
 
   get variant(): Variant {
     return this.#options.variant;
+  }
+
+  get deterministic(): boolean {
+    return this.#options.deterministic;
   }
 
   get threads(): number {

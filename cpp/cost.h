@@ -1,0 +1,14 @@
+// What a layer costs by each algorithm: counts of what its kernels do, each times what it took on one machine.
+#pragma once
+
+#include "params.h"
+
+namespace conv1d {
+
+// Nanoseconds for one image on one thread of the machine that the figures come from; elsewhere all scale alike, more or
+// less, so what is compared is right. A layer that the algorithm can not compute, or not well enough for 'auto',
+// costs infinity.
+double direct_cost(const Params& params, const Geometry& geometry);
+double toom_cook_cost(const Params& params, const Geometry& geometry);
+
+}  // namespace conv1d
