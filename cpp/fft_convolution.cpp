@@ -1,6 +1,7 @@
 #include "fft_convolution.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <numeric>
 
@@ -56,11 +57,10 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   cut.phases = std::min(params.kernel_size, params.stride / common);
   cut.layers = params.dilation / common;
   cut.taps = (params.kernel_size - 1) / cut.phases + 1;
-  const int32_t layers = std::min(cut.layers, geometry.out_length);
   const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
   const double copy = params.stride * cut.layers == 1 ? kCopyCycles : kPickCycles;
-  const int64_t images = int64_t{geometry.batch} * params.groups * layers;
+  const int64_t images = int64_t{geometry.batch} * params.groups * std::min(cut.layers, geometry.out_length);
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
     if (size < cut.taps) continue;
     const double floats = rows * params.out_channels * static_cast<double>(size);
@@ -72,21 +72,16 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     const double product = floats > kCacheFloats ? kFarProductCycles : kProductCycles;
     const double in = rows * (fft + copy * static_cast<double>(size));
     const double out = params.group_out() * (rows * product * half + fft + copy * outputs);
-    const int64_t pieces = images * blocks;
-    const int64_t wanted = threads > 1 ? 2 * threads : 1;
-    const auto parts = static_cast<int32_t>(std::min<int64_t>(
-        params.group_out(), std::max<int64_t>((wanted - 1) / std::max<int64_t>(pieces, 1) + 1,
-                                              static_cast<int64_t>((in + out) / kLongestPiece) + 1)));
-    // What the busiest thread has to do; parts of one block that one thread does in a row share its windows.
-    const auto turns = static_cast<double>((pieces * parts + threads - 1) / threads);
-    const double cycles = turns * (out / parts + in / (threads > 1 ? 1 : parts));
-    if (cut.size == 0 || cycles < cut.cycles) {
-      cut.size = static_cast<int32_t>(size);
-      cut.outputs = outputs;
-      cut.blocks = blocks;
-      cut.oc_parts = parts;
-      cut.cycles = cycles;
-    }
+    const auto pieces = static_cast<double>(images * blocks);
+    if (cut.size > 0 && pieces * (in + out) >= cut.cycles) continue;
+    cut.cycles = pieces * (in + out);
+    cut.size = static_cast<int32_t>(size);
+    cut.outputs = outputs;
+    cut.blocks = blocks;
+    // The size hangs on the layer alone, so that outputs are the same with any number of threads.
+    const double least_parts = std::max((in + out) / kLongestPiece, threads > 1 ? 2 * threads / pieces : 1);
+    cut.oc_parts =
+        static_cast<int32_t>(std::clamp(std::ceil(least_parts), 1.0, static_cast<double>(params.group_out())));
     if (outputs == row_outputs) break;
   }
   return cut;
@@ -97,9 +92,10 @@ std::unique_ptr<FftConvolution> FftConvolution::make(Weights& weights, const Geo
   std::unique_ptr<FftConvolution> made(new (std::nothrow) FftConvolution(weights.params(), geometry, threads));
   *wanted = sizeof(FftConvolution);
   if (!made) return nullptr;
+  *wanted = static_cast<double>(weights.params().weight_size()) * 2 * sizeof(float);  // at least
+  if (made->cut_.size == 0) return nullptr;
   *wanted = static_cast<double>(made->packed_floats()) * sizeof(float);
-  if (made->cut_.size == 0 || !made->fft_.prepare(made->cut_.size) ||
-      !weights.reserve_transformed(Algorithm::kFft, made->packed_floats())) {
+  if (!made->fft_.prepare(made->cut_.size) || !weights.reserve_transformed(Algorithm::kFft, made->packed_floats())) {
     return nullptr;
   }
   return made;
@@ -116,8 +112,8 @@ size_t FftConvolution::scratch_floats() const {
 
 void FftConvolution::pack(Weights& weights) {
   bias_ = weights.wide_bias();
-  spectra_ = weights.transformed(Algorithm::kFft, cut_.size,
-                                 [&](float* spectra) { pack_spectra(weights.weight(), spectra); });
+  spectra_ =
+      weights.transformed(Algorithm::kFft, cut_.size, [&](float* spectra) { pack_spectra(weights.weight(), spectra); });
 }
 
 void FftConvolution::pack_spectra(const void* weights, float* spectra) const {
