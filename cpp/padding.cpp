@@ -56,4 +56,13 @@ void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
   pad(inside_end, count);
 }
 
+void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t step,
+                 int64_t count, float* destination) {
+  if (step == 1) return copy_window(mode, dtype, row, length, first, count, destination);
+  for (int64_t j = 0; j < count; ++j, first += step) {
+    const int64_t index = source_index(mode, first, length);
+    destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
+  }
+}
+
 }  // namespace conv1d

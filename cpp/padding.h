@@ -16,4 +16,8 @@ int64_t source_index(PaddingMode mode, int64_t index, int64_t length);
 void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t count,
                  float* destination);
 
+// The same of every step-th position: destination[j] = row[first + j * step].
+void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t step,
+                 int64_t count, float* destination);
+
 }  // namespace conv1d

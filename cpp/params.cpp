@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kPaddingModeNames[] = {"zeros", "reflect", "replicate", "circular"};
 constexpr const char* kPaddingRuleNames[] = {"explicit", "valid", "same", "causal"};
 constexpr const char* kDTypeNames[] = {"float32", "float16"};
-constexpr const char* kAlgorithmNames[] = {"auto", "direct", "toom_cook"};
+constexpr const char* kAlgorithmNames[] = {"auto", "direct", "toom_cook", "fft"};
 constexpr const char* kComputeModeNames[] = {"default", "float32"};
 constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
 constexpr double kMaxInt = 2147483647;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "direct.h"
+#include "fft_convolution.h"
 #include "toom_cook.h"
 
 namespace conv1d {
@@ -36,8 +37,14 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
 }
 
 std::unique_ptr<Method> Plan::make_method(Algorithm algorithm, const Geometry& geometry, int threads, double* wanted) {
-  if (algorithm == Algorithm::kToomCook) return ToomCook::make(weights_, geometry, threads, wanted);
-  return Direct::make(params(), geometry, threads, wanted);
+  switch (algorithm) {
+    case Algorithm::kToomCook:
+      return ToomCook::make(weights_, geometry, threads, wanted);
+    case Algorithm::kFft:
+      return FftConvolution::make(weights_, geometry, threads, wanted);
+    default:
+      return Direct::make(params(), geometry, threads, wanted);
+  }
 }
 
 Explanation Plan::explain() const {

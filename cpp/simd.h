@@ -29,6 +29,15 @@ inline v128_t madd(v128_t a, v128_t b, v128_t c) {
 #endif
 }
 
+// c - a * b, rounded as madd() is.
+inline v128_t nmadd(v128_t a, v128_t b, v128_t c) {
+#if defined(__wasm_relaxed_simd__)
+  return wasm_f32x4_relaxed_nmadd(a, b, c);
+#else
+  return madd(wasm_f32x4_neg(a), b, c);
+#endif
+}
+
 // The first n lanes, all four when there are more to come; n >= 1.
 inline void store_some(float* p, size_t n, v128_t x) {
   if (n >= 4) return wasm_v128_store(p, x);

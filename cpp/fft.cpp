@@ -1,0 +1,269 @@
+#include "fft.h"
+
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+
+namespace conv1d {
+namespace {
+
+// Complex numbers of a factor that stays in the L1 cache while it is split to the end.
+constexpr int32_t kInCache = 2048;
+
+// The square root of i is kRoot + i * kRoot.
+constexpr float kRoot = std::numbers::sqrt2_v<float> / 2;
+
+struct Complex4 {
+  v128_t re;
+  v128_t im;
+};
+
+inline Complex4 operator+(Complex4 a, Complex4 b) { return {wasm_f32x4_add(a.re, b.re), wasm_f32x4_add(a.im, b.im)}; }
+inline Complex4 operator-(Complex4 a, Complex4 b) { return {wasm_f32x4_sub(a.re, b.re), wasm_f32x4_sub(a.im, b.im)}; }
+inline Complex4 operator*(Complex4 a, Complex4 w) {
+  return {nmadd(a.im, w.im, wasm_f32x4_mul(a.re, w.re)), madd(a.im, w.re, wasm_f32x4_mul(a.re, w.im))};
+}
+// a * conjugate(w)
+inline Complex4 unturn(Complex4 a, Complex4 w) {
+  return {madd(a.im, w.im, wasm_f32x4_mul(a.re, w.re)), nmadd(a.re, w.im, wasm_f32x4_mul(a.im, w.re))};
+}
+// a + i * b and a - i * b
+inline Complex4 add_i(Complex4 a, Complex4 b) { return {wasm_f32x4_sub(a.re, b.im), wasm_f32x4_add(a.im, b.re)}; }
+inline Complex4 subtract_i(Complex4 a, Complex4 b) { return {wasm_f32x4_add(a.re, b.im), wasm_f32x4_sub(a.im, b.re)}; }
+
+inline Complex4 load(const float* re, const float* im) { return {wasm_v128_load(re), wasm_v128_load(im)}; }
+inline void store(float* re, float* im, Complex4 x) {
+  wasm_v128_store(re, x.re);
+  wasm_v128_store(im, x.im);
+}
+inline Complex4 splat(const float* re, const float* im) {
+  return {wasm_v128_load32_splat(re), wasm_v128_load32_splat(im)};
+}
+
+// Splits z^4 = w^2 into z = v, -v, i * v and -i * v, v * v = w: four polynomials at once.
+inline void split(Complex4 (&x)[4], Complex4 w, Complex4 v) {
+  const Complex4 c = x[2] * w;
+  const Complex4 d = x[3] * w;
+  const Complex4 upper = (x[1] + d) * v;
+  const Complex4 lower = (x[1] - d) * v;
+  const Complex4 a = x[0] + c;
+  const Complex4 b = x[0] - c;
+  x[0] = a + upper;
+  x[1] = a - upper;
+  x[2] = add_i(b, lower);
+  x[3] = subtract_i(b, lower);
+}
+
+// The other way, four times as large.
+inline void join(Complex4 (&x)[4], Complex4 w, Complex4 v) {
+  const Complex4 a = x[0] + x[1];
+  const Complex4 upper = unturn(x[0] - x[1], v);
+  const Complex4 b = x[2] + x[3];
+  const Complex4 turned = unturn(x[2] - x[3], v);  // i times too much
+  x[0] = a + b;
+  x[2] = unturn(a - b, w);
+  x[1] = subtract_i(upper, turned);
+  x[3] = unturn(add_i(upper, turned), w);
+}
+
+inline void transpose(v128_t& a, v128_t& b, v128_t& c, v128_t& d) {
+  const v128_t ab_low = wasm_i32x4_shuffle(a, b, 0, 4, 1, 5);
+  const v128_t ab_high = wasm_i32x4_shuffle(a, b, 2, 6, 3, 7);
+  const v128_t cd_low = wasm_i32x4_shuffle(c, d, 0, 4, 1, 5);
+  const v128_t cd_high = wasm_i32x4_shuffle(c, d, 2, 6, 3, 7);
+  a = wasm_i64x2_shuffle(ab_low, cd_low, 0, 2);
+  b = wasm_i64x2_shuffle(ab_low, cd_low, 1, 3);
+  c = wasm_i64x2_shuffle(ab_high, cd_high, 0, 2);
+  d = wasm_i64x2_shuffle(ab_high, cd_high, 1, 3);
+}
+
+inline void transpose(Complex4 (&x)[4]) {
+  transpose(x[0].re, x[1].re, x[2].re, x[3].re);
+  transpose(x[0].im, x[1].im, x[2].im, x[3].im);
+}
+
+inline void load4(Complex4 (&x)[4], const float* re, const float* im, ptrdiff_t step) {
+  for (ptrdiff_t i = 0; i < 4; ++i) x[i] = load(re + i * step, im + i * step);
+}
+inline void store4(float* re, float* im, ptrdiff_t step, const Complex4 (&x)[4]) {
+  for (ptrdiff_t i = 0; i < 4; ++i) store(re + i * step, im + i * step, x[i]);
+}
+
+// Where factor `i` of a level has its twiddles.
+inline const float* twiddles_of(const float* twiddles, int32_t i) {
+  return twiddles + static_cast<ptrdiff_t>(i / 4) * 16 + i % 4;
+}
+
+// Splits z^(2 * length) = i in two, or joins them.
+template <bool kForward>
+void halve(float* re, float* im, int32_t length) {
+  const Complex4 w{wasm_f32x4_splat(kRoot), wasm_f32x4_splat(kRoot)};
+  for (int32_t j = 0; j < length; j += 4) {
+    const Complex4 a = load(re + j, im + j);
+    Complex4 b = load(re + length + j, im + length + j);
+    if (kForward) b = b * w;
+    store(re + j, im + j, a + b);
+    store(re + length + j, im + length + j, kForward ? a - b : unturn(a - b, w));
+  }
+}
+
+// Factors `first` to `first` + n of a level, each of `length` >= 16 numbers.
+template <bool kForward>
+void pass(float* re, float* im, int32_t length, int32_t n, const float* twiddles, int32_t first) {
+  const int32_t quarter = length / 4;
+  for (int32_t i = first; i < first + n; ++i, re += length, im += length) {
+    const float* own = twiddles_of(twiddles, i);
+    const Complex4 w = splat(own, own + 4);
+    const Complex4 v = splat(own + 8, own + 12);
+    for (int32_t j = 0; j < quarter; j += 4) {
+      Complex4 x[4];
+      load4(x, re + j, im + j, quarter);
+      kForward ? split(x, w, v) : join(x, w, v);
+      store4(re + j, im + j, quarter, x);
+    }
+  }
+}
+
+// `length` / 4 factors of 4 numbers: their values, or back from those, or both and multiplied by a filter's in between.
+template <bool kForward, bool kInverse>
+void last_pass(float* re, float* im, int32_t length, const float* twiddles, const float* filter_re,
+               const float* filter_im) {
+  for (int32_t j = 0; j < length; j += 16, twiddles += 16) {
+    const Complex4 w = load(twiddles, twiddles + 4);
+    const Complex4 v = load(twiddles + 8, twiddles + 12);
+    Complex4 x[4];
+    load4(x, re + j, im + j, 4);
+    if (kForward) {
+      transpose(x);
+      split(x, w, v);
+    }
+    if (kForward && kInverse) {
+      for (ptrdiff_t i = 0; i < 4; ++i) x[i] = x[i] * load(filter_re + j + 4 * i, filter_im + j + 4 * i);
+    }
+    if (kInverse) {
+      join(x, w, v);
+      transpose(x);
+    }
+    store4(re + j, im + j, 4, x);
+  }
+}
+
+}  // namespace
+
+bool Fft::prepare(int32_t size) {
+  if (size == size_) return true;
+  const int32_t length = size / 2;
+  size_t floats = 0;
+  int doublings = 0;
+  while (length >> doublings > 1) ++doublings;
+  const int first = doublings % 2;
+  for (int l = first; l < doublings; l += 2) floats += size_t{l < 2 ? 16U : 4U << l};
+  if (!twiddles_.reserve(floats)) return false;
+
+  constexpr double kPi = std::numbers::pi;
+  size_ = size;
+  levels_ = 0;
+  float* twiddles = twiddles_.data();
+  for (int l = first; l < doublings; l += 2) {
+    const int32_t blocks = 1 << l;
+    level_[levels_++] = {twiddles, blocks};
+    for (int32_t i = 0; i < blocks; ++i) {
+      // Factor i of level l is z^m = e^(i * angle); from above, the angle halves, and is pi more in every second.
+      double angle = kPi / 2;
+      for (int bit = l - 1; bit >= 0; --bit) angle = angle / 2 + ((i >> bit & 1) != 0 ? kPi : 0);
+      float* own = twiddles + static_cast<ptrdiff_t>(i / 4) * 16 + i % 4;
+      own[0] = static_cast<float>(std::cos(angle / 2));
+      own[4] = static_cast<float>(std::sin(angle / 2));
+      own[8] = static_cast<float>(std::cos(angle / 4));
+      own[12] = static_cast<float>(std::sin(angle / 4));
+    }
+    twiddles += l < 2 ? 16 : 4 << l;
+  }
+  return true;
+}
+
+void Fft::forward(float* block) const { run(Way::kForward, block, nullptr); }
+void Fft::inverse(float* block) const { run(Way::kInverse, block, nullptr); }
+void Fft::filter(float* block, const float* spectrum) const { run(Way::kFilter, block, spectrum); }
+
+void Fft::run(Way way, float* block, const float* filter) const {
+  int32_t length = size_ / 2;
+  float* im = block + length;
+  if (level_[0].blocks == 1) return run_factor(way, 0, 0, length, block, filter);
+  length /= 2;
+  if (way != Way::kInverse) halve<true>(block, im, length);
+  run_factor(way, 0, 0, length, block, filter);
+  run_factor(way, 0, 1, length, block + length, filter + length);
+  if (way != Way::kForward) halve<false>(block, im, length);
+}
+
+void Fft::run_factor(Way way, int level, int32_t first, int32_t length, float* re, const float* filter) const {
+  float* im = re + size_ / 2;
+  // Factors `first` * n to `first` * n + n of a level fill this one.
+  const auto split_all = [&](int at_level, int32_t n) {
+    if (way != Way::kInverse) pass<true>(re, im, length / n, n, level_[at_level].twiddles, first * n);
+  };
+  const auto join_all = [&](int at_level, int32_t n) {
+    if (way != Way::kForward) pass<false>(re, im, length / n, n, level_[at_level].twiddles, first * n);
+  };
+  if (length > kInCache) {
+    const int32_t quarter = length / 4;
+    split_all(level, 1);
+    for (int32_t i = 0; i < 4; ++i) {
+      run_factor(way, level + 1, 4 * first + i, quarter, re + i * quarter, filter + i * quarter);
+    }
+    return join_all(level, 1);
+  }
+  const int top = level;
+  int32_t n = 1;
+  for (; length / n > 4; n *= 4, ++level) split_all(level, n);
+  const float* twiddles = level_[level].twiddles + static_cast<ptrdiff_t>(first) * n * 4;
+  switch (way) {
+    case Way::kForward:
+      last_pass<true, false>(re, im, length, twiddles, nullptr, nullptr);
+      break;
+    case Way::kInverse:
+      last_pass<false, true>(re, im, length, twiddles, nullptr, nullptr);
+      break;
+    case Way::kFilter:
+      last_pass<true, true>(re, im, length, twiddles, filter, filter + size_ / 2);
+      break;
+  }
+  while (level-- > top) join_all(level, n /= 4);
+}
+
+namespace {
+
+// sum (+)= x[0] * h[0] + ... + x[kRows - 1] * h[kRows - 1]
+template <ptrdiff_t kRows, bool kAdd>
+void multiply_rows(const float* x, size_t x_pitch, const float* h, size_t h_pitch, float* sum, int32_t half) {
+  for (int32_t j = 0; j < half; j += 4) {
+    Complex4 y = kAdd ? load(sum + j, sum + half + j) : Complex4{wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
+    for (ptrdiff_t r = 0; r < kRows; ++r) {
+      const float* own_x = x + r * static_cast<ptrdiff_t>(x_pitch) + j;
+      const float* own_h = h + r * static_cast<ptrdiff_t>(h_pitch) + j;
+      const Complex4 a = load(own_x, own_x + half);
+      const Complex4 b = load(own_h, own_h + half);
+      y.re = nmadd(a.im, b.im, madd(a.re, b.re, y.re));
+      y.im = madd(a.im, b.re, madd(a.re, b.im, y.im));
+    }
+    store(sum + j, sum + half + j, y);
+  }
+}
+
+}  // namespace
+
+void multiply_spectra(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
+                      int32_t size) {
+  const int32_t first = (rows - 1) % 4 + 1;
+  const int32_t half = size / 2;
+  for (int32_t r = 0; r < first; ++r, x += x_pitch, h += h_pitch) {
+    r == 0 ? multiply_rows<1, false>(x, x_pitch, h, h_pitch, sum, half)
+           : multiply_rows<1, true>(x, x_pitch, h, h_pitch, sum, half);
+  }
+  for (int32_t r = first; r < rows; r += 4, x += 4 * x_pitch, h += 4 * h_pitch) {
+    multiply_rows<4, true>(x, x_pitch, h, h_pitch, sum, half);
+  }
+}
+
+}  // namespace conv1d

@@ -1,0 +1,250 @@
+#include "fft_convolution.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cases.h"
+#include "kernels/reference.h"
+#include "layer.h"
+
+namespace conv1d {
+namespace {
+
+Options fft_options(double in_channels, double out_channels, double kernel_size) {
+  Options options = layer_options(in_channels, out_channels, kernel_size);
+  options.algorithm = "fft";
+  return options;
+}
+
+FftCut cut_of(Layer& layer) { return cut_for_fft(layer.plan().params(), layer.plan().geometry(), 1); }
+
+// The bound of fft_convolution.h without the norms.
+double tolerance_of(const FftCut& cut) { return 0x1p-21 * std::log2(cut.size); }
+
+struct Expected {
+  std::vector<double> values;
+  std::vector<double> bound;
+};
+
+// What the layer's prepared shape should give, of float32 layers.
+Expected expect_of(Layer& layer, const std::vector<float>& input) {
+  const Params& p = layer.plan().params();
+  const Geometry& g = layer.plan().geometry();
+  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
+  const auto* b = static_cast<const float*>(layer.plan().weights().bias());
+  const std::vector<double> wide_input(input.begin(), input.end());
+  const std::vector<double> weight(w, w + p.weight_size());
+  const std::vector<double> bias = b == nullptr ? std::vector<double>() : std::vector<double>(b, b + p.out_channels);
+  const size_t outputs = static_cast<size_t>(g.batch) * p.out_channels * g.out_length;
+  Expected expected{std::vector<double>(outputs), std::vector<double>(outputs)};
+  reference_conv1d(p, g, wide_input.data(), weight.data(), b == nullptr ? nullptr : bias.data(), expected.values.data(),
+                   expected.bound.data());
+  return expected;
+}
+
+TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
+  std::mt19937 random(1);
+  const auto pick = [&](int least, int most) { return std::uniform_int_distribution<int>(least, most)(random); };
+  ThreadPool pool(1);
+  int strided = 0;
+  int dilated = 0;
+  int blocks = 0;
+  for (int round = 0; round < 600; ++round) {
+    const int groups = pick(1, 3) > 1 ? 1 : pick(1, 4);
+    Options o = fft_options(groups * pick(1, 6), groups * pick(1, 6), pick(1, pick(1, 2) > 1 ? 200 : 9));
+    o.groups = groups;
+    o.stride = pick(1, 2) > 1 ? 1 : pick(1, 6);
+    o.dilation = pick(1, 2) > 1 ? 1 : pick(1, 12);
+    o.bias = pick(0, 1) > 0;
+    o.pad_left = pick(0, 40);
+    o.pad_right = pick(0, 40);
+    const int batch = pick(1, 2);
+    const int length = pick(41, 900) + static_cast<int>(o.dilation * (o.kernel_size - 1));
+    const char* modes[] = {"zeros", "reflect", "replicate", "circular"};
+    o.padding_mode = modes[pick(0, 3)];
+    Layer layer(o, static_cast<uint32_t>(round));
+    const auto input = random_values(static_cast<size_t>(batch * o.in_channels * length), 7);
+    const auto output = layer.run(input, batch, pool);
+    ASSERT_STREQ(layer.plan().explain().algorithm, "fft");
+    const FftCut cut = cut_of(layer);
+    strided += cut.phases > 1 ? 1 : 0;
+    dilated += cut.layers > 1 ? 1 : 0;
+    blocks += cut.blocks > 1 ? 1 : 0;
+    const Expected expected = expect_of(layer, input);
+    // An output at the edge, or of few products, may have much smaller ones than its block.
+    const double least = *std::ranges::max_element(expected.bound) / (o.kernel_size * o.in_channels < 30 ? 1 : 4);
+    for (size_t i = 0; i < output.size(); ++i) {
+      ASSERT_LE(std::abs(output[i] - expected.values[i]), tolerance_of(cut) * std::max(least, expected.bound[i]))
+          << round << " at " << i << ": " << output[i] << " " << expected.values[i];
+    }
+  }
+  EXPECT_GT(strided, 100);
+  EXPECT_GT(dilated, 100);
+  EXPECT_GT(blocks, 100);
+}
+
+double norm(const float* values, int32_t begin, int32_t end) {
+  double sum = 0;
+  for (int32_t i = begin; i < end; ++i) sum += static_cast<double>(values[i]) * values[i];
+  return std::sqrt(sum);
+}
+
+// Signals that swing over 120 dB, one shout in silence, weights that do the same: the norms of the block bound it all.
+TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
+  ThreadPool pool(1);
+  for (const int32_t taps : {3, 50, 333, 2000}) {
+    for (uint32_t kind = 0; kind < 4; ++kind) {
+      Layer layer(fft_options(2, 2, taps), kind);
+      const int32_t length = 9000;
+      auto input = random_values(static_cast<size_t>(2 * length), kind + 1);
+      for (int32_t i = 0; i < 2 * length; ++i) {
+        if (kind == 1) input[i] *= static_cast<float>(std::pow(10.0, 3 * std::sin(i * 0.01)));
+        if (kind == 2) input[i] *= i % length == 1000 ? 1e9F : 1e-3F;
+        if (kind == 3) input[i] = i % 2 == 0 ? 1.0F : -1.0F;
+      }
+      auto* w = static_cast<float*>(layer.plan().weights().weight());
+      for (int32_t i = 0; i < 4 * taps; ++i) {
+        if (kind == 1) w[i] *= static_cast<float>(std::exp(-8.0 * (i % taps) / taps));
+        if (kind == 3) w[i] = i % 2 == 0 ? 1.0F : -1.0F;  // all products of one sign
+      }
+      layer.plan().weights().changed();
+      const auto output = layer.run(input, 1, pool);
+      const FftCut cut = cut_of(layer);
+      const Expected expected = expect_of(layer, input);
+      const int32_t out_length = layer.plan().geometry().out_length;
+      const auto* bias = static_cast<const float*>(layer.plan().weights().bias());
+      for (int32_t o = 0; o < 2; ++o) {
+        for (int32_t t = 0; t < out_length; ++t) {
+          const int32_t begin = t / cut.outputs * cut.outputs;
+          double limit = std::abs(bias[o]);
+          for (int32_t c = 0; c < 2; ++c) {
+            limit += norm(w + (o * 2 + c) * taps, 0, taps) *
+                     norm(input.data() + c * length, begin, std::min(length, begin + cut.size));
+          }
+          const auto i = static_cast<size_t>(o * out_length + t);
+          ASSERT_LE(std::abs(output[i] - expected.values[i]), tolerance_of(cut) * limit)
+              << taps << " taps, kind " << kind << " at " << t;
+        }
+      }
+    }
+  }
+}
+
+// The fixtures' formula with the bound of the block in place of the output's own.
+TEST(FftConvolution, AllFixtures) {
+  for (Case c : cases()) {
+    c.params.algorithm = Algorithm::kFft;
+    const std::vector<double> got = run_case(c, 1);
+    const float largest = *std::ranges::max_element(c.bound);
+    const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
+    // tolerance() grants (products + 2) * 2^-24.
+    const double factor = std::max(1.0, 8 * std::log2(2048) / (products + 2));
+    std::ranges::fill(c.bound, static_cast<float>(largest * factor));
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_LE(std::abs(got[i] - c.expected[i]), tolerance(c, i)) << c.name << " at " << i;
+    }
+  }
+}
+
+TEST(FftConvolutionThreads, SameBitsForEveryThreadCountAndCut) {
+  struct Shape {
+    double in_channels, out_channels, kernel_size, stride, dilation, groups;
+    int32_t batch, length;
+  };
+  constexpr Shape kShapes[] = {{1, 1, 700, 1, 1, 1, 1, 9000},
+                               {8, 8, 65, 1, 1, 8, 2, 3000},
+                               {5, 12, 64, 1, 1, 1, 1, 300},
+                               {6, 6, 40, 3, 2, 2, 2, 900},
+                               {1, 7, 300, 2, 6, 1, 1, 5000}};
+  for (const Shape& s : kShapes) {
+    Options o = fft_options(s.in_channels, s.out_channels, s.kernel_size);
+    o.stride = s.stride;
+    o.dilation = s.dilation;
+    o.groups = s.groups;
+    o.activation = "silu";
+    Layer layer(o, 1);
+    const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
+    ThreadPool one(1);
+    const auto expected = layer.run(input, s.batch, one);
+    for (const int threads : {2, 3, 7}) {
+      ThreadPool pool(threads);
+      EXPECT_EQ(expected, layer.run(input, s.batch, pool)) << s.kernel_size << " on " << threads << " threads";
+      std::vector<float> output(expected.size());
+      for (int32_t piece = 0; piece < layer.plan().pieces(); ++piece) {
+        layer.plan().run_pieces(input.data(), output.data(), pool, piece, piece + 1);
+      }
+      EXPECT_EQ(expected, output) << s.kernel_size << " piece by piece on " << threads << " threads";
+    }
+  }
+}
+
+// Layers as heavy as a machine can take still pause every ten milliseconds or so.
+TEST(FftConvolution, PiecesOfHeavyLayersAreShort) {
+  Layer layer(fft_options(512, 512, 400), 1);
+  ASSERT_FALSE(layer.plan().prepare(1, 2000, 1));
+  const FftCut cut = cut_of(layer);
+  EXPECT_GT(cut.oc_parts, 4);
+  EXPECT_LT(cut.cycles / (cut.blocks * cut.oc_parts), 40e6);
+}
+
+TEST(FftConvolution, SpecialNumbersReachTheirBlocks) {
+  ThreadPool pool(1);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Layer layer(fft_options(1, 1, 100), 1);
+    auto input = random_values(20000, 2);
+    input[10000] = bad;
+    const auto output = layer.run(input, 1, pool);
+    const FftCut cut = cut_of(layer);
+    ASSERT_GT(cut.blocks, 3);
+    for (int32_t t = 0; t < static_cast<int32_t>(output.size()); ++t) {
+      const int32_t begin = t / cut.outputs * cut.outputs;
+      const int32_t end = std::min(begin + cut.outputs, static_cast<int32_t>(output.size())) + 99;
+      ASSERT_EQ(std::isfinite(output[t]), begin > 10000 || end <= 10000) << t;
+    }
+  }
+}
+
+TEST(FftConvolution, NewWeightsAndShapesCount) {
+  ThreadPool pool(1);
+  Layer layer(fft_options(2, 3, 40), 1);
+  for (const int32_t length : {100, 5000, 64, 5000}) {
+    const auto input = random_values(static_cast<size_t>(2 * length), 3);
+    for (const float change : {0.0F, 1.0F}) {
+      static_cast<float*>(layer.plan().weights().weight())[7] += change;
+      static_cast<float*>(layer.plan().weights().bias())[1] += change;
+      layer.plan().weights().changed();
+      const auto output = layer.run(input, 1, pool);
+      const Expected expected = expect_of(layer, input);
+      for (size_t i = 0; i < output.size(); ++i) {
+        ASSERT_NEAR(output[i], expected.values[i], tolerance_of(cut_of(layer)) * expected.bound[i]) << length;
+      }
+    }
+  }
+}
+
+TEST(FftConvolution, EmptyBatch) {
+  ThreadPool pool(1);
+  Layer layer(fft_options(2, 3, 40), 1);
+  ASSERT_FALSE(layer.plan().prepare(0, 100, 1));
+  EXPECT_EQ(layer.plan().pieces(), 0);
+  layer.plan().run(nullptr, nullptr, pool);
+}
+
+TEST(FftConvolution, SaysWhatIsTooLarge) {
+  Params params{};
+  ASSERT_FALSE(validate(fft_options(16, 16, 2200000), &params));
+  Plan plan(params);
+  const auto error = plan.prepare(1, 2200000, 1);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, "ERR_OUT_OF_MEMORY");
+}
+
+}  // namespace
+}  // namespace conv1d
