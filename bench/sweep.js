@@ -3,7 +3,7 @@ import { Conv1d, Tensor } from 'conv1d-wasm';
 import { describeLayer, randoms } from './layer.js';
 import { layerOptions, runtimes } from './peers/ours.js';
 
-export const algorithms = ['direct', 'toom_cook'];
+export const algorithms = ['direct', 'toom_cook', 'fft'];
 
 const mostOperations = 4e8; // of one forward
 const mostFloats = 4e6; // of one array

@@ -5,11 +5,15 @@
 #include <limits>
 #include <numeric>
 
+#include "fft_convolution.h"
 #include "kernel_table.h"
 #include "toom_cook.h"
 
 namespace conv1d {
 namespace {
+
+constexpr double kImpossible = std::numeric_limits<double>::infinity();
+constexpr double kCyclesPerNanosecond = 4.1;
 
 // Fitted to the times of 250 random layers (npm run bench -- --sweep), relaxed build, least squares of relative errors.
 // A product of a vector, in a tile of so many rows; then of a vector that lies along the channels.
@@ -83,10 +87,9 @@ double direct_cost(const Params& params, const Geometry& geometry) {
 }
 
 double toom_cook_cost(const Params& params, const Geometry& geometry) {
-  const double impossible = std::numeric_limits<double>::infinity();
-  if (!params.has_toom_cook()) return impossible;
+  if (!params.has_toom_cook()) return kImpossible;
   const ToomCut cut = cut_taps(params);
-  if (cut.depth < (cut.chunk_taps == 5 ? kToomLeastDepth5 : kToomLeastDepth)) return impossible;
+  if (cut.depth < (cut.chunk_taps == 5 ? kToomLeastDepth5 : kToomLeastDepth)) return kImpossible;
   const ToomSchedule schedule = choose_toom_schedule(params, cut, geometry, 1);
   const double points = cut.chunk_taps + 3;
   const double tiles = std::ceil(geometry.out_length / (4.0 * cut.dilation));
@@ -108,6 +111,13 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   cost += static_cast<double>(params.group_in()) * cut.point_phases * points * (columns + halo) / 4 * kInputPoint;
   cost += params.group_out() * (points * columns / 4 * kOutputPoint + 4 * columns * kMergedOutput);
   return params.groups * cost;
+}
+
+double fft_cost(const Params& params, const Geometry& geometry) {
+  Geometry image = geometry;
+  image.batch = 1;
+  const FftCut cut = cut_for_fft(params, image, 1);
+  return cut.size == 0 ? kImpossible : cut.cycles / kCyclesPerNanosecond;
 }
 
 }  // namespace conv1d

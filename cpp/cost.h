@@ -10,5 +10,6 @@ namespace conv1d {
 // costs infinity.
 double direct_cost(const Params& params, const Geometry& geometry);
 double toom_cook_cost(const Params& params, const Geometry& geometry);
+double fft_cost(const Params& params, const Geometry& geometry);
 
 }  // namespace conv1d

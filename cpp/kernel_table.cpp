@@ -129,7 +129,7 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
 std::string AlgorithmChoice::reason() const {
   if (asked_for) return "asked for";
   std::string text = "estimated times of direct's:";
-  for (const Algorithm other : {Algorithm::kToomCook}) {
+  for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
     std::array<char, 32> times{};
     const double ratio = cost[static_cast<size_t>(other)] / cost[static_cast<size_t>(Algorithm::kDirect)];
     std::snprintf(times.data(), times.size(), " %.2f", ratio);
@@ -143,8 +143,9 @@ AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry)
   if (choice.asked_for) return choice;
   choice.cost[static_cast<size_t>(Algorithm::kDirect)] = direct_cost(params, geometry);
   choice.cost[static_cast<size_t>(Algorithm::kToomCook)] = toom_cook_cost(params, geometry);
+  choice.cost[static_cast<size_t>(Algorithm::kFft)] = fft_cost(params, geometry);
   choice.algorithm = Algorithm::kDirect;
-  for (const Algorithm other : {Algorithm::kToomCook}) {
+  for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
     if (choice.cost[static_cast<size_t>(other)] < choice.cost[static_cast<size_t>(choice.algorithm)]) {
       choice.algorithm = other;
     }

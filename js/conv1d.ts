@@ -53,7 +53,7 @@ export interface Conv1dOptions {
   /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
   activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
   /** `'direct'`: fixed summation order. `'auto'` (default): the fastest that keeps the stated accuracy. */
-  algorithm?: 'auto' | 'direct' | 'toom_cook';
+  algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
 }
 
 /** Options of one `forward`. */
