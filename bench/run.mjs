@@ -191,17 +191,25 @@ async function runSweep({ sweep, variants, node, engine, quick }) {
   const host = await (browser ? browser.open() : startNode());
   const results = [];
   try {
-    const missing = await host.call('open', { threads: 1, variants: variants.slice(0, 1), peers: ['ours'], limits: false });
+    const missing = await host.call('open', {
+      threads: 1,
+      variants: variants.slice(0, 1),
+      peers: ['ours'],
+      limits: false,
+    });
     if (missing.ours) throw new Error(missing.ours);
     const timing = { seconds: quick ? 0.1 : 0.4, rounds: 4, settle: 0 };
     for (const shape of randomShapes(Number(sweep), 1)) {
       let result = await host.call('measureSweep', shape, timing);
-      if (judge(result) > tolerated) result = await host.call('measureSweep', shape, { ...timing, seconds: 1, rounds: 10 });
+      if (judge(result) > tolerated)
+        result = await host.call('measureSweep', shape, { ...timing, seconds: 1, rounds: 10 });
       results.push({ shape, ...result });
       if (judge(result) <= tolerated) continue;
       const { name: _, ...row } = shape;
       const times = result.entries.map(({ algorithm, median }) => `${algorithm} ${median.toPrecision(3)} ms`);
-      console.log(`${JSON.stringify(row)}: took ${result.choice.algorithm}, ${result.choice.reason}; ${times.join(', ')}`);
+      console.log(
+        `${JSON.stringify(row)}: took ${result.choice.algorithm}, ${result.choice.reason}; ${times.join(', ')}`,
+      );
     }
   } finally {
     await host.close();

@@ -70,7 +70,7 @@ double direct_cost(const Params& params, const Geometry& geometry) {
   }
   const double packed = schedule.direct ? std::min<double>(outputs, geometry.pad_left + geometry.pad_right) : outputs;
   if (packed > 0) {
-    const double lines = schedule.direct ? 2 : blocks;
+    const double lines = schedule.direct ? std::min(2.0, packed) : blocks;
     const double channels = params.group_in();
     const int32_t phases = params.stride / std::gcd(params.stride, params.dilation);
     const double rows = schedule.tap_windows ? params.kernel_size : std::min(params.kernel_size, phases);
@@ -79,7 +79,7 @@ double direct_cost(const Params& params, const Geometry& geometry) {
     if (schedule.tap_windows) {
       cost += depth * packed * kWindowSample * (params.stride > 1 ? 2 : 1);
     } else {
-      cost += channels * (packed * params.stride + reach * lines) * kPackedSample;
+      cost += channels * ((packed - lines) * params.stride + (reach + 1) * lines) * kPackedSample;
       if (params.stride > 1) cost += channels * rows * (packed + reach / params.stride * lines) * kPickedSample;
     }
   }

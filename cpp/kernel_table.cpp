@@ -40,8 +40,16 @@ constexpr double kLongestPiece = 200e6;
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
 constexpr double kThreadWorth = 100e3;
-// Floats of a block of transformed input: it stays in the L2 cache.
-constexpr int64_t kToomFloats = 131072;
+// What a transform's time must stay below, in times of direct's: sums in one order are worth something.
+constexpr double kTransformWorth = 0.93;
+// Toom-Cook: floats of a block of transformed input: it stays in the L2 cache.
+constexpr double kToomFloats = 131072;
+constexpr double kToomProductFloats = 32768;  // of sums at the points, which are read back at once
+// Columns of a block: at most, at least, and at least of what threads share.
+constexpr double kToomMostColumns = 1024;
+constexpr double kToomLeastColumns = 32;
+constexpr double kToomLeastShare = 48;
+constexpr double kLongestToomPiece = 2 * kLongestPiece;  // of the definition's multiplications
 
 int32_t round_up(int32_t value, int32_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -102,27 +110,37 @@ void share_out(const Params& params, const Geometry& geometry, Schedule* schedul
 
 ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, const Geometry& geometry, int threads) {
   ToomSchedule schedule{};
-  const double multiplications =
-      static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
-  schedule.threads = multiplications >= kThreadWorth ? threads : 1;
+  const int32_t channels = params.group_out();
+  const double outputs = geometry.out_length;
+  const double weights = static_cast<double>(params.weight_size()) / params.groups;
+  const double images = static_cast<double>(geometry.batch) * params.groups;
+  schedule.threads = images * outputs * weights >= kThreadWorth ? threads : 1;
 
   const int32_t points = cut.chunk_taps + 3;
-  const int32_t tiles = std::max(1, (geometry.out_length + 4 * cut.dilation - 1) / (4 * cut.dilation));
-  const int64_t room =
-      kToomFloats / (int64_t{params.group_in()} * (points * cut.point_phases + 4 * cut.single_phases()));
-  const int32_t columns = static_cast<int32_t>(std::clamp<int64_t>(room / 8 * 8, 32, 1024));
+  const auto tiles = static_cast<int32_t>(std::ceil(outputs / (4.0 * cut.dilation)));
+  const double column_floats =
+      static_cast<double>(params.group_in()) * (points * cut.point_phases + 4 * cut.single_phases());
+  // Pieces of one group of one image, for every thread to have several of all.
+  const double wanted = schedule.threads > 1 ? std::ceil(4 * schedule.threads / std::max(1.0, images)) : 1;
+  const double columns = std::min(kToomFloats / column_floats, std::max(outputs / 4 / wanted, kToomLeastShare));
+  const auto room = static_cast<int32_t>(std::clamp(columns, kToomLeastColumns, kToomMostColumns)) / 8 * 8;
+  // All layers of the dilation, if a block then has some tiles beside those that its last ones reach into.
+  const int32_t least_tiles = std::min(tiles, 4 * cut.chunks);
   schedule.layers = cut.dilation;
-  schedule.tiles = std::max(1, columns / cut.dilation);
-  if (schedule.tiles < std::min(tiles, 4 * cut.chunks)) {
-    schedule.tiles = std::min(tiles, 4 * cut.chunks);
-    schedule.layers = std::min(cut.dilation, round_up(std::max(1, columns / schedule.tiles), 8));
+  schedule.tiles = std::max(1, room / cut.dilation);
+  if (schedule.tiles < least_tiles) {
+    schedule.tiles = least_tiles;
+    schedule.layers = std::min(cut.dilation, round_up(std::max(1, room / least_tiles), 8));
   }
-  const int32_t blocks = (tiles + schedule.tiles - 1) / schedule.tiles;
-  schedule.tiles = (tiles + blocks - 1) / blocks;
+  const int32_t across = (tiles + schedule.tiles - 1) / schedule.tiles;
+  schedule.tiles = (tiles + across - 1) / across;
   if (schedule.layers == 1) schedule.tiles = round_up(schedule.tiles, 8);
-  schedule.rows =
-      std::max<int32_t>(6, static_cast<int32_t>(kToomFloats / 4 / points / (schedule.tiles * schedule.layers)) / 6 * 6);
-  schedule.oc_parts = 1;
+
+  const int32_t block = schedule.tiles * schedule.layers;
+  schedule.rows = std::max(6, static_cast<int32_t>(kToomProductFloats / points / block) / 6 * 6);
+  const double blocks = std::ceil(static_cast<double>(tiles) * cut.dilation / block);
+  const double parts = std::max(wanted / 2 / blocks, 4.0 * block * weights / kLongestToomPiece);
+  schedule.oc_parts = static_cast<int32_t>(std::clamp(std::ceil(parts), 1.0, std::max(1.0, channels / 12.0)));
   return schedule;
 }
 
@@ -145,10 +163,12 @@ AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry)
   choice.cost[static_cast<size_t>(Algorithm::kToomCook)] = toom_cook_cost(params, geometry);
   choice.cost[static_cast<size_t>(Algorithm::kFft)] = fft_cost(params, geometry);
   choice.algorithm = Algorithm::kDirect;
+  double least = kTransformWorth * choice.cost[static_cast<size_t>(Algorithm::kDirect)];
   for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
-    if (choice.cost[static_cast<size_t>(other)] < choice.cost[static_cast<size_t>(choice.algorithm)]) {
-      choice.algorithm = other;
-    }
+    const double cost = choice.cost[static_cast<size_t>(other)];
+    if (cost >= least) continue;
+    least = cost;
+    choice.algorithm = other;
   }
   return choice;
 }

@@ -30,7 +30,14 @@ const kernels = [
   Array.from({ length: taps }, (_, k) => (k === taps - 1 ? 1 : k === taps - 2 ? -1 : 0)),
   narrow,
 ];
-const conv = new Conv1d({ inChannels: 1, outChannels: 3, kernelSize: taps, padding: 'causal', bias: false });
+const conv = new Conv1d({
+  inChannels: 1,
+  outChannels: 3,
+  kernelSize: taps,
+  padding: 'causal',
+  bias: false,
+  algorithm: 'direct', // sums in one order, so that pieces can be compared with the whole bit by bit
+});
 conv.weight = new Tensor(kernels.flat(), [3, 1, taps]);
 
 const signal = Float32Array.from({ length }, (_, i) => heartbeat(i / rate));

@@ -47,20 +47,30 @@ export function readCases(json, buffer) {
   });
 }
 
+/** Errors of the transforms, relative to the largest bound: those of an output hang on its neighbours. */
+const relativeErrors = { toom_cook: 2 ** -19, fft: 2 ** -21 * Math.log2(2048) };
+
+/** What of a case the transforms can not be held to; null if nothing: in them a NaN or an infinity spreads. */
+export function unfitForTransforms({ bound }) {
+  return bound.every((value) => value < 1e30) ? null : 'NaN, infinities or numbers whose sums overflow';
+}
+
 /**
  * How far each output may lie from the float64 value: a sum of K products and a bias rounds K + 2 times, the activation
  * stretches that error by at most its Lipschitz constant and is itself good to 4 ulp, and float16 rounds once more.
  * @param {Case} testCase
+ * @param {'direct' | 'toom_cook' | 'fft'} algorithm
  * @returns {Float64Array}
  */
-export function tolerance({ options, dtype, expected, bound }) {
+export function tolerance({ options, dtype, expected, bound }, algorithm = 'direct') {
   const { inChannels, kernelSize, groups = 1 } = options;
   const K = (kernelSize * inChannels) / groups;
   const type = activationType(options.activation);
   const stretch = lipschitz(options.activation);
+  const least = (relativeErrors[algorithm] ?? 0) * bound.reduce((most, value) => Math.max(most, value), 0);
   return Float64Array.from(expected, (value, i) => {
     // where a NaN or an infinity is in the window, the definition says exactly what comes out
-    let result = Number.isFinite(bound[i]) ? (K + 2) * 2 ** -24 * bound[i] * stretch : 0;
+    let result = Number.isFinite(bound[i]) ? Math.max(least, (K + 2) * 2 ** -24 * bound[i]) * stretch : 0;
     if (type !== 'none') result += 4 * ulp(Math.abs(value) + result, kFloat32);
     if (dtype === 'float16') result += 0.5 * ulp(Math.abs(value) + result, kFloat16);
     return result;
@@ -70,13 +80,14 @@ export function tolerance({ options, dtype, expected, bound }) {
 /**
  * @param {Case} testCase
  * @param {ArrayLike<number>} output  a Uint16Array holds float16 bit patterns
+ * @param {'direct' | 'toom_cook' | 'fft'} algorithm
  * @returns {string | null}  null: within the tolerance. Else the worst element, in words
  */
-export function checkCase(testCase, output) {
+export function checkCase(testCase, output, algorithm = 'direct') {
   const { dtype, expected, outputShape } = testCase;
   if (output.length !== expected.length) return `${output.length} values, expected ${expected.length}`;
   const bits = Object.prototype.toString.call(output) === '[object Uint16Array]';
-  const allowed = tolerance(testCase);
+  const allowed = tolerance(testCase, algorithm);
   const overflow = dtype === 'float16' ? kFloat16.overflow : kFloat32.overflow;
   let wrong = 0;
   let worst = -1;

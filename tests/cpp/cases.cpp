@@ -99,6 +99,16 @@ double lipschitz(const Params& params) {
   }
 }
 
+// Of a sum, before its activation.
+double sum_tolerance(const Case& c, size_t i) {
+  const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
+  const double own = (products + 2) * 0x1p-24 * c.bound[i];
+  const double largest = *std::ranges::max_element(c.bound);
+  if (c.params.algorithm == Algorithm::kToomCook) return std::max(own, 0x1p-19 * largest);
+  if (c.params.algorithm == Algorithm::kFft) return std::max(own, 0x1p-21 * std::log2(2048) * largest);
+  return own;
+}
+
 double ulp(double value, int least_exponent, int fraction_bits) {
   const int exponent = value == 0 ? least_exponent : std::max(std::ilogb(value), least_exponent);
   return std::ldexp(1.0, exponent - fraction_bits);
@@ -112,10 +122,15 @@ const std::vector<Case>& cases() {
 }
 
 double tolerance(const Case& c, size_t i) {
-  const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
-  double result = (products + 2) * 0x1p-24 * static_cast<double>(c.bound[i]) * lipschitz(c.params);
+  double result = sum_tolerance(c, i) * lipschitz(c.params);
   if (c.params.activation != Activation::kNone) result += 4 * ulp(std::abs(c.expected[i]) + result, -126, 23);
   if (c.params.dtype == DType::kFloat16) result += 0.5 * ulp(std::abs(c.expected[i]) + result, -14, 10);
+  return result;
+}
+
+std::vector<Algorithm> algorithms_of(const Case& c) {
+  std::vector<Algorithm> result = {Algorithm::kDirect, Algorithm::kFft};
+  if (c.params.has_toom_cook()) result.push_back(Algorithm::kToomCook);
   return result;
 }
 

@@ -25,8 +25,12 @@ struct Case {
 // Read once. Every case passed validate().
 const std::vector<Case>& cases();
 
-// How far from expected[i] an output may lie; tests/fixtures/README.md states the formula.
+// How far from expected[i] an output may lie; tests/fixtures/README.md states the formula. Errors of a transform hang
+// on the outputs around: what the case's own algorithm grants is relative to the largest bound.
 double tolerance(const Case& c, size_t i);
+
+// The algorithms that can compute a case.
+std::vector<Algorithm> algorithms_of(const Case& c);
 
 // The output of a plan on `threads` threads as float64, and its raw bytes if asked for.
 std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw = nullptr);

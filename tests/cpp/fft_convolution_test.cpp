@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "cases.h"
-#include "kernels/reference.h"
 #include "layer.h"
 
 namespace conv1d {
@@ -27,27 +25,6 @@ FftCut cut_of(Layer& layer) { return cut_for_fft(layer.plan().params(), layer.pl
 
 // The bound of fft_convolution.h without the norms.
 double tolerance_of(const FftCut& cut) { return 0x1p-21 * std::log2(cut.size); }
-
-struct Expected {
-  std::vector<double> values;
-  std::vector<double> bound;
-};
-
-// What the layer's prepared shape should give, of float32 layers.
-Expected expect_of(Layer& layer, const std::vector<float>& input) {
-  const Params& p = layer.plan().params();
-  const Geometry& g = layer.plan().geometry();
-  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
-  const auto* b = static_cast<const float*>(layer.plan().weights().bias());
-  const std::vector<double> wide_input(input.begin(), input.end());
-  const std::vector<double> weight(w, w + p.weight_size());
-  const std::vector<double> bias = b == nullptr ? std::vector<double>() : std::vector<double>(b, b + p.out_channels);
-  const size_t outputs = static_cast<size_t>(g.batch) * p.out_channels * g.out_length;
-  Expected expected{std::vector<double>(outputs), std::vector<double>(outputs)};
-  reference_conv1d(p, g, wide_input.data(), weight.data(), b == nullptr ? nullptr : bias.data(), expected.values.data(),
-                   expected.bound.data());
-  return expected;
-}
 
 TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
   std::mt19937 random(1);
@@ -77,7 +54,7 @@ TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
     strided += cut.phases > 1 ? 1 : 0;
     dilated += cut.layers > 1 ? 1 : 0;
     blocks += cut.blocks > 1 ? 1 : 0;
-    const Expected expected = expect_of(layer, input);
+    const auto expected = layer.expect(input);
     // An output at the edge, or of few products, may have much smaller ones than its block.
     const double least = *std::ranges::max_element(expected.bound) / (o.kernel_size * o.in_channels < 30 ? 1 : 4);
     for (size_t i = 0; i < output.size(); ++i) {
@@ -117,7 +94,7 @@ TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
       layer.plan().weights().changed();
       const auto output = layer.run(input, 1, pool);
       const FftCut cut = cut_of(layer);
-      const Expected expected = expect_of(layer, input);
+      const auto expected = layer.expect(input);
       const int32_t out_length = layer.plan().geometry().out_length;
       const auto* bias = static_cast<const float*>(layer.plan().weights().bias());
       for (int32_t o = 0; o < 2; ++o) {
@@ -133,22 +110,6 @@ TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
               << taps << " taps, kind " << kind << " at " << t;
         }
       }
-    }
-  }
-}
-
-// The fixtures' formula with the bound of the block in place of the output's own.
-TEST(FftConvolution, AllFixtures) {
-  for (Case c : cases()) {
-    c.params.algorithm = Algorithm::kFft;
-    const std::vector<double> got = run_case(c, 1);
-    const float largest = *std::ranges::max_element(c.bound);
-    const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
-    // tolerance() grants (products + 2) * 2^-24.
-    const double factor = std::max(1.0, 8 * std::log2(2048) / (products + 2));
-    std::ranges::fill(c.bound, static_cast<float>(largest * factor));
-    for (size_t i = 0; i < got.size(); ++i) {
-      ASSERT_LE(std::abs(got[i] - c.expected[i]), tolerance(c, i)) << c.name << " at " << i;
     }
   }
 }
@@ -221,7 +182,7 @@ TEST(FftConvolution, NewWeightsAndShapesCount) {
       static_cast<float*>(layer.plan().weights().bias())[1] += change;
       layer.plan().weights().changed();
       const auto output = layer.run(input, 1, pool);
-      const Expected expected = expect_of(layer, input);
+      const auto expected = layer.expect(input);
       for (size_t i = 0; i < output.size(); ++i) {
         ASSERT_NEAR(output[i], expected.values[i], tolerance_of(cut_of(layer)) * expected.bound[i]) << length;
       }

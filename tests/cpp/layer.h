@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "half.h"
+#include "kernels/reference.h"
 #include "plan.h"
 
 namespace conv1d {
@@ -50,6 +51,29 @@ class Layer {
     return output;
   }
 
+  // What the prepared shape should give, of float32 layers, before the activation: values, and of each the sum of its
+  // terms' magnitudes.
+  struct Expected {
+    std::vector<double> values;
+    std::vector<double> bound;
+  };
+  Expected expect(const std::vector<float>& input) {
+    const Params& p = plan_->params();
+    const Geometry& g = plan_->geometry();
+    const auto wide = [](const void* values, int64_t count) {
+      const auto* floats = static_cast<const float*>(values);
+      return floats == nullptr ? std::vector<double>() : std::vector<double>(floats, floats + count);
+    };
+    const auto x = wide(input.data(), static_cast<int64_t>(input.size()));
+    const auto w = wide(plan_->weights().weight(), p.weight_size());
+    const auto b = wide(plan_->weights().bias(), p.out_channels);
+    const size_t outputs = static_cast<size_t>(g.batch) * p.out_channels * g.out_length;
+    Expected expected{std::vector<double>(outputs), std::vector<double>(outputs)};
+    reference_conv1d(p, g, x.data(), w.data(), b.empty() ? nullptr : b.data(), expected.values.data(),
+                     expected.bound.data());
+    return expected;
+  }
+
   Plan& plan() { return *plan_; }
   std::shared_ptr<Plan> share() { return plan_; }
 
@@ -64,11 +88,13 @@ class Layer {
   std::shared_ptr<Plan> plan_;
 };
 
+// Computed directly, unless a test says otherwise: most of them look at bits.
 inline Options layer_options(double in_channels, double out_channels, double kernel_size) {
   Options options;
   options.in_channels = in_channels;
   options.out_channels = out_channels;
   options.kernel_size = kernel_size;
+  options.algorithm = "direct";
   return options;
 }
 

@@ -46,7 +46,8 @@ TEST(Params, EveryRefusalNamesFieldValueAndRule) {
        "computeMode must be 'default' or 'float32', got 'float64'"},
       {[](Options& o) { o.dtype = "int8"; }, "dtype", "dtype must be 'float32' or 'float16', got 'int8'"},
       {[=](Options& o) { o.slope = nan; }, "activation", "activation's slope must be a finite float32, got NaN"},
-      {[](Options& o) { o.algorithm = "fast"; }, "algorithm", "algorithm must be 'auto' or 'direct', got 'fast'"},
+      {[](Options& o) { o.algorithm = "fast"; }, "algorithm",
+       "algorithm must be 'auto', 'direct', 'toom_cook' or 'fft', got 'fast'"},
       {[](Options& o) { o.in_channels = o.out_channels = o.kernel_size = 2e9; }, "outChannels",
        "the weight has outChannels (2000000000) * inChannels (2000000000) / groups (1) * kernelSize (2000000000) "
        "elements, at most 1073741823 are possible"},

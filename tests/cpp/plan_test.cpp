@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "cases.h"
-#include "kernels/reference.h"
 #include "layer.h"
 
 namespace conv1d {
@@ -16,24 +17,34 @@ namespace {
 
 TEST(Fixtures, ThereAreAtLeast400) { EXPECT_GE(cases().size(), 400U); }
 
-TEST(Fixtures, AllWithinTolerance) {
-  for (const Case& c : cases()) {
-    const std::vector<double> got = run_case(c, 1);
-    ASSERT_EQ(got.size(), c.expected.size()) << c.name;
-    for (size_t i = 0; i < got.size(); ++i) {
-      EXPECT_LE(std::abs(got[i] - c.expected[i]), tolerance(c, i)) << c.name << " at " << i;
+TEST(Fixtures, AllWithinToleranceByEveryAlgorithm) {
+  size_t transformed = 0;
+  for (Case c : cases()) {
+    for (const Algorithm algorithm : algorithms_of(c)) {
+      c.params.algorithm = algorithm;
+      const std::vector<double> got = run_case(c, 1);
+      ASSERT_EQ(got.size(), c.expected.size()) << c.name;
+      for (size_t i = 0; i < got.size(); ++i) {
+        ASSERT_LE(std::abs(got[i] - c.expected[i]), tolerance(c, i))
+            << c.name << " at " << i << " by " << algorithm_name(algorithm);
+      }
+      transformed += algorithm == Algorithm::kToomCook ? 1 : 0;
     }
   }
+  EXPECT_GE(transformed, 300U);
 }
 
 TEST(FixturesThreads, SameBitsForEveryThreadCount) {
-  for (const Case& c : cases()) {
-    std::vector<uint8_t> one;
-    run_case(c, 1, &one);
-    for (const int threads : {2, 3, 7}) {
-      std::vector<uint8_t> more;
-      run_case(c, threads, &more);
-      EXPECT_EQ(one, more) << c.name << " on " << threads << " threads";
+  for (Case c : cases()) {
+    for (const Algorithm algorithm : algorithms_of(c)) {
+      c.params.algorithm = algorithm;
+      std::vector<uint8_t> one;
+      run_case(c, 1, &one);
+      for (const int threads : {2, 3, 7}) {
+        std::vector<uint8_t> more;
+        run_case(c, threads, &more);
+        EXPECT_EQ(one, more) << c.name << " by " << algorithm_name(algorithm) << " on " << threads << " threads";
+      }
     }
   }
 }
@@ -63,8 +74,9 @@ constexpr Shape kShapes[] = {
     {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
 };
 
-Options options_of(const Shape& s) {
+Options options_of(const Shape& s, const char* algorithm = "direct") {
   Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
+  options.algorithm = algorithm;
   options.stride = s.stride;
   options.pad_left = options.pad_right = s.padding;
   options.dilation = s.dilation;
@@ -72,24 +84,40 @@ Options options_of(const Shape& s) {
   return options;
 }
 
-TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
+// Calls f(shape, options) with every algorithm that can compute the shape.
+template <class F>
+void for_every_algorithm(const F& f) {
   for (const Shape& s : kShapes) {
-    Layer layer(options_of(s), 1);
+    for (const char* algorithm : {"direct", "toom_cook", "fft"}) {
+      const Options options = options_of(s, algorithm);
+      Params params{};
+      if (!validate(options, &params)) f(s, options);
+    }
+  }
+}
+
+TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
+  for_every_algorithm([](const Shape& s, const Options& options) {
+    Layer layer(options, 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     ThreadPool one(1);
     const auto expected = layer.run(input, s.batch, one);
+    EXPECT_EQ(layer.plan().explain().algorithm, options.algorithm);
     for (const int threads : {2, 3, 7}) {
       ThreadPool pool(threads);
-      EXPECT_EQ(expected, layer.run(input, s.batch, pool)) << s.what << " on " << threads << " threads";
+      EXPECT_EQ(expected, layer.run(input, s.batch, pool))
+          << s.what << " by " << options.algorithm << " on " << threads << " threads";
     }
-    EXPECT_LE(layer.plan().explain().scratch_bytes, 7 * 1048576.0) << s.what;
-  }
+    if (options.algorithm == "direct") {
+      EXPECT_LE(layer.plan().explain().scratch_bytes, 7 * 1048576.0) << s.what;
+    }
+  });
 }
 
 // A run that pauses after any of its pieces writes what a run in one go does.
 TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
-  for (const Shape& s : kShapes) {
-    Layer layer(options_of(s), 1);
+  for_every_algorithm([](const Shape& s, const Options& options) {
+    Layer layer(options, 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     for (const int threads : {1, 3}) {
       ThreadPool pool(threads);
@@ -100,10 +128,11 @@ TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
         for (int32_t begin = 0; begin < pieces; begin += step) {
           layer.plan().run_pieces(input.data(), output.data(), pool, begin, std::min(pieces, begin + step));
         }
-        EXPECT_EQ(expected, output) << s.what << ", " << step << " pieces at a time on " << threads << " threads";
+        EXPECT_EQ(expected, output) << s.what << " by " << options.algorithm << ", " << step << " pieces at a time on "
+                                    << threads << " threads";
       }
     }
-  }
+  });
 }
 
 // Pieces stay short, so that a run can pause: 200 million multiplications, give or take what rounding adds.
@@ -122,6 +151,24 @@ TEST(Plan, PiecesOfHeavyLayersAreShort) {
   }
 }
 
+// However an algorithm was come by.
+TEST(Plan, AutoIsTheAlgorithmThatItNames) {
+  std::set<std::string> named;
+  for (const Shape& s : kShapes) {
+    Layer automatic(options_of(s, "auto"), 1);
+    const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
+    ThreadPool pool(1);
+    const auto got = automatic.run(input, s.batch, pool);
+    const Explanation explanation = automatic.plan().explain();
+    Layer asked(options_of(s, explanation.algorithm), 1);
+    EXPECT_EQ(got, asked.run(input, s.batch, pool)) << s.what;
+    EXPECT_EQ(asked.plan().explain().reason, "asked for");
+    EXPECT_NE(explanation.reason.find("toom_cook"), std::string::npos) << explanation.reason;
+    named.insert(explanation.algorithm);
+  }
+  EXPECT_EQ(named, (std::set<std::string>{"direct", "toom_cook", "fft"}));
+}
+
 TEST(Plan, LargeLayersAgreeWithTheReference) {
   for (const Shape& s : kShapes) {
     Layer layer(options_of(s), 3);
@@ -130,16 +177,11 @@ TEST(Plan, LargeLayersAgreeWithTheReference) {
     const auto got = layer.run(input, s.batch, pool);
 
     const Params& params = layer.plan().params();
-    const auto widened = [](const float* values, int64_t count) { return std::vector<double>(values, values + count); };
-    const auto x = widened(input.data(), static_cast<int64_t>(input.size()));
-    const auto w = widened(static_cast<float*>(layer.plan().weights().weight()), params.weight_size());
-    const auto b = widened(static_cast<float*>(layer.plan().weights().bias()), params.out_channels);
-    std::vector<double> expected(got.size());
-    std::vector<double> bound(got.size());
-    reference_conv1d(params, layer.plan().geometry(), x.data(), w.data(), b.data(), expected.data(), bound.data());
+    const auto expected = layer.expect(input);
     const double products = static_cast<double>(params.kernel_size) * params.group_in();
     for (size_t i = 0; i < got.size(); ++i) {
-      ASSERT_LE(std::abs(static_cast<double>(got[i]) - expected[i]), (products + 2) * 0x1p-24 * bound[i])
+      ASSERT_LE(std::abs(static_cast<double>(got[i]) - expected.values[i]),
+                (products + 2) * 0x1p-24 * expected.bound[i])
           << s.what << " at " << i;
     }
   }

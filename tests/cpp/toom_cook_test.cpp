@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "kernels/reference.h"
+#include "cost.h"
 #include "layer.h"
 
 namespace conv1d {
@@ -25,14 +27,111 @@ std::string describe(const Options& o, int32_t batch, int32_t length) {
                              o.pad_right, static_cast<double>(batch), static_cast<double>(length)}) {
     text += std::to_string(static_cast<int>(value)) + " ";
   }
-  return text + o.padding_mode;
+  return text + o.padding_mode + " " + o.dtype;
 }
 
-TEST(ToomCook, RandomLayers) {
+// The form in which a layer's taps come, and how many of them.
+TEST(ToomCook, TapsAreCutIntoChunksAndSingleOnes) {
+  struct Row {
+    double kernel_size, stride, dilation;
+    int32_t phases, chunk_taps, chunks, depth, single_depth;
+  };
+  constexpr Row kRows[] = {
+      {2, 1, 1, 1, 2, 1, 3, 0},  {3, 1, 7, 1, 3, 1, 3, 0},  {4, 1, 1, 1, 4, 1, 3, 0},  {5, 1, 1, 1, 5, 1, 3, 0},
+      {6, 1, 1, 1, 4, 2, 6, 0},  {7, 1, 1, 1, 4, 2, 6, 0},  {8, 1, 1, 1, 4, 2, 6, 0},  {9, 1, 1, 1, 4, 3, 6, 3},
+      {11, 1, 1, 1, 4, 3, 9, 0}, {13, 1, 1, 1, 4, 4, 9, 3}, {3, 2, 1, 2, 2, 1, 3, 3},  {4, 2, 1, 2, 2, 1, 6, 0},
+      {3, 2, 2, 1, 3, 1, 3, 0},  {8, 4, 1, 4, 2, 1, 12, 0}, {9, 4, 1, 4, 3, 1, 12, 0}, {11, 2, 1, 2, 4, 2, 9, 3},
+  };
+  for (const Row& row : kRows) {
+    Options o = toom_options(3, 1, row.kernel_size);
+    o.stride = row.stride;
+    o.dilation = row.dilation;
+    Params params{};
+    ASSERT_FALSE(validate(o, &params));
+    const ToomCut cut = cut_taps(params);
+    EXPECT_EQ(cut.phases, row.phases) << row.kernel_size;
+    EXPECT_EQ(cut.chunk_taps, row.chunk_taps) << row.kernel_size;
+    EXPECT_EQ(cut.chunks, row.chunks) << row.kernel_size;
+    EXPECT_EQ(cut.depth, row.depth) << row.kernel_size;
+    EXPECT_EQ(cut.single_depth, row.single_depth) << row.kernel_size;
+  }
+}
+
+// Small integers, for which every form's coefficients and products are exact enough to see a wrong one.
+TEST(ToomCook, EveryFormComputesItsDefinition) {
+  for (int32_t taps = 2; taps <= 5; ++taps) {
+    const ToomForm& form = toom_form(taps);
+    ASSERT_EQ(form.taps, taps);
+    ASSERT_EQ(form.points, taps + 3);
+    const std::vector<double> weights = {3, -2, 5, 1, -4};
+    std::vector<double> transformed(8);
+    form.transform_weights(weights.data(), transformed.data());
+    constexpr size_t kPitch = 16;
+    std::vector<float> rows(kToomOutputs * kPitch);
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>((i * 7 + i / 5) % 13) - 6;
+    std::vector<float> points(8 * kPitch);
+    form.transform_input({.rows = rows.data(),
+                          .row_stride = kPitch,
+                          .next = 1,
+                          .count = 5,
+                          .points = points.data(),
+                          .point_stride = kPitch});
+    for (size_t p = 0; p < static_cast<size_t>(form.points); ++p) {
+      for (size_t l = 0; l < 8; ++l) points[p * kPitch + l] *= static_cast<float>(transformed[p]);
+    }
+    std::vector<float> outputs(kToomOutputs * kPitch, 100);
+    form.transform_output(
+        {.points = points.data(), .point_stride = kPitch, .count = 5, .rows = outputs.data(), .row_stride = kPitch});
+    for (size_t l = 0; l < 5; ++l) {
+      for (size_t a = 0; a < kToomOutputs; ++a) {
+        double expected = 100;
+        for (size_t k = 0; k < static_cast<size_t>(taps); ++k) {
+          expected += weights[k] * rows[(a + k) % 4 * kPitch + l + (a + k) / 4];
+        }
+        EXPECT_NEAR(outputs[a * kPitch + l], expected, 1e-4) << taps << " taps, tile " << l << " output " << a;
+      }
+    }
+  }
+}
+
+// An output of the prepared layer, with each sample's magnitude the largest that the output's tile meets in its
+// channel: what its error is relative to.
+double tile_bound(Layer& layer, const std::vector<float>& input, int32_t image, int32_t oc, int32_t t) {
+  const Params& p = layer.plan().params();
+  const Geometry& g = layer.plan().geometry();
+  const ToomCut cut = cut_taps(p);
+  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
+  const auto* b = static_cast<const float*>(layer.plan().weights().bias());
+  const int32_t group = oc / p.group_out();
+  const int32_t layer_of = t % cut.dilation;
+  const int32_t tile = t / cut.dilation / 4;
+  const int32_t reach = (p.kernel_size + cut.phases - 1) / cut.phases + 7;
+  double bound = std::abs(b[oc]);
+  for (int32_t c = 0; c < p.group_in(); ++c) {
+    const float* row =
+        input.data() + (static_cast<ptrdiff_t>(image) * p.in_channels + group * p.group_in() + c) * g.length;
+    for (int32_t phase = 0; phase < std::min(cut.phases, p.kernel_size); ++phase) {
+      double largest = 0;
+      for (int32_t j = 0; j < reach; ++j) {
+        const int64_t position = int64_t{cut.dilation} * (4 * tile + j) + layer_of;
+        const int64_t index = position * p.stride + int64_t{phase} * p.dilation - g.pad_left;
+        if (index >= 0 && index < g.length) largest = std::max(largest, std::abs(static_cast<double>(row[index])));
+      }
+      for (int32_t k = phase; k < p.kernel_size; k += cut.phases) {
+        bound += std::abs(w[(static_cast<ptrdiff_t>(oc) * p.group_in() + c) * p.kernel_size + k]) * largest;
+      }
+    }
+  }
+  return bound;
+}
+
+// Any layer, any signal: noise, one that swings over 120 dB, silence with one loud sample, weights of all magnitudes.
+TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
   std::mt19937 random(1);
   const auto pick = [&](int least, int most) { return std::uniform_int_distribution<int>(least, most)(random); };
   ThreadPool pool(1);
-  for (int round = 0; round < 400; ++round) {
+  double worst = 0;
+  for (int round = 0; round < 500; ++round) {
     const int groups = pick(1, 4) > 1 ? 1 : pick(1, 4);
     Options o = toom_options(groups * pick(1, 9), groups * pick(1, 20), pick(2, 20));
     o.groups = groups;
@@ -43,27 +142,198 @@ TEST(ToomCook, RandomLayers) {
     o.pad_right = pick(0, 40);
     const int batch = pick(1, 2);
     const int length = pick(41, 500) + static_cast<int>(o.dilation * (o.kernel_size - 1));
-    const char* modes[] = {"zeros", "reflect", "replicate", "circular"};
-    o.padding_mode = modes[pick(0, 3)];
     Layer layer(o, static_cast<uint32_t>(round));
     const Params& p = layer.plan().params();
-    const auto input = random_values(static_cast<size_t>(batch * p.in_channels * length), 7);
+    auto input = random_values(static_cast<size_t>(batch * p.in_channels * length), 7);
+    const int kind = pick(0, 3);
+    auto* w = static_cast<float*>(layer.plan().weights().weight());
+    if (kind == 1) {
+      for (size_t i = 0; i < input.size(); ++i) {
+        input[i] *= static_cast<float>(std::pow(10.0, 3 * std::sin(static_cast<double>(i) * 0.3)));
+      }
+    }
+    if (kind == 2) {
+      for (size_t i = 0; i < input.size(); ++i) input[i] *= i % 53 == 20 ? 1e6F : 1e-3F;
+    }
+    if (kind == 3) {
+      for (int64_t i = 0; i < p.weight_size(); ++i) w[i] *= static_cast<float>(std::pow(10.0, pick(-3, 3)));
+    }
+    layer.plan().weights().changed();
     const auto output = layer.run(input, batch, pool);
     ASSERT_STREQ(layer.plan().explain().algorithm, "toom_cook");
-    const auto* w = static_cast<const float*>(layer.plan().weights().weight());
-    const auto* b = static_cast<const float*>(layer.plan().weights().bias());
-    const std::vector<double> wide_input(input.begin(), input.end());
-    const std::vector<double> weight(w, w + p.weight_size());
-    const std::vector<double> bias(b, b + p.out_channels);
-    std::vector<double> expected(output.size());
-    std::vector<double> bound(output.size());
-    reference_conv1d(p, layer.plan().geometry(), wide_input.data(), weight.data(), bias.data(), expected.data(),
-                     bound.data());
-    const double largest = *std::ranges::max_element(bound);
+    const auto expected = layer.expect(input);
+    const int32_t out_length = layer.plan().geometry().out_length;
     for (size_t i = 0; i < output.size(); ++i) {
-      ASSERT_LE(std::abs(output[i] - expected[i]), 0x1p-20 * largest)
-          << describe(o, batch, length) << " at " << i << " " << output[i] << " " << expected[i];
+      const auto row = static_cast<int32_t>(i / out_length);
+      const double bound =
+          tile_bound(layer, input, row / p.out_channels, row % p.out_channels, static_cast<int32_t>(i % out_length));
+      const double error = std::abs(output[i] - expected.values[i]);
+      ASSERT_LE(error, 0x1p-19 * bound) << describe(o, batch, length) << " kind " << kind << " at " << i << " "
+                                        << output[i] << " " << expected.values[i];
+      worst = std::max(worst, error / bound);
     }
+  }
+  EXPECT_GT(worst, 0x1p-25) << "the bound says nothing";
+}
+
+TEST(ToomCook, EveryPaddingModeAndDType) {
+  ThreadPool pool(1);
+  for (const char* mode : {"zeros", "reflect", "replicate", "circular"}) {
+    for (const char* dtype : {"float32", "float16"}) {
+      for (const double dilation : {1.0, 3.0, 40.0}) {
+        for (const double stride : {1.0, 2.0}) {
+          Options o = toom_options(5, 7, 6);
+          o.padding_mode = mode;
+          o.dtype = dtype;
+          o.dilation = dilation;
+          o.stride = stride;
+          o.pad_left = 17;
+          o.pad_right = 30;
+          o.activation = "silu";
+          const auto run = [&](const char* algorithm) {
+            o.algorithm = algorithm;
+            Layer layer(o, 3);
+            const auto input = random_values(size_t{5} * 301, 4);
+            if (layer.plan().params().dtype == DType::kFloat32) {
+              const auto output = layer.run(input, 1, pool);
+              return std::vector<double>(output.begin(), output.end());
+            }
+            std::vector<uint16_t> halves(input.size());
+            floats_to_halves(input.data(), halves.data(), halves.size());
+            EXPECT_FALSE(layer.plan().prepare(1, 301, 1));
+            std::vector<uint16_t> output(static_cast<size_t>(7) * layer.plan().geometry().out_length);
+            layer.plan().run(halves.data(), output.data(), pool);
+            std::vector<double> result;
+            for (const uint16_t half : output) result.push_back(half_to_float(half));
+            return result;
+          };
+          const auto expected = run("direct");
+          const auto got = run("toom_cook");
+          ASSERT_EQ(got.size(), expected.size());
+          for (size_t i = 0; i < got.size(); ++i) {
+            ASSERT_NEAR(got[i], expected[i], o.dtype == "float32" ? 1e-4 : 0.02) << describe(o, 1, 301) << " at " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+// What 'auto' takes it for keeps each output's own bound, with noise.
+TEST(ToomCook, LayersOfAutoWithinTheBoundOfEachOutput) {
+  ThreadPool pool(1);
+  int taken = 0;
+  for (const double kernel_size : {2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 11.0, 16.0, 33.0}) {
+    for (const double in_channels : {4.0, 8.0, 16.0, 32.0, 64.0, 200.0}) {
+      for (const double stride : {1.0, 2.0}) {
+        Options o = toom_options(in_channels, 24, kernel_size);
+        o.stride = stride;
+        Params params{};
+        if (validate(o, &params)) continue;
+        Geometry geometry{};
+        const int32_t length = 4000;
+        ASSERT_FALSE(resolve(params, 1, length, &geometry));
+        if (!std::isfinite(toom_cook_cost(params, geometry))) continue;
+        ++taken;
+        Layer layer(o, 1);
+        const auto input = random_values(static_cast<size_t>(in_channels * length), 2);
+        const auto output = layer.run(input, 1, pool);
+        const auto expected = layer.expect(input);
+        for (size_t i = 0; i < output.size(); ++i) {
+          ASSERT_LE(std::abs(output[i] - expected.values[i]), 0x1p-20 * expected.bound[i])
+              << kernel_size << " taps, " << in_channels << " channels, stride " << stride << " at " << i;
+        }
+      }
+    }
+  }
+  EXPECT_GE(taken, 50);
+}
+
+// They spread to the outputs whose tiles meet them, and no further.
+TEST(ToomCook, SpecialNumbersReachTheirTiles) {
+  ThreadPool pool(1);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const double dilation : {1.0, 3.0}) {
+      Options o = toom_options(1, 1, 4);
+      o.dilation = dilation;
+      Layer layer(o, 1);
+      auto input = random_values(600, 2);
+      constexpr int32_t kBad = 300;
+      input[kBad] = bad;
+      const auto output = layer.run(input, 1, pool);
+      const auto d = static_cast<int32_t>(dilation);
+      for (int32_t t = 0; t < static_cast<int32_t>(output.size()); ++t) {
+        const int32_t first = t / d / 4 * 4 * d + t % d;  // of its tile
+        const bool meets = (kBad - first) % d == 0 && kBad >= first && kBad < first + 7 * d;
+        ASSERT_EQ(std::isfinite(output[t]), !meets) << t;
+      }
+    }
+  }
+}
+
+TEST(ToomCook, PiecesOfHeavyLayersAreShort) {
+  struct Shape {
+    double in_channels, out_channels, kernel_size, dilation;
+    int32_t length;
+  };
+  for (const Shape& s : {Shape{1024, 1024, 9, 1, 1008}, Shape{2048, 2048, 5, 1, 68}, Shape{512, 512, 3, 300, 3000}}) {
+    Options o = toom_options(s.in_channels, s.out_channels, s.kernel_size);
+    o.dilation = s.dilation;
+    Layer layer(o, 1);
+    ASSERT_FALSE(layer.plan().prepare(1, s.length, 1));
+    EXPECT_LE(layer.plan().explain().flops / 2 / layer.plan().pieces(), 450e6) << s.in_channels;
+  }
+}
+
+TEST(ToomCook, NewWeightsAndShapesCount) {
+  ThreadPool pool(1);
+  Layer layer(toom_options(3, 5, 7), 1);
+  for (const int32_t length : {100, 5000, 7, 5000}) {
+    const auto input = random_values(static_cast<size_t>(3 * length), 3);
+    for (const float change : {0.0F, 1.0F}) {
+      static_cast<float*>(layer.plan().weights().weight())[7] += change;
+      static_cast<float*>(layer.plan().weights().bias())[1] += change;
+      layer.plan().weights().changed();
+      const auto output = layer.run(input, 1, pool);
+      const auto expected = layer.expect(input);
+      const double largest = *std::ranges::max_element(expected.bound);
+      for (size_t i = 0; i < output.size(); ++i)
+        ASSERT_NEAR(output[i], expected.values[i], 0x1p-20 * largest) << length;
+    }
+  }
+}
+
+TEST(ToomCook, EmptyBatch) {
+  ThreadPool pool(1);
+  Layer layer(toom_options(2, 3, 4), 1);
+  ASSERT_FALSE(layer.plan().prepare(0, 100, 1));
+  EXPECT_EQ(layer.plan().pieces(), 0);
+  layer.plan().run(nullptr, nullptr, pool);
+}
+
+// Sizes whose products overflow what an index can hold are refused, not wrapped.
+TEST(ToomCook, SaysWhatIsTooLarge) {
+  for (const double dilation : {1.0, 100.0}) {
+    Options o = toom_options(1, 1, 5000000);
+    o.dilation = dilation;
+    o.pad_left = o.pad_right = 5000000 * dilation;
+    Params params{};
+    ASSERT_FALSE(validate(o, &params));
+    Plan plan(params);
+    const auto error = plan.prepare(1, 10, 1);
+    EXPECT_EQ(error ? error->code : "ERR_OUT_OF_MEMORY", "ERR_OUT_OF_MEMORY");
+  }
+}
+
+TEST(ToomCook, NeedsTapsToCombine) {
+  for (const double stride : {1.0, 5.0}) {
+    Options o = toom_options(3, 3, stride);
+    o.stride = stride;
+    Params params{};
+    const auto error = validate(o, &params);
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->code, "ERR_UNSUPPORTED");
+    EXPECT_EQ(error->field, "algorithm");
   }
 }
 

@@ -197,7 +197,7 @@ describe('once loaded', () => {
       paddingMode: "'zeros', 'reflect', 'replicate' or 'circular'",
       dtype: "'float32' or 'float16'",
       computeMode: "'default' or 'float32'",
-      algorithm: "'auto' or 'direct'",
+      algorithm: "'auto', 'direct', 'toom_cook' or 'fft'",
       activation: "'none', 'relu', 'leaky_relu', 'gelu', 'gelu_tanh', 'silu', 'tanh' or 'sigmoid'",
     };
     const of = (field, got, message) => [

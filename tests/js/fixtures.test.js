@@ -1,7 +1,7 @@
 // Every fixture case on every build, in both placements; and that neither placement nor threads change a bit.
 import { readFileSync } from 'node:fs';
 import { Conv1d, createRuntime, Tensor } from 'conv1d-wasm';
-import { checkCase, readCases, tolerance } from '../cases.js';
+import { checkCase, readCases, tolerance, unfitForTransforms } from '../cases.js';
 import {
   bestVariant,
   expectSameBits,
@@ -11,7 +11,9 @@ import {
   makeLayer,
   noiseTensor,
   openBuilds,
+  print,
   readJson,
+  thrown,
 } from './support.js';
 
 const bin = readFileSync(fromRoot('tests/fixtures/conv1d.bin'));
@@ -42,27 +44,62 @@ test('there are cases, and the check of a case sees a wrong value', () => {
 
 const oneThread = new Map(); // of each variant and case, the output's data
 
+const algorithms = ['direct', 'toom_cook', 'fft'];
+const unfit = cases.filter((testCase) => unfitForTransforms(testCase));
+print(`${unfit.length} of ${cases.length} cases are not run by toom_cook and fft: ${unfitForTransforms(unfit[0])}`);
+
+// A layer for each algorithm that can compute the case; those that can not say so.
+function layersOf({ options, ...testCase }, runtime) {
+  const layers = [];
+  for (const algorithm of algorithms) {
+    if (algorithm !== 'direct' && unfitForTransforms(testCase)) continue;
+    const make = () => layers.push({ algorithm, layer: new Conv1d({ ...options, algorithm, runtime }) });
+    const error = thrown(make);
+    if (error) expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', field: 'algorithm' });
+  }
+  return layers;
+}
+
 describe.each(builds)('$name', ({ variant, threads, runtime }) => {
   test('is what was asked for', () => {
     expect(runtime).toMatchObject({ variant, threads, threadsReason: threads > 1 ? null : expect.any(String) });
   });
 
-  test.each(cases)('$name', ({ name, options, dtype, inputShape, outputShape, weightShape, ...testCase }) => {
-    const layer = new Conv1d({ ...options, runtime });
-    layer.weight = new Tensor(testCase.weight, weightShape, dtype);
-    if (testCase.bias) layer.bias = new Tensor(testCase.bias, [testCase.bias.length], dtype);
+  test.each(cases)('$name', ({ name, ...testCase }) => {
+    const { options, dtype, inputShape, outputShape, weightShape } = testCase;
     const input = new Tensor(testCase.input, inputShape, dtype);
-    expect(layer.outputShape(inputShape)).toEqual(outputShape);
+    for (const { algorithm, layer } of layersOf(testCase, runtime)) {
+      layer.weight = new Tensor(testCase.weight, weightShape, dtype);
+      if (testCase.bias) layer.bias = new Tensor(testCase.bias, [testCase.bias.length], dtype);
+      expect(layer.outputShape(inputShape)).toEqual(outputShape);
+      expect(layer.explain(inputShape)).toMatchObject({ algorithm, reason: 'asked for' });
 
-    const output = layer.forward(input);
-    expect(output).toMatchObject({ shape: outputShape, dtype, placement: 'js' });
-    expect(checkCase({ options, dtype, outputShape, ...testCase }, output.data)).toBeNull();
+      const output = layer.forward(input);
+      expect(output).toMatchObject({ shape: outputShape, dtype, placement: 'js' });
+      expect(checkCase({ options, dtype, outputShape, ...testCase }, output.data, algorithm)).toBeNull();
 
-    expectSameBits(forwardIn('wasm', layer, input, runtime), output.data);
-    const key = `${variant} ${name}`;
-    if (threads === 1) oneThread.set(key, output.data);
-    else expectSameBits(output.data, oneThread.get(key));
-    layer.dispose();
+      expectSameBits(forwardIn('wasm', layer, input, runtime), output.data);
+      const key = `${variant} ${name} ${algorithm}`;
+      if (threads === 1) oneThread.set(key, output.data);
+      else expectSameBits(output.data, oneThread.get(key));
+      layer.dispose();
+    }
+  });
+
+  test("what the transforms compute of these cases is 'auto's where it takes them", () => {
+    const taken = new Map(algorithms.map((algorithm) => [algorithm, 0]));
+    for (const { name, options, inputShape, weightShape, dtype, ...testCase } of cases) {
+      const layer = new Conv1d({ ...options, runtime });
+      const { algorithm } = layer.explain(inputShape);
+      layer.weight = new Tensor(testCase.weight, weightShape, dtype);
+      if (testCase.bias) layer.bias = new Tensor(testCase.bias, [testCase.bias.length], dtype);
+      const expected = oneThread.get(`${variant} ${name} ${algorithm}`);
+      const got = layer.forward(new Tensor(testCase.input, inputShape, dtype)).data;
+      if (expected) expectSameBits(got, expected);
+      taken.set(algorithm, taken.get(algorithm) + 1);
+      layer.dispose();
+    }
+    expect(taken.get('direct')).toBeGreaterThan(100);
   });
 });
 
@@ -83,7 +120,16 @@ describe('threads that share the work change no bit', () => {
     'with an activation': [{ inChannels: 12, outChannels: 31, kernelSize: 5, activation: 'gelu' }, [1, 12, 1999]],
   };
 
-  test.each(Object.entries(layers))('%s', (_, [options, shape]) => {
+  const combinations = Object.entries(layers).flatMap(([name, layer]) =>
+    algorithms.map((algorithm) => [name, algorithm, layer]),
+  );
+
+  test.each(combinations)('%s, %s', (_, algorithm, [others, shape]) => {
+    const options = { ...others, algorithm };
+    if (algorithm === 'toom_cook' && options.kernelSize === 1) {
+      expect(thrown(() => makeLayer({ ...options, runtime: pools.get(1) }))?.code).toBe('ERR_UNSUPPORTED');
+      return;
+    }
     const input = halvesWhere(options.dtype, noiseTensor(shape, 7));
     const results = threadCounts.map((threads) => {
       const runtime = pools.get(threads);

@@ -347,32 +347,36 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
     }
   }
 
-  test('run allocates nothing: it works when there is no memory left', () => {
-    const shape = [24, 6000];
-    const large = makeLayer({ inChannels: 24, outChannels: 16, kernelSize: 9, padding: 'same', runtime: own });
-    const js = noiseTensor(shape, 3);
-    const [there, out, jsOut] = [js.toWasm(own), zeros(16, 6000).toWasm(own), zeros(16, 6000)];
-    const right = large.forward(js).data;
-    const taken = fill(own);
-    const full = own.memory.used;
-    // Some is kept back for small things, so what is measured must be large.
-    const error = { code: 'ERR_OUT_OF_MEMORY' };
-    expect(thrown(() => zeros(1).toWasm(own))).toMatchObject(error);
-    expect(large.explain(shape).scratchBytes).toBeGreaterThan(100_000);
-    for (let i = 0; i < 3; ++i) {
-      large.forward(there, { out });
-      large.forward(js, { out: jsOut });
-    }
-    // A worker that is still starting may take something meanwhile.
-    if (threads === 1) expect(own.memory.used).toBe(full);
-    expectSameBits(out.data, right);
-    expectSameBits(jsOut.data, right);
-    // What does allocate is noticed: the same call without `out`, and the bytes in use when a tensor goes.
-    expect(thrown(() => large.forward(there))).toMatchObject(error);
-    taken.pop().dispose();
-    expect(own.memory.used).toBeLessThan(full);
-    for (const tensor of taken) tensor.dispose();
-  });
+  test.each(['direct', 'toom_cook', 'fft'])(
+    'run allocates nothing: it works when no memory is left; %s',
+    (algorithm) => {
+      const shape = [24, 6000];
+      const sizesOf = { inChannels: 24, outChannels: 16, kernelSize: 9, padding: 'same' };
+      const large = makeLayer({ ...sizesOf, algorithm, runtime: own });
+      const js = noiseTensor(shape, 3);
+      const [there, out, jsOut] = [js.toWasm(own), zeros(16, 6000).toWasm(own), zeros(16, 6000)];
+      const right = large.forward(js).data;
+      const taken = fill(own);
+      const full = own.memory.used;
+      // Some is kept back for small things, so what is measured must be large.
+      const error = { code: 'ERR_OUT_OF_MEMORY' };
+      expect(thrown(() => zeros(1).toWasm(own))).toMatchObject(error);
+      expect(large.explain(shape).scratchBytes).toBeGreaterThan(10_000);
+      for (let i = 0; i < 3; ++i) {
+        large.forward(there, { out });
+        large.forward(js, { out: jsOut });
+      }
+      // A worker that is still starting may take something meanwhile.
+      if (threads === 1) expect(own.memory.used).toBe(full);
+      expectSameBits(out.data, right);
+      expectSameBits(jsOut.data, right);
+      // What does allocate is noticed: the same call without `out`, and the bytes in use when a tensor goes.
+      expect(thrown(() => large.forward(there))).toMatchObject(error);
+      taken.pop().dispose();
+      expect(own.memory.used).toBeLessThan(full);
+      for (const tensor of taken) tensor.dispose();
+    },
+  );
 
   test.each([
     ['a wrong input', () => layer.forward(zeros(3, 1)), 'ERR_SHAPE'],

@@ -64,30 +64,38 @@ async function runCases({ cases, shapeCases }) {
   );
 
   describe.each(builds)('$name', ({ runtime }) => {
+    const algorithms = ['auto', 'direct', 'toom_cook', 'fft'];
     test.each(numeric)('$id', ({ params, tolerance, exactInFloat32, ...testCase }) => {
       const { N, inC, H, outC, k, groups, dtype } = params;
       const input = new Tensor(testCase.input, [N, inC, H], dtype);
       const weight = new Tensor(testCase.weight, [outC, inC / groups, k], dtype);
       const bias = testCase.bias && new Tensor(testCase.bias, [outC], dtype);
       const { inChannels, outChannels, kernelSize, ...options } = optionsOf({ params });
-      const layer = new Conv1d({ inChannels, outChannels, kernelSize, ...options, bias: bias !== null, runtime });
-      layer.weight = weight;
-      if (bias) layer.bias = bias;
-      const output = layer.forward(input);
-      const got = output.toArray().flat(Infinity);
-      const wrong = got.flatMap((value, i) => {
-        const expected = testCase.expected[i];
-        const { abs, rel } = tolerance.output;
-        const right = exactInFloat32
-          ? value === Math.fround(expected)
-          : Math.abs(value - expected) <= abs + rel * Math.abs(expected);
-        return right ? [] : [{ i, value, expected }];
-      });
-      expect(wrong).toEqual([]);
-      expect(got).toHaveLength(testCase.expected.length);
       delete options.dtype;
-      expect(differingBits(conv1d(input, weight, bias, { ...options, runtime }).data, output.data)).toEqual([]);
-      layer.dispose();
+      for (const algorithm of algorithms) {
+        const sizes = { inChannels, outChannels, kernelSize, bias: bias !== null, dtype, algorithm, runtime };
+        let layer;
+        const error = thrown(() => (layer = new Conv1d({ ...options, ...sizes })));
+        if (algorithm === 'toom_cook' && error?.code === 'ERR_UNSUPPORTED') continue;
+        layer.weight = weight;
+        if (bias) layer.bias = bias;
+        const output = layer.forward(input);
+        const got = output.toArray().flat(Infinity);
+        const isExact = exactInFloat32 && layer.explain(input.shape).algorithm === 'direct';
+        const wrong = got.flatMap((value, i) => {
+          const expected = testCase.expected[i];
+          const { abs, rel } = tolerance.output;
+          const right = isExact
+            ? value === Math.fround(expected)
+            : Math.abs(value - expected) <= abs + rel * Math.abs(expected);
+          return right ? [] : [{ algorithm, i, value, expected }];
+        });
+        expect(wrong).toEqual([]);
+        expect(got).toHaveLength(testCase.expected.length);
+        const once = conv1d(input, weight, bias, { ...options, algorithm, runtime });
+        expect(differingBits(once.data, output.data)).toEqual([]);
+        layer.dispose();
+      }
     });
   });
 

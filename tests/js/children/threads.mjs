@@ -2,7 +2,7 @@
 import { createRuntime, Conv1d, init, Tensor } from 'conv1d-wasm';
 
 const how = process.argv[2];
-const options = { inChannels: 8, outChannels: 16, kernelSize: 9 };
+const options = { inChannels: 8, outChannels: 16, kernelSize: 9, algorithm: 'direct' };
 const input = new Tensor(new Float32Array(8 * 4000).fill(1), [8, 4000]);
 
 function compute(runtime) {
