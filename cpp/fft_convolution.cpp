@@ -173,7 +173,7 @@ void FftConvolution::run(int32_t begin, int32_t end, const void* input, void* ou
       const int32_t oc = now.group * params_.group_out() + o;
       const float* spectra = spectra_ + static_cast<size_t>(oc) * static_cast<size_t>(depth) * size;
       if (apart) {
-        multiply_spectra(scratch, pitch, spectra, size, depth, sums, cut_.size);
+        multiply_spectra(scratch, pitch, spectra, size, depth, sums, cut_.size, false);
         fft_.inverse(sums);
       } else {
         fft_.filter(sums, spectra);
