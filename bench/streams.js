@@ -52,6 +52,12 @@ const cases = [
     inChannels: 64,
   },
   {
+    what: 'stereo reverb, k 96,000',
+    samples: 128,
+    make: (runtime) => makeLayer(runtime, { inChannels: 2, outChannels: 2, groups: 2, kernelSize: 96000 }),
+    inChannels: 2,
+  },
+  {
     what: '20 gated layers, 16 -> 2 x 8 -> 16',
     samples: 128,
     make: (runtime) => gatedStack(runtime, 16, 8),

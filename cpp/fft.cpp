@@ -182,8 +182,8 @@ bool Fft::prepare(int32_t size) {
   return true;
 }
 
-void Fft::forward(float* block) const { run(Way::kForward, block, nullptr); }
-void Fft::inverse(float* block) const { run(Way::kInverse, block, nullptr); }
+void Fft::forward(float* block) const { run(Way::kForward, block, block); }
+void Fft::inverse(float* block) const { run(Way::kInverse, block, block); }
 void Fft::filter(float* block, const float* spectrum) const { run(Way::kFilter, block, spectrum); }
 
 void Fft::run(Way way, float* block, const float* filter) const {
@@ -197,6 +197,7 @@ void Fft::run(Way way, float* block, const float* filter) const {
   if (way != Way::kForward) halve<false>(block, im, length);
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): as deep as there are levels that no cache holds
 void Fft::run_factor(Way way, int level, int32_t first, int32_t length, float* re, const float* filter) const {
   float* im = re + size_ / 2;
   // Factors `first` * n to `first` * n + n of a level fill this one.
@@ -209,8 +210,8 @@ void Fft::run_factor(Way way, int level, int32_t first, int32_t length, float* r
   if (length > kInCache) {
     const int32_t quarter = length / 4;
     split_all(level, 1);
-    for (int32_t i = 0; i < 4; ++i) {
-      run_factor(way, level + 1, 4 * first + i, quarter, re + i * quarter, filter + i * quarter);
+    for (int32_t i = 0; i < 4; ++i, filter += quarter) {
+      run_factor(way, level + 1, 4 * first + i, quarter, re + ptrdiff_t{i} * quarter, filter);
     }
     return join_all(level, 1);
   }
@@ -254,12 +255,12 @@ void multiply_rows(const float* x, size_t x_pitch, const float* h, size_t h_pitc
 }  // namespace
 
 void multiply_spectra(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
-                      int32_t size) {
+                      int32_t size, bool add) {
   const int32_t first = (rows - 1) % 4 + 1;
   const int32_t half = size / 2;
   for (int32_t r = 0; r < first; ++r, x += x_pitch, h += h_pitch) {
-    r == 0 ? multiply_rows<1, false>(x, x_pitch, h, h_pitch, sum, half)
-           : multiply_rows<1, true>(x, x_pitch, h, h_pitch, sum, half);
+    r == 0 && !add ? multiply_rows<1, false>(x, x_pitch, h, h_pitch, sum, half)
+                   : multiply_rows<1, true>(x, x_pitch, h, h_pitch, sum, half);
   }
   for (int32_t r = first; r < rows; r += 4, x += 4 * x_pitch, h += 4 * h_pitch) {
     multiply_rows<4, true>(x, x_pitch, h, h_pitch, sum, half);

@@ -14,16 +14,21 @@
 namespace conv1d {
 namespace {
 
-// Cycles, measured: of a transform for each complex number and doubling, and beside that for each one and each call;
-// of a product; of a sample that is copied in or out.
-constexpr double kLevelCycles = 0.37;
-constexpr double kNumberCycles = 0.6;
-constexpr double kCallCycles = 60;
-constexpr double kProductCycles = 0.7;
-constexpr double kFarProductCycles = 1.5;  // where the spectra of the weights are not in the L2 cache
-constexpr double kCopyCycles = 0.4;
-constexpr double kPickCycles = 2;
-constexpr int64_t kCacheFloats = 196608;
+// Cycles, fitted to the times of 160 random layers (relaxed build), nine in ten of which they tell within 10%: of a
+// transform for each complex number and doubling, for each one of sizes that split in two first, and for each call; of
+// a product; of a sample that is copied in or out, one after another or picked.
+constexpr double kLevelCycles = 0.29;
+constexpr double kHalvedCycles = 0.5;
+constexpr double kCallCycles = 76;
+constexpr double kProductCycles = 0.94;
+constexpr double kFarProductCycles = 1.15;  // where the spectra of the weights are not in the L2 cache
+constexpr double kCopyCycles = 0.81;
+constexpr double kPickCycles = 2.7;
+constexpr double kDistantProductCycles = 2.5;  // nor in the L3 cache
+constexpr double kCacheFloats = 196608;
+constexpr double kLargeCacheFloats = 4194304;
+// Of the weights' spectra, unless they are asked for.
+constexpr double kMostFloats = 33554432;
 // Of a piece: a run can pause only between pieces.
 constexpr double kLongestPiece = 30e6;
 
@@ -64,12 +69,15 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
     if (size < cut.taps) continue;
     const double floats = rows * params.out_channels * static_cast<double>(size);
-    if (floats > static_cast<double>(kMaxElements)) break;
+    if (floats > (params.algorithm == Algorithm::kAuto ? kMostFloats : static_cast<double>(kMaxElements))) break;
     const auto outputs = static_cast<int32_t>(std::min<int64_t>(size - cut.taps + 1, row_outputs));
     const int32_t blocks = (row_outputs - 1) / outputs + 1;
     const double half = static_cast<double>(size) / 2;
-    const double fft = half * (kLevelCycles * doublings(static_cast<int32_t>(half)) + kNumberCycles) + kCallCycles;
-    const double product = floats > kCacheFloats ? kFarProductCycles : kProductCycles;
+    const int levels = doublings(static_cast<int32_t>(half));
+    const double fft = half * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
+    const double product = floats > kLargeCacheFloats ? kDistantProductCycles
+                           : floats > kCacheFloats    ? kFarProductCycles
+                                                      : kProductCycles;
     const double in = rows * (fft + copy * static_cast<double>(size));
     const double out = params.group_out() * (rows * product * half + fft + copy * outputs);
     const auto pieces = static_cast<double>(images * blocks);
@@ -173,7 +181,7 @@ void FftConvolution::run(int32_t begin, int32_t end, const void* input, void* ou
       const int32_t oc = now.group * params_.group_out() + o;
       const float* spectra = spectra_ + static_cast<size_t>(oc) * static_cast<size_t>(depth) * size;
       if (apart) {
-        multiply_spectra(scratch, pitch, spectra, size, depth, sums, cut_.size);
+        multiply_spectra(scratch, pitch, spectra, size, depth, sums, cut_.size, false);
         fft_.inverse(sums);
       } else {
         fft_.filter(sums, spectra);

@@ -33,7 +33,8 @@ struct FftCut {
   double cycles;     // estimated, of one thread if there are several
 };
 
-// The cheapest cut; without a `size` (0) when the layer is too large for any.
+// The cheapest cut; without a `size` (0) when the layer is too large for any, or with 'auto' when the spectra of its
+// weights would take more than 128 MB.
 FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads);
 
 class FftConvolution final : public Method {

@@ -28,6 +28,8 @@ void copy_flushed(const float* source, float* destination, size_t n) {
 
 }  // namespace
 
+void flush_tiny(float* values, size_t n) { copy_flushed(values, values, n); }
+
 bool History::allocate(int32_t rows, int32_t phases, int64_t samples) {
   rows_ = rows;
   phases_ = phases;
@@ -69,6 +71,17 @@ void History::append(const float* source, size_t row_stride, int32_t count, bool
     }
   }
   size_ += count;
+}
+
+void History::copy(int32_t row, int64_t q, int32_t count, float* destination) const {
+  const auto zeros = static_cast<int32_t>(std::clamp<int64_t>(-q, 0, count));
+  std::fill_n(destination, zeros, 0.0F);
+  if (phases_ == 1) {
+    const float* source = at(row, q + zeros);
+    std::copy(source, source + (count - zeros), destination + zeros);
+    return;
+  }
+  for (int32_t i = zeros; i < count; ++i) destination[i] = get(row, q + i);
 }
 
 float History::get(int32_t row, int64_t q) const {

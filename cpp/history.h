@@ -8,6 +8,10 @@
 
 namespace conv1d {
 
+// Values of magnitude below 2^-100 become 0: their products with weights would be denormal numbers, on which CPUs are a
+// hundred times slower.
+void flush_tiny(float* values, size_t n);
+
 // A ring in which each sample stands twice, `capacity` apart, so that any stretch of what it holds is contiguous and an
 // append costs the same however much is held.
 //
@@ -21,9 +25,14 @@ class History {
   void clear(int64_t zeros);
 
   // Appends `count` samples to each row, those of row r from `source` + r * `row_stride` on; no more than there was
-  // room made for. Where `flush`, those of magnitude below 2^-100 become 0: their products with weights would be
-  // denormal numbers, on which CPUs are a hundred times slower.
+  // room made for. Where `flush`, tiny ones become 0.
   void append(const float* source, size_t row_stride, int32_t count, bool flush);
+
+  // Samples a row so far, those that were dropped included.
+  int64_t size() const { return size_; }
+
+  // Samples [q, q + count) of a row, which it still holds; those before the first are zeros.
+  void copy(int32_t row, int64_t q, int32_t count, float* destination) const;
 
   // Sample `q` of a row, which it still holds.
   float get(int32_t row, int64_t q) const;
@@ -56,7 +65,7 @@ class History {
   int32_t phases_ = 1;
   int64_t capacity_ = 1;  // indices a plane
   size_t plane_pitch_ = 0;
-  int64_t size_ = 0;  // samples a row so far, those that were dropped included
+  int64_t size_ = 0;
 };
 
 }  // namespace conv1d

@@ -114,24 +114,35 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (longest > kMaxElements) return out_of_memory();
   out->longest = static_cast<int32_t>(longest);
 
+  const int32_t partition = choose_partition(p, in.longest);
+  if (partition > 0) {
+    node->tail = Partitioned::make(p, batch_, partition, flush_tiny_);
+    if (!node->tail) return out_of_memory();
+  }
+  Weights& weights = node->tail ? node->tail->head() : plan.weights();
+  const int32_t taps = weights.params().kernel_size;
   // Short pushes, long ones and forward() take turns without packing anew.
-  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !plan.weights().keep_both_panels()) ||
-      !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(p.kernel_size))) {
+  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !weights.keep_both_panels()) ||
+      !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(taps))) {
     return out_of_memory();
   }
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
   node->keeps = !(p.kernel_size == 1 && in_step && node->step.input > 0);
   History& history = node->history[0];
-  int64_t samples = std::max(reach, left + node->known_after) + in.longest + p.stride;
+  int64_t samples = node->tail ? node->tail->kept_samples() : reach;
+  if (!node->tail || node->known_after > 0) samples = std::max(samples, left + node->known_after);
+  samples += in.longest + p.stride;
   if (p.padding_mode == PaddingMode::kReflect) samples = std::max(samples, 2 * right + 1 + in.longest);
   const int64_t rows = int64_t{batch_} * p.in_channels;
   if (rows > kMaxElements || (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, samples))) {
     return out_of_memory();
   }
   const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
+  const int64_t skipped = int64_t{p.kernel_size - taps} * p.dilation;
+  node->head_shift = skipped / p.stride;
   for (int32_t c = 0, i = 0; c < p.group_in(); ++c) {
-    for (int32_t k = 0; k < p.kernel_size; ++k, ++i) {
-      const int64_t position = int64_t{k} * p.dilation;
+    for (int32_t k = 0; k < taps; ++k, ++i) {
+      const int64_t position = skipped % p.stride + int64_t{k} * p.dilation;
       node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * pitch +
                                               static_cast<size_t>(position % p.stride) * history.plane_pitch() +
                                               static_cast<size_t>(position / p.stride));
@@ -224,6 +235,11 @@ void Stream::reset() {
     node.padded = 0;
     if (!node.keeps) continue;
     node.history[0].clear(node.padding.pad_left);
+    if (node.tail) {
+      const int64_t zeros = node.known_after > 0 ? 0 : node.padding.pad_left;
+      node.tail->reset(zeros - node.step.plan->params().reach());
+      node.tail->load(node.step.plan->weights());
+    }
     if (is_pair(node.step)) node.history[1].clear(0);
   }
   for (Value& value : values_) {
@@ -331,7 +347,11 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
     node->history[1].append(b.rows, b.row_stride, b.fresh, false);
   }
   out->fresh = static_cast<int32_t>(outputs_after(*node, a.total, b.total, node->padded) - out->total);
-  if (out->fresh > 0) node->step.plan ? convolve(*node, *out, rows) : combine(*node, *out, rows);
+  if (node->tail) {
+    convolve_partitioned(*node, a, *out, rows);
+  } else if (out->fresh > 0) {
+    node->step.plan ? convolve(*node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
+  }
   out->total += out->fresh;
   out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
 }
@@ -365,38 +385,60 @@ void Stream::feed_conv(Node* node, const Value& in) const {
   }
 }
 
-void Stream::convolve(const Node& node, const Value& out, float* rows) const {
-  const Value& in = operand(node, 0);
-  Plan& plan = *node.step.plan;
-  const Params& p = plan.params();
-  const Vectors vectors = choose_vectors(p, out.fresh);
-  const float* panels = plan.weights().panels(vectors);
+void Stream::convolve(const Node& node, const Value& in, int64_t first, int32_t count, float* rows,
+                      size_t row_stride) const {
+  Weights& weights = node.tail ? node.tail->head() : node.step.plan->weights();
+  const Params& p = weights.params();
+  const Vectors vectors = choose_vectors(p, count);
+  const float* panels = weights.panels(vectors);
+  const float* bias = weights.wide_bias();
   Strip strip{};
   strip.offsets = node.offsets.data();
   strip.depth = p.group_in() * p.kernel_size;
-  strip.row_stride = out.row_stride;
+  strip.row_stride = row_stride;
   for (int32_t image_group = 0; image_group < batch_ * p.groups; ++image_group) {
-    const auto first_out = static_cast<size_t>(image_group % p.groups) * static_cast<size_t>(p.group_out());
-    float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * out.row_stride;
-    for (int32_t t = 0; t < out.fresh; t += node.strip) {
-      strip.count = std::min(node.strip, out.fresh - t);
+    const int32_t image = image_group / p.groups;
+    const int32_t first_out = image_group % p.groups * p.group_out();
+    float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * row_stride;
+    for (int32_t t = 0; t < count; t += node.strip) {
+      strip.count = std::min(node.strip, count - t);
       const int32_t row = image_group * p.group_in();
-      strip.input =
-          (node.keeps ? node.history[0].at(row, out.total) : in.rows + static_cast<size_t>(row) * in.pitch) + t;
+      strip.input = (node.keeps ? node.history[0].at(row, first + node.head_shift)
+                                : in.rows + static_cast<size_t>(row) * in.pitch) +
+                    t;
       for (int32_t o = 0; o < p.group_out();) {
         const Tile& tile = choose_tile(vectors, p.group_out() - o);
-        const size_t oc = first_out + static_cast<size_t>(o);
+        const size_t oc = static_cast<size_t>(first_out) + static_cast<size_t>(o);
         strip.weights = panels + oc * static_cast<size_t>(strip.depth);
-        strip.bias = plan.weights().wide_bias() + oc;
-        strip.output = group_rows + static_cast<size_t>(o) * out.row_stride + t;
+        strip.bias = bias + oc;
+        strip.output = group_rows + static_cast<size_t>(o) * row_stride + t;
         tile.run(strip);
-        for (int32_t r = 0; r < tile.rows && p.activation != Activation::kNone; ++r) {
-          apply_activation(p.activation, p.slope, strip.output + static_cast<size_t>(r) * out.row_stride,
-                           static_cast<size_t>(strip.count));
+        for (int32_t r = 0; r < tile.rows; ++r) {
+          float* sums = strip.output + static_cast<size_t>(r) * row_stride;
+          if (node.tail) node.tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
+          apply_activation(p.activation, p.slope, sums, static_cast<size_t>(strip.count));
         }
         o += tile.rows;
       }
     }
+  }
+}
+
+void Stream::convolve_partitioned(const Node& node, const Value& in, const Value& out, float* rows) const {
+  const Params& p = node.step.plan->params();
+  const History& history = node.history[0];
+  node.tail->load(node.step.plan->weights());
+  const int64_t known = (in.total < node.known_after ? 0 : history.size()) - p.reach();
+  int64_t t = out.total;
+  for (;;) {
+    const int64_t due = node.tail->next();
+    const int64_t end = (std::min(known, due) + p.stride - 1) / p.stride;  // of the outputs before it, if there are any
+    if (end > t) {
+      convolve(node, in, t, static_cast<int32_t>(end - t), rows + (t - out.total), out.row_stride);
+      t = end;
+    }
+    if (known < due) return;
+    node.tail->advance(history);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "elementwise.h"
 #include "history.h"
 #include "params.h"
+#include "partitioned.h"
 #include "plan.h"
 
 namespace conv1d {
@@ -95,7 +96,9 @@ class Stream {
     int64_t known_after = 0;  // samples of the operand that the left padding hangs on
     int64_t padded = 0;       // samples of right padding so far
     int32_t strip = 0;
-    Buffer<int32_t> offsets;  // where each channel's taps read, from an output's position on
+    Buffer<int32_t> offsets;            // where each channel's taps read, from an output's position on
+    std::unique_ptr<Partitioned> tail;  // of a long kernel: the head's taps alone are then computed directly
+    int64_t head_shift = 0;             // how far on in the history those begin
   };
 
   Stream() = default;
@@ -116,7 +119,10 @@ class Stream {
   // Appends to `rows`, `out->row_stride` apart, what the node's operands now determine.
   void run_node(Node* node, Value* out, float* rows);
   void feed_conv(Node* node, const Value& in) const;
-  void convolve(const Node& node, const Value& out, float* rows) const;
+  // Outputs [first, first + count) of the node's, to `rows`, `row_stride` apart.
+  void convolve(const Node& node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) const;
+  // All fresh outputs of a long kernel, with the work ahead that became due.
+  void convolve_partitioned(const Node& node, const Value& in, const Value& out, float* rows) const;
   void combine(const Node& node, const Value& out, float* rows) const;
 
   const Value& operand(const Node& node, int which) const {

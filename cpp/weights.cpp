@@ -22,6 +22,7 @@ bool Weights::allocate() {
 void Weights::changed() {
   for (Form& form : forms_) form.key.reset();
   bias_changed_ = true;
+  ++version_;
 }
 
 const float* Weights::wide_bias() {

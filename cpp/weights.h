@@ -25,6 +25,8 @@ class Weights {
   const void* weight() const { return weight_.data(); }
   void* bias() { return params_.bias ? bias_.data() : nullptr; }
   void changed();
+  // Counts the changes, from 1 on.
+  uint32_t version() const { return version_; }
 
   // The bias as floats, zeros where there is none.
   const float* wide_bias();
@@ -60,6 +62,7 @@ class Weights {
   Buffer<uint8_t> bias_;
   Buffer<float> wide_bias_;
   bool bias_changed_ = true;
+  uint32_t version_ = 1;
   // Panels, the second if there is one for kAlongChannels alone; of Toom-Cook; of the FFT.
   std::array<Form, 4> forms_;
 };

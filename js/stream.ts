@@ -11,7 +11,7 @@ export interface StreamOptions {
   /**
    * `'flush'` (default): samples of magnitude below 2^-100 (-602 dB) that a layer meets count as 0, for CPUs take some
    * hundred times longer over the denormal numbers that come of them, and the tails of sounds are full of them.
-   * `'keep'`: bit-identical to `forward` for these samples too.
+   * `'keep'`: the same as `forward` for these samples too.
    */
   denormals?: 'flush' | 'keep';
 }
@@ -74,9 +74,16 @@ function takeCount(field: string, value: unknown): number {
 }
 
 /**
- * A layer or network fed piece by piece. The outputs of all pushes and of the flush, put together, are `forward` of the
- * whole signal with `algorithm: 'direct'`, bit for bit, however it is cut. A push copies its chunk once and allocates
- * nothing in wasm memory; its cost does not hang on how long the history is. It runs on the calling thread.
+ * A layer or network fed piece by piece. The outputs of all pushes and of the flush, put together, are the same bits
+ * however the signal is cut. A push copies its chunk once and allocates nothing in wasm memory; its cost does not hang on
+ * how long the history is. It runs on the calling thread.
+ *
+ * Layers with `algorithm: 'direct'` or `'toom_cook'`, and with `'auto'` those with a stride, a dilation or fewer than some
+ * hundred taps, give the bits that `forward` of the whole signal gives with `algorithm: 'direct'`. Longer kernels with
+ * `'auto'`, and those of more than 16 taps with `'fft'`, are convolved by FFT in partitions, of which the first is done
+ * directly: the latency is the same, and the error of an output at most 2^-21 * log2(2 B) * (sum over input channels of
+ * |w| |x| + |b|), with Euclidean norms of the channel's taps and of the samples that they reach; B, from 16 to 8192,
+ * follows from the layer and `maxChunk`. There a NaN or an infinity lasts up to 2 B samples longer than its window.
  *
  * It keeps what it needs of its layers: their new weights count from the next push on, and they may be disposed.
  */

@@ -11,6 +11,8 @@
 
 #include "half.h"
 #include "layer.h"
+#include "pack.h"
+#include "partitioned.h"
 
 namespace conv1d {
 namespace {
@@ -269,6 +271,73 @@ TEST(Stream, NetworksEqualTheWholeHoweverTheyAreCut) {
   EXPECT_GT(pairs, 300);
 }
 
+Options random_long_options(Random& random, const char* dtype) {
+  Options o = random_options(random, dtype);
+  o.kernel_size = draw(random, 17, draw(random, 17, 400));
+  if (o.dilation > 1) o.dilation = draw(random, 2, 4);
+  o.algorithm = "fft";
+  o.activation = draw(random, 0, 1) == 0 ? "none" : "tanh";
+  return o;
+}
+
+// `got` is what the direct kernels make of it, but for the error that the FFT may have.
+void expect_close(const Signal& expected, const Signal& got, double limit, const std::string& what) {
+  ASSERT_EQ(expected.length, got.length) << what;
+  for (size_t i = 0; i < got.values.size(); ++i) {
+    ASSERT_NEAR(expected.values[i], got.values[i], limit) << what << " at " << i;
+  }
+}
+
+// A bound for all outputs of a layer: its largest row of weights times the largest samples that it can meet.
+double largest_sum(Layer& layer, const Signal& in) {
+  const Params& p = layer.plan().params();
+  const auto size = static_cast<size_t>(p.weight_size());
+  std::vector<float> weights(size);
+  widen(p.dtype, layer.plan().weights().weight(), weights.data(), size);
+  const size_t depth = size / static_cast<size_t>(p.out_channels);
+  double largest = 0;
+  for (size_t o = 0; o < size; o += depth) {
+    double sum = 1;
+    for (size_t i = 0; i < depth; ++i) sum += std::abs(weights[o + i]);
+    largest = std::max(largest, sum);
+  }
+  double loudest = 0;
+  for (const float x : in.values) loudest = std::max<double>(loudest, std::abs(x));
+  return largest * loudest;
+}
+
+TEST(Stream, LongKernelsGiveTheSameBitsHoweverTheyAreCut) {
+  Random random(3);
+  int compared = 0;
+  for (uint32_t trial = 0; trial < 800; ++trial) {
+    const Options options = random_long_options(random, trial % 4 == 3 ? "float16" : "float32");
+    Layer layer(options, trial);
+    Options plain = options;
+    plain.algorithm = "direct";
+    Layer direct(plain, trial);
+    const DType dtype = layer.plan().params().dtype;
+    const Signal in =
+        random_signal(draw(random, 1, 2), layer.plan().params().in_channels, draw(random, 1, 2000), trial + 1);
+    const auto expected = forward(direct.plan(), in);
+    if (!expected) continue;
+    ++compared;
+    const int32_t max_chunk = draw(random, 1, draw(random, 1, 300));
+    const auto stream = make_stream({conv_step(0, layer)}, dtype, in, max_chunk);
+    std::optional<Signal> first;
+    for (int round = 0; round < 3; ++round) {
+      const Signal got = run_stream(*stream, dtype, in, [&] { return round == 0 ? 1 : draw(random, 0, max_chunk); });
+      if (first) expect_same(*first, got, text(options, in.length, max_chunk));
+      first = got;
+      stream->reset();
+    }
+    const double bound = largest_sum(direct, in);
+    // Halves are rounded to 11 bits, of outputs no larger than the bound.
+    const double limit = dtype == DType::kFloat16 ? 0x1p-11 * bound : 0x1p-21 * bound;
+    expect_close(*expected, *first, limit, text(options, in.length, max_chunk));
+  }
+  EXPECT_GT(compared, 500);
+}
+
 TEST(Stream, PushesOfOneSampleThroughAWideDilatedStack) {
   std::vector<Layer> layers;
   std::vector<Step> steps;
@@ -305,6 +374,75 @@ TEST(Stream, NewWeightsCountFromTheNextPush) {
   EXPECT_NE(before, after);
 }
 
+// Partitions long enough for their work to be spread over several pushes.
+TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
+  Options options = layer_options(2, 2, 6000);
+  options.groups = 2;
+  options.padding_rule = "causal";
+  Layer layer(options, 1);
+  ASSERT_GE(choose_partition(layer.plan().params(), 128), 256);
+  options.algorithm = "direct";
+  Layer direct(options, 1);
+  const Signal in = random_signal(1, 2, 9000, 2);
+  const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
+  EXPECT_EQ(stream->latency(), 0);
+  const Signal got = run_stream(*stream, DType::kFloat32, in, [] { return 128; });
+  expect_close(*forward(direct.plan(), in), got, 0x1p-21 * largest_sum(direct, in), "reverb");
+  Random random(4);
+  for (const int32_t most : {1, 100, 128}) {
+    stream->reset();
+    expect_same(got, run_stream(*stream, DType::kFloat32, in, [&] { return draw(random, most == 1 ? 1 : 0, most); }),
+                "cut");
+  }
+}
+
+// New weights in the middle of a block: all outputs from there on are what the layer gives with them.
+TEST(Stream, NewWeightsOfALongKernelCountFromTheNextPush) {
+  for (const int32_t before : {5, 64, 100, 777, 1000}) {
+    Options options = layer_options(2, 2, 600);
+    options.padding_rule = "causal";
+    options.algorithm = "fft";
+    Layer layer(options, 1);
+    options.algorithm = "direct";
+    Layer other(options, 9);
+    const Signal in = random_signal(1, 2, 2000, 2);
+    const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
+    int32_t pushed = 0;
+    const Signal got = run_stream(*stream, DType::kFloat32, in, [&] {
+      if (pushed == before) {
+        std::memcpy(layer.plan().weights().weight(), other.plan().weights().weight(), 2 * 2 * 600 * sizeof(float));
+        std::memcpy(layer.plan().weights().bias(), other.plan().weights().bias(), 2 * sizeof(float));
+        layer.plan().weights().changed();
+      }
+      const int32_t next = std::min(100, pushed < before ? before - pushed : 100);
+      pushed += next;
+      return next;
+    });
+    const auto expected = forward(other.plan(), in);
+    const double limit = 0x1p-21 * largest_sum(other, in);
+    for (int32_t row = 0; row < 2; ++row) {
+      for (int32_t t = before; t < 2000; ++t) {
+        const auto i = static_cast<size_t>(row * 2000 + t);
+        ASSERT_NEAR(expected->values[i], got.values[i], limit) << before << " at " << t;
+      }
+    }
+  }
+}
+
+TEST(Stream, LongKernelsAreLeftToTheFftWhereThatIsFaster) {
+  const auto partition = [](const char* algorithm, double taps) {
+    Options options = layer_options(1, 1, taps);
+    options.algorithm = algorithm;
+    Params params{};
+    EXPECT_FALSE(validate(options, &params));
+    return choose_partition(params, 128);
+  };
+  EXPECT_EQ(partition("direct", 100000), 0);
+  EXPECT_EQ(partition("auto", 16), 0);
+  EXPECT_GT(partition("auto", 10000), 0);
+  EXPECT_GT(partition("fft", 100), 0);
+}
+
 TEST(Stream, SpecialNumbersLeaveWithTheirWindow) {
   Options options = layer_options(1, 1, 4);
   options.padding_rule = "causal";
@@ -314,6 +452,40 @@ TEST(Stream, SpecialNumbersLeaveWithTheirWindow) {
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 7);
   const Signal got = run_stream(*stream, DType::kFloat32, in, [] { return 7; });
   for (size_t t = 0; t < 30; ++t) EXPECT_EQ(std::isnan(got.values[t]), t >= 10 && t < 14) << t;
+}
+
+TEST(Stream, SpecialNumbersLeaveALongKernelSoonAfterTheirWindow) {
+  Options options = layer_options(1, 1, 700);
+  options.padding_rule = "causal";
+  options.algorithm = "fft";
+  Layer layer(options, 1);
+  const int32_t partition = choose_partition(layer.plan().params(), 128);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Signal in = random_signal(1, 1, 3000, 2);
+    in.values[1000] = bad;
+    const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
+    const Signal got = run_stream(*stream, DType::kFloat32, in, [] { return 128; });
+    for (size_t t = 0; t < 1000; ++t) ASSERT_TRUE(std::isfinite(got.values[t])) << t;
+    for (size_t t = 1000; t < 1700; ++t) ASSERT_FALSE(std::isfinite(got.values[t])) << t;
+    for (size_t t = 1700 + static_cast<size_t>(2 * partition); t < 3000; ++t) {
+      ASSERT_TRUE(std::isfinite(got.values[t])) << t;
+    }
+  }
+}
+
+TEST(Stream, ALongKernelIsSilentAfterASoundThatFades) {
+  Options options = layer_options(1, 1, 700);
+  options.padding_rule = "causal";
+  options.bias = false;
+  options.algorithm = "fft";
+  Layer layer(options, 1);
+  Signal in{1, 1, 8000, std::vector<float>(8000)};
+  for (size_t t = 0; t < in.values.size(); ++t) in.values[t] = std::exp2(-static_cast<float>(t) / 40);
+  const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
+  const Signal got = run_stream(*stream, DType::kFloat32, in, [] { return 128; });
+  const auto silent = [](float x) { return x == 0; };
+  EXPECT_FALSE(std::any_of(got.values.begin(), got.values.begin() + 3000, silent));
+  EXPECT_TRUE(std::all_of(got.values.begin() + 6000, got.values.end(), silent));
 }
 
 TEST(Stream, TinySamplesCountAsSilenceUnlessKept) {

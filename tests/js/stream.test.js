@@ -108,6 +108,51 @@ test('a layer in random pieces is the layer on the whole, on every build', () =>
   }
 });
 
+test('a long kernel gives the same bits however it is cut, and what forward() gives but for rounding', () => {
+  for (const { runtime } of builds) {
+    for (const dtype of ['float32', 'float16']) {
+      const options = { inChannels: 2, outChannels: 2, groups: 2, kernelSize: 3000, padding: 'causal', dtype, runtime };
+      const layer = makeLayer(options, { seed: 1 });
+      const input = halvesWhere(dtype, noiseTensor([1, 2, 5000], 2));
+      const stream = layer.stream({ maxChunk: 128 });
+      expect([stream.latency, stream.receptiveField]).toEqual([0, 3000]);
+      const got = runStream(stream, input, () => 128);
+      const random = makeRandom(3);
+      for (const next of [() => 1, () => draw(random, 0, 128)]) {
+        stream.reset();
+        expectSameBits(runStream(stream, input, next).data, got.data);
+      }
+      const [whole, pieces] = [layer.forward(input), got].map((tensor) => tensor.toArray().flat(2));
+      const rounding = dtype === 'float16' ? 2 ** -10 : 0; // of both
+      whole.forEach((y, i) => {
+        // Weights and samples are some units in size: the norms' product is below 3000 units.
+        expect(Math.abs(pieces[i] - y)).toBeLessThan(2 ** -21 * 3000 + rounding * Math.abs(y));
+      });
+      stream.dispose();
+      layer.dispose();
+    }
+  }
+});
+
+test('pushes through a long kernel allocate nothing in wasm memory, nor do new weights', () => {
+  const { runtime } = builds[0];
+  const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 20000, padding: 'causal', runtime });
+  const stream = layer.stream({ maxChunk: 128 });
+  const chunk = noiseTensor([1, 128], 1);
+  const out = new Tensor(new Float32Array(128), [1, 128]);
+  const weight = noiseTensor([1, 1, 20000], 2);
+  stream.push(chunk, { out });
+  layer.weight = weight;
+  const { used, total } = runtime.memory;
+  for (let i = 0; i < 400; ++i) {
+    if (i === 200) layer.weight = weight;
+    stream.push(chunk, { out });
+  }
+  expect(runtime.memory).toEqual({ used, total });
+  stream.dispose();
+  layer.dispose();
+});
+
 /** A WaveNet-like stack with gates, residual and skip paths. */
 function makeStack(runtime, { channels = 8, count = 6, dtype = 'float32', padding = 'causal' } = {}) {
   const make = (options, seed) => makeLayer({ runtime, dtype, kernelSize: 1, ...options }, { seed });
