@@ -1,5 +1,5 @@
 import { Conv1d, Conv1dError, Tensor, type Conv1dOptions, type Explanation, type Runtime } from 'conv1d-wasm';
-import { count, plural } from './format';
+import { count, plural } from '../common/format';
 
 type Choice<Key extends keyof Conv1dOptions> = Extract<Conv1dOptions[Key], string>;
 

@@ -1,61 +1,8 @@
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
-import { short } from './format';
+import { short } from '../common/format';
+import { airy, colour, fitPlot, sampleAxis, valueAxis, type Range } from '../common/plots';
 
-type Range = [min: number, max: number];
-
-/** Colours of the page, as canvases need them. */
-const theme = { text: '', line: '', grid: '', kernel: '', ghost: '', input: [] as string[], output: [] as string[] };
-
-function readTheme(): void {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const others = ['channel-2', 'channel-3', 'channel-4'].map(colour);
-  Object.assign(theme, {
-    text: colour('muted'),
-    line: colour('axis'),
-    grid: colour('grid'),
-    kernel: colour('kernel'),
-    ghost: colour('ghost'),
-    input: [colour('input'), ...others],
-    output: [colour('output'), ...others],
-  });
-}
-
-readTheme();
-const plots = new Set<uPlot>();
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  readTheme();
-  for (const plot of plots) plot.redraw(false);
-});
-
-const font = '11px system-ui, sans-serif';
-const axis = (size: number, values: uPlot.Axis['values'], space: number): uPlot.Axis => ({
-  stroke: () => theme.text,
-  font,
-  size,
-  space,
-  gap: 6,
-  ...(values ? { values } : {}),
-  grid: { stroke: () => theme.grid, width: 1 },
-  ticks: { show: false },
-});
-const xAxis = () => axis(26, (_u, splits) => splits.map((x) => (Number.isInteger(x) ? short(x) : '')), 60);
-const yAxis = () => axis(50, (_u, splits) => splits.map(short), 26);
-
-/** `[min, max]` with some air; around what is only one value, one unit or a tenth of it. */
-function airy(min: number | null, max: number | null): Range {
-  if (!Number.isFinite(min) || !Number.isFinite(max) || min === null || max === null) return [-1, 1];
-  const air = max > min ? (max - min) * 0.08 : Math.max(Math.abs(max) * 0.1, 1e-6);
-  return max === min && max === 0 ? [-1, 1] : [min - air, max + air];
-}
-
-function fill(host: HTMLElement, plot: uPlot): void {
-  plots.add(plot);
-  new ResizeObserver(() => {
-    plot.setSize({ width: host.clientWidth, height: host.clientHeight });
-  }).observe(host);
-}
+const channelColours = ['channel-2', 'channel-3', 'channel-4'];
 
 /** Plots that show the same stretch of time: they zoom together, and the cursor is in all of them. */
 export class TimeLink {
@@ -123,7 +70,7 @@ export class SignalPlot {
           },
         },
         scales: { x, y: { range: (_u, low, high) => airy(low, high) } },
-        axes: [xAxis(), this.#yAxis()],
+        axes: [sampleAxis(), this.#yAxis()],
         series: [{}],
         hooks: {
           setSelect: [
@@ -142,7 +89,7 @@ export class SignalPlot {
     this.#band.className = 'band';
     this.#band.hidden = true;
     this.#plot.over.append(this.#band);
-    fill(host, this.#plot);
+    fitPlot(host, this.#plot);
     link.plots.push(this);
     host.addEventListener('keydown', (event) => {
       this.#onKey(event);
@@ -198,20 +145,20 @@ export class SignalPlot {
   #yAxis(): uPlot.Axis {
     const zeros = () => this.#channels.map((_, c) => -c * this.#lane);
     return {
-      ...yAxis(),
+      ...valueAxis(),
       splits: (_u, _axis, min, max, step) => (this.#channels.length > 1 ? zeros() : ticks(min, max, step)),
       values: (_u, splits) => splits.map((y, c) => (this.#channels.length > 1 ? `ch ${c + 1}` : short(y))),
     };
   }
 
   #series(c: number): uPlot.Series {
-    const colour = () => theme[this.role][c] ?? theme.text;
+    const stroke = () => colour([this.role, ...channelColours][c] ?? 'muted');
     return {
-      stroke: colour,
+      stroke,
       width: 1.6,
-      fill: () => `color-mix(in srgb, ${colour()} 9%, transparent)`,
+      fill: () => `color-mix(in srgb, ${stroke()} 9%, transparent)`,
       fillTo: () => -c * this.#lane,
-      points: { size: 5, width: 0, fill: colour },
+      points: { size: 5, width: 0, fill: stroke },
     };
   }
 
@@ -297,7 +244,7 @@ export class KernelPlot {
           x: { time: false, range: () => this.#xRange() },
           y: { range: () => this.#yRange() },
         },
-        axes: [xAxis(), yAxis()],
+        axes: [sampleAxis(), valueAxis()],
         series: [{}, { paths: () => null, points: { show: false } }],
         hooks: {
           draw: [
@@ -310,7 +257,7 @@ export class KernelPlot {
       [[0], [0]],
       host,
     );
-    fill(host, this.#plot);
+    fitPlot(host, this.#plot);
     this.#listen();
   }
 
@@ -351,20 +298,20 @@ export class KernelPlot {
     ctx.rect(bbox.left, bbox.top - 8 * ratio, bbox.width, bbox.height + 16 * ratio);
     ctx.clip();
 
-    ctx.strokeStyle = theme.line;
+    ctx.strokeStyle = colour('axis');
     ctx.lineWidth = ratio;
     ctx.beginPath();
     ctx.moveTo(bbox.left, y(0));
     ctx.lineTo(bbox.left + bbox.width, y(0));
     ctx.stroke();
 
-    ctx.fillStyle = theme.ghost;
+    ctx.fillStyle = colour('ghost');
     for (const ghost of this.#ghosts) {
       ghost.forEach((tap, k) => {
         disc(ctx, x(k), y(tap), radius * 0.7 * ratio);
       });
     }
-    ctx.strokeStyle = ctx.fillStyle = theme.kernel;
+    ctx.strokeStyle = ctx.fillStyle = colour('kernel');
     ctx.lineCap = 'round';
     ctx.lineWidth = Math.max(1, Math.min(2.5, spacing * 0.3)) * ratio;
     ctx.beginPath();

@@ -3,23 +3,23 @@ import {
   addSteppers,
   Callout,
   element,
-  fieldFor,
   fillSelect,
   input,
   numberIn,
   select,
   setText,
   textArea,
-} from './controls';
-import { count, short } from './format';
+} from '../common/controls';
+import { count, short } from '../common/format';
 import { showFormula } from './formula';
 import { KernelGrid } from './kernel-grid';
-import * as kernels from './kernels';
+import * as kernels from '../common/kernels';
 import { beyondPage, choices, explainError, LayerRunner, mostChannels } from './layer';
 import type { LayerConfig, LayerResult, Problem } from './layer';
-import type { MachinePanel } from './machine';
+import { showBuild, showRun } from './figures';
 import { KernelPlot, SignalPlot, TimeLink } from './plots';
-import { makeSignal, mostCycles, mostSamples, shapes, type SignalName, type SignalSpec } from './signals';
+import { fieldFor } from './problems';
+import { makeSignal, mostCycles, mostSamples, shapes, type SignalName, type SignalSpec } from '../common/signals';
 
 const custom = 'custom';
 const paddingOf = { 'both ends': 1, 'left, right': 2 } as const;
@@ -46,7 +46,7 @@ export class Playground {
   #updates = 0;
   #textProblem: Problem | null = null;
 
-  constructor(readonly machine: MachinePanel) {
+  constructor() {
     this.#fillSelects();
     this.#bank = new kernels.KernelBank(mostChannels, this.#presetFields(true));
     this.#inputPlot = new SignalPlot(element('input-plot'), 'input', this.#link, (i) => this.#onInputCursor(i));
@@ -73,6 +73,7 @@ export class Playground {
   /** From now on there is an output. */
   start(runtime: Runtime): void {
     this.#runner = new LayerRunner(runtime);
+    showBuild(runtime);
     this.#update();
   }
 
@@ -329,7 +330,7 @@ export class Playground {
     this.#outputPlot.show(times(result.outLength, config.stride), result.channels);
     showFormula(config, this.#spec.length, result.padding, result.outLength);
     setText(element('layer-text'), result.text);
-    this.machine.showRun(runtime, result);
+    showRun(runtime, result);
     this.#writeValues();
   }
 

@@ -1,3 +1,6 @@
+/** What the library's builds are called. */
+export const builds = { relaxed: 'Relaxed SIMD', simd: 'SIMD' } as const;
+
 /** A number for people: four significant digits, no trailing zeros. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value).replace('Infinity', '∞');
