@@ -21,8 +21,11 @@ export default defineConfig({
     // The library's own baseline: engines with WebAssembly SIMD.
     target: 'es2022',
   },
-  // The library starts its threads as module workers.
-  worker: { format: 'es' },
+  // The library starts its threads as module workers. tfjs-backend-wasm makes its threads of a function's own text, which works as
+  // long as nobody leaves out the checks for what is only there in its first place.
+  worker: { format: 'es', rolldownOptions: { output: { minify: { compress: false } } } },
+  // Without WebGPU, as bench/importmap.js has it.
+  resolve: { alias: [{ find: /^onnxruntime-web$/, replacement: 'onnxruntime-web/wasm' }] },
   server: {
     headers,
     // The library's files lie beside this folder, not inside it.

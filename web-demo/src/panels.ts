@@ -8,5 +8,6 @@ export interface PanelModule {
 /** What brings each panel of index.html, by its id; a panel's code comes when it is opened. */
 export const panels: Record<string, () => Promise<PanelModule>> = {
   playground: () => import('./playground'),
+  race: () => import('./race'),
   machine: () => import('./machine'),
 };
