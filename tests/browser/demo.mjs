@@ -32,15 +32,15 @@ function buildPage() {
 
 /**
  * @param {import('./engines.mjs').Engine} engine
- * @param {{ isolated: boolean }} options
+ * @param {{ isolated: boolean, only?: string }} options  `only`: the tests whose name has these words
  * @returns {Promise<{ builds: object[], passed: number, failed: object[], skipped: object[] }>}
  */
-export async function testDemo(engine, { isolated }) {
+export async function testDemo(engine, { isolated, only = '' }) {
   await buildPage();
   const server = await serve({ root: inRoot('build/demo'), isolated });
   const result = { builds: [], passed: 0, failed: [], skipped: [] };
   try {
-    const page = await engine.open(server.url);
+    const page = await engine.open('about:blank');
     if (!page.native && engine.name !== 'webkit')
       throw new Error(`${engine.name}: no native page to click and type in`);
     page.native?.on('console', (message) => {
@@ -50,7 +50,7 @@ export async function testDemo(engine, { isolated }) {
     for (const { id, tests, Hands = Demo } of panels) {
       const demo = new Hands(page, server.url, isolated, id);
       for (const [name, test] of Object.entries(tests)) {
-        if (!isolated && !test.everywhere) continue;
+        if ((!isolated && !test.everywhere) || !`${id}: ${name}`.includes(only)) continue;
         const reason = whyNot(test, engine, page);
         if (reason) result.skipped.push({ name: `${id}: ${name}`, count: 1, reason });
         else await runTest(result, `${id}: ${name}`, test, demo);

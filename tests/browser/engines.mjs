@@ -55,6 +55,9 @@ export async function chromium() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // a microphone that beeps, and nobody to ask
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
     ],
   });
 }
@@ -70,6 +73,8 @@ export async function firefox() {
     executablePath: program,
     userDataDir: profile.path,
     env: homeIn(profile),
+    // the same
+    extraPrefsFirefox: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
   });
 }
 

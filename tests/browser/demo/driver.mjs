@@ -37,6 +37,12 @@ export class Demo {
     await this.ready();
   }
 
+  /** The page anew, from the address that it wrote itself, which it does at the latest when it is left. */
+  async reload() {
+    await this.look(`dispatchEvent(new Event('pagehide'))`);
+    await this.open(await this.look('location.hash'));
+  }
+
   /** Loads the page anew and waits until the panel is built, whatever comes of the library. */
   async visit(hash = `#${this.panel}`) {
     const address = new URL(`?${this.panel}=${++this.#visits}${hash}`, this.url).href;

@@ -11,7 +11,7 @@ export interface Recording {
 
 /** Reads a sound, or a text file of numbers whose columns are channels. */
 export async function readFile(file: File): Promise<Recording> {
-  const isText = /\.(csv|tsv|txt)$/i.test(file.name) || /^text\//.test(file.type);
+  const isText = /\.(csv|tsv|txt)$/i.test(file.name) || file.type.startsWith('text/');
   const recording = await (isText ? readTable(file) : readSound(file));
   if ((recording.channels[0]?.length ?? 0) === 0) throw new Error(`${file.name} holds no samples.`);
   return recording;

@@ -1,58 +1,73 @@
 import { Conv1dError, type Runtime } from 'conv1d-wasm';
-import {
-  addSteppers,
-  Callout,
-  element,
-  fillSelect,
-  input,
-  numberIn,
-  select,
-  setText,
-  textArea,
-} from '../common/controls';
+import { addSteppers, Callout, element, input, select, setText, textArea } from '../common/controls';
 import { count, short } from '../common/format';
+import * as kernels from '../common/kernels';
+import { mostCycles, mostSamples } from '../common/signals';
+import type { Page, PanelState } from '../page';
+import { showDotProduct, type Term } from './dot-product';
+import { enableFields, fillSelects, readFields, showParameters, writeFields } from './fields';
+import { showRun } from './figures';
 import { showFormula } from './formula';
 import { KernelGrid } from './kernel-grid';
-import * as kernels from '../common/kernels';
-import { beyondPage, choices, explainError, LayerRunner, mostChannels } from './layer';
+import { KernelPlot } from './kernel-plot';
+import { beyondPage, explainError, LayerRunner } from './layer';
 import type { LayerConfig, LayerResult, Problem } from './layer';
-import { showBuild, showRun } from './figures';
-import { KernelPlot, SignalPlot, TimeLink } from './plots';
+import { OwnSignal } from './own-signal';
+import { isOutside, readPadded } from './padding';
 import { fieldFor } from './problems';
-import { makeSignal, mostCycles, mostSamples, shapes, type SignalName, type SignalSpec } from '../common/signals';
+import { ResponsePlot } from './response';
+import { allDefaults, bankOf, custom, layerOf, parametersOf, sourceOf, type Fields, type Settings } from './settings';
+import { SignalPlot, TimeLink } from './signal-plot';
+import { drawingOf, drawLine, makeSource, ownRecording, writeDrawing, type SourceSpec } from './source';
 
-const custom = 'custom';
-const paddingOf = { 'both ends': 1, 'left, right': 2 } as const;
+// What is shown of a file at first: an edit of so much is on screen in one frame.
+const firstLook = 10_000;
 
 /** Signal, kernel, layer and output: whatever is edited, all that depends on it is shown in the next frame. */
 export class Playground {
+  readonly #state: PanelState<Settings>;
   readonly #link = new TimeLink();
   readonly #inputPlot: SignalPlot;
   readonly #kernelPlot: KernelPlot;
+  readonly #responsePlot: ResponsePlot;
   readonly #outputPlot: SignalPlot;
   readonly #bank: kernels.KernelBank;
   readonly #grid: KernelGrid;
   readonly #callouts: Callout[];
+  readonly #own: OwnSignal;
   #runner: LayerRunner | null = null;
 
   // The last that could be read or computed: what is wrong now leaves it as it was.
-  #spec: SignalSpec = { shape: 'sines', length: 1, cycles: 1, noise: 0, seed: 1 };
+  #spec: SourceSpec;
   #channels = { inChannels: 1, outChannels: 1, groups: 1 };
   #signal: Float32Array[] = [];
   #signalKey = '';
+  #drawnKey = '';
   #shown: { result: LayerResult; config: LayerConfig } | null = null;
+  #recordings = 0;
   #edited = '';
   #pending = false;
   #updates = 0;
   #textProblem: Problem | null = null;
 
-  constructor() {
-    this.#fillSelects();
-    this.#bank = new kernels.KernelBank(mostChannels, this.#presetFields(true));
+  constructor(page: Page) {
+    this.#state = page.state('playground', allDefaults);
+    const settings = this.#state.get();
+    fillSelects();
+    writeFields(settings);
+    showParameters(settings.preset);
+    this.#spec = sourceOf(settings);
+    this.#bank = bankOf(settings);
+    input('tap-count').value = String(this.#bank.size);
+
     this.#inputPlot = new SignalPlot(element('input-plot'), 'input', this.#link, (i) => this.#onInputCursor(i));
     this.#kernelPlot = new KernelPlot(element('kernel-plot'), {
       onTap: (k, value) => this.#editTap(k, value),
       onHover: (k) => this.#showTap(k),
+    });
+    this.#responsePlot = new ResponsePlot(element('response-plot'), (at) => {
+      const values = at ? [`${short(at.gain)} dB`] : [];
+      showReadout('response-readout', at ? `at ${short(at.frequency)} cycles/sample` : '', values);
     });
     this.#outputPlot = new SignalPlot(element('output-plot'), 'output', this.#link, (i) => this.#onOutputCursor(i));
     this.#grid = new KernelGrid(element('kernel-grid'), this.#bank, () => {
@@ -64,6 +79,15 @@ export class Playground {
       addSteppers(element(id));
       return new Callout(element(id));
     });
+    this.#own = new OwnSignal(element('signal-card'), ({ channels: [first = new Float32Array()] }) => {
+      ++this.#recordings;
+      select('shape').value = 'own';
+      input('length').value = String(Math.min(first.length, firstLook));
+      input('start').value = String(first.length > firstLook ? firstLoud(first) : 0);
+      input('noise').value = '0';
+      this.#setDrawing(false);
+      this.#schedule('shape');
+    });
     this.#listen();
     this.#writeTaps();
     this.#showTap(null);
@@ -73,7 +97,6 @@ export class Playground {
   /** From now on there is an output. */
   start(runtime: Runtime): void {
     this.#runner = new LayerRunner(runtime);
-    showBuild(runtime);
     this.#update();
   }
 
@@ -83,13 +106,6 @@ export class Playground {
 
   // ---- controls
 
-  #fillSelects(): void {
-    const labels = (table: Record<string, { label: string }>) => Object.values(table).map(({ label }) => label);
-    fillSelect('shape', Object.keys(shapes), labels(shapes));
-    fillSelect('preset', [...Object.keys(kernels.presets), custom], [...labels(kernels.presets), 'By hand']);
-    for (const [id, values] of Object.entries(choices)) fillSelect(id, values);
-  }
-
   #listen(): void {
     for (const id of ['signal-form', 'kernel-form', 'layer-form']) {
       element(id).addEventListener('submit', (event) => {
@@ -97,6 +113,8 @@ export class Playground {
       });
       element(id).addEventListener('input', (event) => {
         const { id: field } = event.target as HTMLElement;
+        if (field === 'file') return;
+        if (field === 'shape') this.#onShape();
         this.#onKernelField(field);
         this.#schedule(field);
       });
@@ -109,6 +127,7 @@ export class Playground {
     };
     retap('normalise', kernels.normalised);
     retap('reverse', (taps) => taps.toReversed());
+    element('draw').addEventListener('click', () => this.#setDrawing(this.#inputPlot.onDraw === null));
 
     const zoomed = element('reset-zoom') as HTMLButtonElement;
     zoomed.addEventListener('click', () => this.#link.zoomTo(null));
@@ -122,20 +141,47 @@ export class Playground {
     }
   }
 
+  #onShape(): void {
+    const { value } = select('shape');
+    this.#setDrawing(value === 'drawn');
+    if (value === 'own' && ownRecording() === null) {
+      this.#own.say('Open a file (.wav, .csv, .txt or another sound), drop one here, or record with the microphone.');
+    }
+  }
+
+  /** Whether the pointer draws on the input. A drawing begins as the signal that is there. */
+  #setDrawing(on: boolean): void {
+    element('draw').setAttribute('aria-pressed', String(on));
+    element('input-plot').toggleAttribute('data-drawing', on);
+    if (on && this.#spec.shape !== 'drawn') {
+      this.#spec = { ...this.#spec, drawn: drawingOf(this.#signal[0] ?? new Float32Array(1)) };
+      input('noise').value = '0';
+    }
+    if (on) select('shape').value = 'drawn';
+    this.#inputPlot.onDraw = on
+      ? (from, to) => {
+          this.#spec = { ...this.#spec, drawn: drawLine(this.#spec.drawn, this.#spec.length, from, to) };
+          this.#schedule('input-plot');
+        }
+      : null;
+    this.#schedule('draw');
+  }
+
   #onKernelField(field: string): void {
     // Half of what is being typed may be a kernel, too, and must not cut the others short for good.
     if (field !== this.#edited) this.#bank.keep();
+    const fields = readFields();
+    const isCustom = fields.preset === custom;
     if (field === 'preset') {
-      if (select('preset').value !== custom) this.#setTaps(this.#presetFields(true), false);
+      if (!isCustom) this.#choosePreset(fields.preset as kernels.PresetName);
     } else if (field === 'tap-count' || field.startsWith('parameter-')) {
-      const problem = tapCountProblem(numberIn('tap-count'));
+      const problem = tapCountProblem(fields['tap-count']);
       this.#textProblem = problem;
       if (problem) return;
       this.#bank.restore();
-      const isCustom = select('preset').value === custom;
       const taps = isCustom
-        ? kernels.resized(this.#bank.get(this.#grid.selection), numberIn('tap-count'))
-        : this.#presetFields(false);
+        ? kernels.resized(this.#bank.get(this.#grid.selection), fields['tap-count'])
+        : kernels.presetTaps(fields.preset as kernels.PresetName, fields['tap-count'], parametersOf(fields));
       this.#setTaps(taps, isCustom);
     } else if (field === 'taps') {
       const taps = kernels.parseTaps(textArea('taps').value);
@@ -147,32 +193,20 @@ export class Playground {
     }
   }
 
-  /** The chosen preset's taps; `fresh` puts its own numbers into the fields first. */
-  #presetFields(fresh: boolean): number[] {
-    const name = select('preset').value as kernels.PresetName;
-    const preset: kernels.Preset = kernels.presets[name];
-    const values = preset.parameters.map((parameter, i) => {
-      const field = input(`parameter-${i}`);
-      const value = fresh || field.value === '' ? parameter.value : field.valueAsNumber;
-      return Math.min(parameter.max, Math.max(parameter.min, value));
-    });
-    if (fresh) {
-      input('tap-count').value = String(preset.size);
-      this.#showParameters(preset);
-    }
-    return kernels.presetTaps(name, numberIn('tap-count'), values);
-  }
-
-  #showParameters({ parameters }: Pick<kernels.Preset, 'parameters'>): void {
-    for (const i of [0, 1]) {
-      const field = input(`parameter-${i}`);
-      const parameter = parameters[i];
-      field.closest<HTMLElement>('.field')?.toggleAttribute('data-unused', !parameter);
-      if (!parameter) continue;
-      setText(element(`parameter-${i}-label`), parameter.label);
-      const { min, max, step, value } = parameter;
-      Object.assign(field, { min: String(min), max: String(max), step: String(step), value: String(value) });
-    }
+  /** A preset comes with numbers of its own. */
+  #choosePreset(name: kernels.PresetName): void {
+    const { size, parameters }: kernels.Preset = kernels.presets[name];
+    input('tap-count').value = String(size);
+    showParameters(name);
+    for (const [i, { value }] of parameters.entries()) input(`parameter-${i}`).value = String(value);
+    this.#setTaps(
+      kernels.presetTaps(
+        name,
+        size,
+        parameters.map(({ value }) => value),
+      ),
+      false,
+    );
   }
 
   #setTaps(taps: readonly number[], byHand = true): void {
@@ -195,7 +229,7 @@ export class Playground {
   #markCustom(): void {
     select('preset').value = custom;
     input('tap-count').value = String(this.#bank.size);
-    this.#showParameters({ parameters: [] });
+    showParameters(custom);
   }
 
   // ---- from the controls to the plots
@@ -212,64 +246,55 @@ export class Playground {
   }
 
   #update(): void {
-    const config = this.#readLayer();
-    const signalProblem = this.#readSignal();
-    let problem = signalProblem ?? this.#textProblem ?? beyondPage(config);
+    const fields = readFields();
+    enableFields(fields);
+    input('kernelSize').value = String(this.#bank.size);
+    const config = layerOf(fields, this.#bank.size);
+    let problem = this.#readSource(fields) ?? this.#textProblem ?? beyondPage(config);
     if (!problem) this.#readChannels(config);
+    this.#makeInput();
     this.#drawInput();
     this.#drawKernel(config);
     if (!problem && this.#runner) problem = this.#run(this.#runner, config);
+    if (!problem) this.#keepState(fields);
     this.#showProblem(problem);
     // For those who wait for an edit to be on screen.
     element('playground').dataset.updates = String(++this.#updates);
   }
 
-  #readSignal(): Problem | null {
-    const length = numberIn('length');
-    const cycles = numberIn('cycles');
-    const noise = numberIn('noise') / 100;
-    const shape = select('shape').value as SignalName;
-    setText(element('noise-value'), `${numberIn('noise')} %`);
-    input('cycles').disabled = !shapes[shape].repeats;
-    if (!(Number.isInteger(length) && length >= 1 && length <= mostSamples)) {
-      return { field: 'length', sentence: `The length is a whole number from 1 to ${count(mostSamples)}.`, detail: '' };
-    }
-    if (!(cycles > 0 && cycles <= mostCycles)) {
-      return { field: 'cycles', sentence: `The shape repeats more than 0 and up to ${mostCycles} times.`, detail: '' };
-    }
-    this.#spec = { shape, length, cycles, noise, seed: 1 };
-    return null;
+  /** What computes is what the address holds. */
+  #keepState(fields: Fields): void {
+    const { preset } = fields;
+    const bank = kernels.writeBank(this.#bank);
+    const isPreset = preset !== custom && bank === kernels.writeBank(bankOf({ ...allDefaults, ...fields }));
+    this.#state.set({
+      ...fields,
+      preset: isPreset ? preset : custom,
+      kernels: isPreset ? '' : bank,
+      drawn: this.#spec.shape === 'drawn' ? writeDrawing(this.#spec.drawn) : '',
+    });
   }
 
-  #readLayer(): LayerConfig {
-    const rule = select('padding').value;
-    const given = rule in paddingOf ? paddingOf[rule as keyof typeof paddingOf] : 0;
-    input('padLeft').disabled = given === 0;
-    input('padRight').disabled = given < 2;
-    input('biasValue').disabled = !input('bias').checked;
-    input('slope').disabled = select('activation').value !== 'leaky_relu';
-    input('kernelSize').value = String(this.#bank.size);
-    const left = numberIn('padLeft');
-    return {
-      inChannels: numberIn('inChannels'),
-      outChannels: numberIn('outChannels'),
-      kernelSize: this.#bank.size,
-      stride: numberIn('stride'),
-      dilation: numberIn('dilation'),
-      padding: given === 2 ? [left, numberIn('padRight')] : given === 1 ? left : (rule as 'same'),
-      groups: numberIn('groups'),
-      bias: input('bias').checked,
-      convMode: select('convMode').value as 'cross_correlation',
-      computeMode: select('computeMode').value as 'default',
-      paddingMode: select('paddingMode').value as 'zeros',
-      dtype: select('dtype').value as 'float32',
-      activation:
-        select('activation').value === 'leaky_relu'
-          ? { type: 'leaky_relu', slope: numberIn('slope') }
-          : (select('activation').value as 'none'),
-      algorithm: select('algorithm').value as 'auto',
-      biasValue: numberIn('biasValue'),
-    };
+  #readSource(fields: Fields): Problem | null {
+    const { length, cycles, start } = fields;
+    const say = (field: string, sentence: string): Problem => ({ field, sentence, detail: '' });
+    if (!(Number.isInteger(length) && length >= 1 && length <= mostSamples)) {
+      return say('length', `The length is a whole number from 1 to ${count(mostSamples)}.`);
+    }
+    if (!(cycles > 0 && cycles <= mostCycles)) {
+      return say('cycles', `The shape repeats more than 0 and up to ${mostCycles} times.`);
+    }
+    if (fields.shape === 'own') {
+      const own = ownRecording()?.channels[0]?.length ?? 0;
+      if (own === 0)
+        return say('shape', 'There is no file or recording yet: files stay with their owner, not in an address.');
+      if (!(Number.isInteger(start) && start >= 0)) return say('start', 'The first sample is a whole number from 0.');
+      if (start + length > own) {
+        return say('length', `From sample ${count(start)} there are ${count(Math.max(0, own - start))} samples.`);
+      }
+    }
+    this.#spec = { ...sourceOf({ ...allDefaults, ...fields }), drawn: this.#spec.drawn };
+    return null;
   }
 
   #readChannels({ inChannels, outChannels, groups }: LayerConfig): void {
@@ -279,17 +304,28 @@ export class Playground {
     }
   }
 
-  #drawInput(): void {
-    const key = JSON.stringify([this.#spec, this.#channels.inChannels]);
+  #makeInput(): void {
+    const key = JSON.stringify([this.#spec, this.#channels.inChannels, this.#recordings]);
     if (key === this.#signalKey) return;
     this.#signalKey = key;
-    this.#signal = makeSignal(this.#spec, this.#channels.inChannels);
-    this.#link.setFull(0, this.#spec.length - 1);
-    this.#inputPlot.show(times(this.#spec.length, 1), this.#signal);
+    this.#signal = makeSource(this.#spec, this.#channels.inChannels);
+  }
+
+  #drawInput(): void {
+    const { length } = this.#spec;
+    const { result, config } = this.#shown ?? {};
+    const [left, right] = result?.padding ?? [0, 0];
+    const last = result && config ? (result.outLength - 1) * config.stride : 0;
+    this.#link.setFull(-left, Math.max(length - 1 + right, last));
+    const mode = config?.paddingMode ?? 'zeros';
+    const key = JSON.stringify([this.#signalKey, left, right, mode, last]);
+    if (key === this.#drawnKey) return;
+    this.#drawnKey = key;
+    this.#inputPlot.show(times(length, 1), this.#signal, { left, right, mode });
     this.#writeValues();
   }
 
-  #drawKernel({ dilation }: LayerConfig): void {
+  #drawKernel(config: LayerConfig): void {
     const { inChannels, outChannels, groups } = this.#channels;
     this.#grid.show(inChannels, outChannels, groups);
     const taps = this.#bank.get(this.#grid.selection);
@@ -300,7 +336,9 @@ export class Playground {
         if (other.some((tap, k) => tap !== taps[k])) others.push(other);
       }
     }
-    this.#kernelPlot.show(taps, others, dilation >= 1 && dilation <= 1000 ? Math.round(dilation) : 1);
+    const dilation = config.dilation >= 1 && config.dilation <= 1000 ? Math.round(config.dilation) : 1;
+    this.#kernelPlot.show(taps, others, dilation);
+    this.#responsePlot.show(taps, dilation);
   }
 
   #run(runner: LayerRunner, config: LayerConfig): Problem | null {
@@ -325,8 +363,7 @@ export class Playground {
       input('padRight').value = String(right);
     }
     element('output-veil').hidden = true;
-    this.#link.setFull(0, Math.max(this.#spec.length - 1, (result.outLength - 1) * config.stride));
-    this.#inputPlot.follow();
+    this.#drawInput();
     this.#outputPlot.show(times(result.outLength, config.stride), result.channels);
     showFormula(config, this.#spec.length, result.padding, result.outLength);
     setText(element('layer-text'), result.text);
@@ -350,23 +387,66 @@ export class Playground {
 
   #onInputCursor(index: number | null): void {
     this.#inputPlot?.describe(index);
-    const values = index === null ? [] : this.#signal.map((channel) => short(channel[index] ?? NaN));
-    showReadout('input-readout', index === null ? 'Drag across to zoom in' : `x[${index}]`, values);
+    const mode = this.#shown?.config.paddingMode ?? 'zeros';
+    const values = index === null ? [] : this.#signal.map((channel) => short(readPadded(channel, index, mode)));
+    const isPadding = index !== null && isOutside(index, this.#spec.length);
+    const hint = this.#inputPlot?.onDraw ? 'Draw with the pointer' : 'Drag across to zoom in';
+    showReadout('input-readout', index === null ? hint : `x[${index}]${isPadding ? `, ${mode}` : ''}`, values);
   }
 
   #onOutputCursor(index: number | null): void {
     this.#outputPlot?.describe(index);
     const shown = this.#shown;
+    const values = index === null ? [] : (shown?.result.channels.map((channel) => short(channel[index] ?? NaN)) ?? []);
+    showReadout('output-readout', index === null || !shown ? '' : `y[${index}]`, values);
     if (index === null || !shown) {
       this.#inputPlot.markBand(null);
-      showReadout('output-readout', shown ? 'Hover to see what each sample is made of' : '', []);
+      this.#inputPlot.mark([]);
+      showDotProduct(
+        element('dot'),
+        null,
+        'Point at the output, or walk along it with the arrow keys: here is what each sample is made of.',
+      );
       return;
     }
-    const { stride, dilation, kernelSize } = shown.config;
-    const first = index * stride - shown.result.padding[0];
+    const { config, result } = shown;
+    const { stride, dilation, kernelSize, activation } = config;
+    const first = index * stride - result.padding[0];
+    const terms = this.#termsOf(first, config);
+    const most = Math.max(...terms.map(({ weight }) => Math.abs(weight))) || 1;
     this.#inputPlot.markBand([first, first + dilation * (kernelSize - 1)]);
-    const values = shown.result.channels.map((channel) => short(channel[index] ?? NaN));
-    showReadout('output-readout', `y[${index}]`, values);
+    this.#inputPlot.mark(
+      terms.map(({ index, c, sample, weight }) => ({ index, c, value: sample, strength: Math.abs(weight) / most })),
+    );
+    const o = this.#shownOutput();
+    const sum = {
+      t: index,
+      o,
+      terms,
+      bias: config.bias ? config.biasValue : null,
+      activation: typeof activation === 'string' ? activation : activation.type,
+      result: result.channels[o]?.[index] ?? NaN,
+    };
+    showDotProduct(element('dot'), sum, '');
+  }
+
+  /** The output channel whose samples are taken apart: that of the kernel that is edited. */
+  #shownOutput(): number {
+    const { selection } = this.#grid;
+    return selection === 'all' ? 0 : selection.o;
+  }
+
+  /** The products of one output whose window begins at `first`. */
+  #termsOf(first: number, { inChannels, outChannels, groups, dilation, paddingMode }: LayerConfig): Term[] {
+    const o = this.#shownOutput();
+    return kernels.inputsOf(o, inChannels, outChannels, groups).flatMap((c) => {
+      const channel = this.#signal[c] ?? new Float32Array();
+      return this.#bank.get({ o, c }).map((weight, k) => {
+        const index = first + k * dilation;
+        const isPadding = isOutside(index, channel.length);
+        return { k, c, index, weight, sample: readPadded(channel, index, paddingMode), isPadding };
+      });
+    });
   }
 
   #showTap(k: number | null): void {
@@ -395,6 +475,13 @@ export class Playground {
 /** Multiples of `step`, from 0. */
 function times(length: number, step: number): Float64Array {
   return new Float64Array(length).map((_, i) => i * step);
+}
+
+/** Where a signal first reaches a tenth of its peak. */
+function firstLoud(signal: Float32Array): number {
+  const peak = signal.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const first = signal.findIndex((value) => Math.abs(value) >= peak / 10);
+  return Math.max(0, Math.min(first, signal.length - firstLook));
 }
 
 function tapCountProblem(size: number): Problem | null {
