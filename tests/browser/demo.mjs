@@ -46,9 +46,9 @@ export async function testDemo(engine, { isolated, only = '' }) {
     page.native?.on('console', (message) => {
       if (/^warn/.test(message.type())) page.log.push(message.text());
     });
-    result.builds.push(await readMachine(new Demo(page, server.url, isolated, 'machine')));
+    result.builds.push(await readMachine(new Demo(page, server.url, isolated, 'machine', engine.name)));
     for (const { id, tests, Hands = Demo } of panels) {
-      const demo = new Hands(page, server.url, isolated, id);
+      const demo = new Hands(page, server.url, isolated, id, engine.name);
       for (const [name, test] of Object.entries(tests)) {
         if ((!isolated && !test.everywhere) || !`${id}: ${name}`.includes(only)) continue;
         const reason = whyNot(test, engine, page);

@@ -55,9 +55,7 @@ export async function chromium() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // a microphone that beeps, and nobody to ask
-      '--use-fake-device-for-media-stream',
-      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream', // a microphone, whatever the machine has
     ],
   });
 }
@@ -73,7 +71,7 @@ export async function firefox() {
     executablePath: program,
     userDataDir: profile.path,
     env: homeIn(profile),
-    // the same
+    // a microphone here, too, and nobody to ask for it
     extraPrefsFirefox: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
   });
 }

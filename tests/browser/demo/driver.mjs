@@ -18,12 +18,13 @@ export class Demo {
   #visits = 0;
 
   /** @param {import('../engines.mjs').Page} page */
-  constructor(page, url, isolated, panel) {
+  constructor(page, url, isolated, panel, engine) {
     this.page = page;
     this.native = page.native;
     this.url = url;
     this.isolated = isolated;
     this.panel = panel;
+    this.engine = engine;
   }
 
   /** What the console got since the last time. */
@@ -35,6 +36,12 @@ export class Demo {
   async open(hash = `#${this.panel}`) {
     await this.visit(hash);
     await this.ready();
+  }
+
+  /** Lets the page have the microphone of these browsers, which beeps, without asking anybody. Firefox's profile does. */
+  async allowMicrophone() {
+    if (this.engine !== 'chromium') return;
+    await this.native.browserContext().overridePermissions(new URL(this.url).origin, ['microphone']);
   }
 
   /** The page anew, from the address that it wrote itself, which it does at the latest when it is left. */

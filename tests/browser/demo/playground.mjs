@@ -397,7 +397,8 @@ const tests = {
       expect(/^The microphone was not allowed/.test(await demo.text('#source-note')), await demo.text('#source-note'));
       expectEqual(await demo.text('#record'), 'Record', 'the button');
 
-      await demo.open(); // the microphone of the tests' browsers beeps
+      await demo.open();
+      await demo.allowMicrophone();
       await demo.click('#record');
       await demo.until(`document.querySelector('#record').textContent === 'Stop'`, 'the recording');
       await new Promise((resolve) => setTimeout(resolve, 1500));
