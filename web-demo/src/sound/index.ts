@@ -120,7 +120,7 @@ class SoundPanel {
 
   readonly #makeEffect = (sampleRate: number): MadeEffect => {
     const made = effects[this.#effect].make(this.#values, sampleRate);
-    this.#showEffect(made, sampleRate);
+    showEffect(made, sampleRate);
     return made;
   };
 
@@ -167,7 +167,7 @@ class SoundPanel {
         const effect = radio.value as EffectName;
         this.#state.set({ effect, mix: effects[effect].mix });
         this.#showAll();
-        this.#session?.rig.setMix(this.#values.mix);
+        this.#setLevels();
         this.#changeEffect();
       });
     }
@@ -175,8 +175,7 @@ class SoundPanel {
       input(`sound-${name}`).addEventListener('input', ({ target }) => {
         this.#state.set({ [name]: (target as HTMLInputElement).valueAsNumber });
         this.#showLevels();
-        this.#session?.rig.setMix(this.#values.mix);
-        this.#session?.rig.setLevel(this.#gain);
+        this.#setLevels();
       });
     }
     const chooser = input('sound-file');
@@ -253,16 +252,6 @@ class SoundPanel {
     (element('sound-save') as HTMLButtonElement).disabled = this.#isBusy || this.#values.source === 'microphone';
   }
 
-  #showEffect({ name, note, delay }: MadeEffect, sampleRate: number): void {
-    setText(element('sound-effect'), name);
-    setText(element('sound-effect-note'), note);
-    setText(element('sound-delay'), `${short((1000 * delay) / sampleRate)} ms`);
-    const samples = `${count(delay)} samples by the effect`;
-    const context = this.#session?.context;
-    const own = context ? context.baseLatency + (context.outputLatency || 0) : 0;
-    setText(element('sound-delay-note'), own > 0 ? `${samples}; the browser adds ${short(1000 * own)} ms` : samples);
-  }
-
   #say(text: string, kind: 'good' | 'bad' = 'good'): void {
     element('sound-say').dataset.kind = kind;
     setText(element('sound-say'), text);
@@ -273,6 +262,7 @@ class SoundPanel {
     this.#dropouts += dropouts;
     const mean = this.#shares.reduce((a, b) => a + b) / this.#shares.length;
     this.#showLoad(mean);
+    if (this.#session) showOwnDelay(this.#session.context);
     const underruns = playbackStats(this.#session?.context)?.underrunEvents;
     setText(element('sound-dropouts'), count(underruns ?? this.#dropouts));
     setText(
@@ -332,11 +322,15 @@ class SoundPanel {
         throw new Error(`The library could not be loaded: ${wordsOf(error)}`);
       });
       this.#dropouts = 0;
+      const settings = JSON.stringify(this.#values);
       const session = await Session.start(context, source, this.#makeEffect, this.#options);
       this.#session = session;
       this.#spectrum.start(session.rig.before, session.rig.after);
-      // What was changed meanwhile.
-      this.#changeEffect();
+      // Something may have been changed meanwhile.
+      if (JSON.stringify(this.#values) !== settings) {
+        this.#setLevels();
+        this.#changeEffect();
+      }
       this.#say(`Playing ${this.#sourceName()} at ${count(context.sampleRate)} samples a second.`);
     });
   }
@@ -355,6 +349,11 @@ class SoundPanel {
     const { source } = this.#values;
     if (source === 'file') return this.#file?.name ?? '';
     return source === 'microphone' ? 'what the microphone hears' : 'the loop';
+  }
+
+  #setLevels(): void {
+    this.#session?.rig.setMix(this.#values.mix);
+    this.#session?.rig.setLevel(this.#gain);
   }
 
   #changeEffect(): void {
@@ -417,6 +416,19 @@ class SoundPanel {
       );
     });
   }
+}
+
+function showEffect({ name, note, delay }: MadeEffect, sampleRate: number): void {
+  setText(element('sound-effect'), name);
+  setText(element('sound-effect-note'), note);
+  setText(element('sound-delay'), `${short((1000 * delay) / sampleRate)} ms`);
+}
+
+/** What the browser and the machine take beside the effect. */
+function showOwnDelay({ baseLatency, outputLatency }: AudioContext): void {
+  // Not every browser tells the second.
+  const own = 1000 * (baseLatency + (outputLatency || 0));
+  setText(element('sound-delay-note'), own > 0 ? `and ${short(Math.round(own))} ms by the browser` : 'by the effect');
 }
 
 /** What Chromium tells of its own dropouts, which TypeScript does not know of yet. */
