@@ -192,7 +192,7 @@ const tests = {
     everywhere: true,
     async run(demo) {
       await demo.native.focus('#sound-start');
-      await demo.native.keyboard.press('Space');
+      await demo.native.keyboard.press('Enter');
       await demo.untilSaid('/^Playing|did not start to play/');
       const plays = (await demo.said()).startsWith('Playing');
       expectEqual(await demo.text('#sound-start'), plays ? 'Stop' : 'Start', 'the button');

@@ -179,9 +179,12 @@ class SoundPanel {
       });
     }
     const chooser = input('sound-file');
+    element('sound-choose').addEventListener('click', () => chooser.click());
     chooser.addEventListener('change', () => {
       const file = chooser.files?.[0];
       if (file) void this.#takeFile(file);
+      // So that the same file, perhaps changed since, can be chosen again.
+      chooser.value = '';
     });
     this.#bindDrop(document.querySelector<HTMLElement>('#sound .card'));
   }
@@ -210,9 +213,9 @@ class SoundPanel {
     const { source } = this.#values;
     for (const radio of this.#radios('sound-source')) radio.checked = radio.value === source;
     for (const radio of this.#radios('sound-effect')) radio.checked = radio.value === this.#effect;
-    const isFile = source === 'file';
-    input('sound-file').hidden = !isFile;
-    setText(element('sound-source-about'), isFile && this.#file ? '' : (abouts[source] ?? ''));
+    const file = source === 'file' ? this.#file : null;
+    element('sound-choose').hidden = source !== 'file';
+    setText(element('sound-source-about'), file?.name ?? abouts[source] ?? '');
     setText(element('sound-effect-about'), effects[this.#effect].lead);
     for (const field of document.querySelectorAll<HTMLElement>('#sound-sliders > div')) {
       field.hidden = field.dataset.effect !== this.#effect;
