@@ -6,7 +6,7 @@ import { build } from 'vite';
 import { Demo, expect } from './demo/driver.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
 import { playground } from './demo/playground.mjs';
-import { sound } from './demo/sound.mjs';
+import { streaming } from './demo/streaming.mjs';
 import { serve } from './server.mjs';
 
 /**
@@ -19,7 +19,7 @@ import { serve } from './server.mjs';
  *
  * @type {{ id: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [playground, sound, machine];
+const panels = [playground, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 

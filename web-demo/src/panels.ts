@@ -9,6 +9,6 @@ export interface PanelModule {
 export const panels: Record<string, () => Promise<PanelModule>> = {
   playground: () => import('./playground'),
   race: () => import('./race'),
-  sound: () => import('./sound'),
+  streaming: () => import('./streaming'),
   machine: () => import('./machine'),
 };

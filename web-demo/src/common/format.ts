@@ -7,6 +7,11 @@ export function short(value: number): string {
   return minus(String(Number(value.toPrecision(4))));
 }
 
+/** A measured number: three significant digits, so that a column of them lines up. */
+export function measured(value: number): string {
+  return value >= 100 ? count(Math.round(value)) : value.toPrecision(3);
+}
+
 /** A count with thousands apart. */
 export function count(value: number): string {
   return minus(value.toLocaleString('en'));

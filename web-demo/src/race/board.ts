@@ -1,6 +1,6 @@
 // Draws results as two tables, whose rows are there from the start, so that nothing moves as figures come.
 import { element, setText } from '../common/controls';
-import { bytes, count, operations, plural } from '../common/format';
+import { bytes, count, measured, operations, plural } from '../common/format';
 import type { Shape } from './messages';
 import {
   gflops,
@@ -14,8 +14,7 @@ import {
 } from './results';
 
 const none = '–';
-export const threeDigits = (value: number) => (value >= 100 ? String(Math.round(value)) : value.toPrecision(3));
-const milliseconds = (value: number | undefined) => (value === undefined ? none : threeDigits(value));
+const milliseconds = (value: number | undefined) => (value === undefined ? none : measured(value));
 
 /** `64 → 64 channels, 3 taps, dilation 16, 1,000 samples`. */
 export function describeShape({ N, Cin, Cout, k, s, d, g, L }: Shape): string {
@@ -184,7 +183,7 @@ export class Board {
       const { timing, warmUp, standing } = cell;
       const rate = timing ? gflops(layer, timing.median) : 0;
       bar.style.width = `calc((100% - 4.5em) * ${rate / scale})`;
-      setText(figure, timing ? threeDigits(rate) : describeStanding(cell, key, library));
+      setText(figure, timing ? measured(rate) : describeStanding(cell, key, library));
       line.dataset.state = timing ? 'timed' : (standing?.state ?? 'waiting');
       const texts = [
         milliseconds(timing?.median),

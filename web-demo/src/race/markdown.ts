@@ -1,5 +1,6 @@
 // Results as text to take along.
-import { describeLead, describeShape, difference, libraryColumns, libraryTexts, threeDigits } from './board';
+import { measured } from '../common/format';
+import { describeLead, describeShape, difference, libraryColumns, libraryTexts } from './board';
 import { gflops, rowNames, type Results } from './results';
 
 const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -17,7 +18,7 @@ export function markdown(results: Results): string {
     ...rows.map((key) => {
       const { timing } = layer.cells[key];
       if (!timing) return '–';
-      return `${threeDigits(timing.median)} ms, ${threeDigits(gflops(layer, timing.median))} (${difference(layer.cells[key])})`;
+      return `${measured(timing.median)} ms, ${measured(gflops(layer, timing.median))} (${difference(layer.cells[key])})`;
     }),
     describeLead(layer) || '–',
   ]);
