@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { Demo, expect } from './demo/driver.mjs';
+import { code } from './demo/code.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
 import { playground } from './demo/playground.mjs';
 import { streaming } from './demo/streaming.mjs';
@@ -19,7 +20,7 @@ import { serve } from './server.mjs';
  *
  * @type {{ id: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [playground, streaming, machine];
+const panels = [playground, code, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 

@@ -8,6 +8,7 @@ export interface PanelModule {
 /** What brings each panel of index.html, by its id; a panel's code comes when it is opened. */
 export const panels: Record<string, () => Promise<PanelModule>> = {
   playground: () => import('./playground'),
+  code: () => import('./code'),
   race: () => import('./race'),
   streaming: () => import('./streaming'),
   machine: () => import('./machine'),

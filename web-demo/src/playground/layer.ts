@@ -63,6 +63,13 @@ export function beyondPage(config: LayerConfig): Problem | null {
   return null;
 }
 
+/** Groups that can not be, said as the library would, for those who have no library yet. */
+export function splitProblem({ inChannels, outChannels, groups }: LayerConfig): Problem | null {
+  const isWhole = [inChannels, outChannels, groups].every((n) => Number.isInteger(n) && n >= 1);
+  if (isWhole && inChannels % groups === 0 && outChannels % groups === 0) return null;
+  return { field: 'groups', sentence: 'The groups do not divide the channels.', detail: '' };
+}
+
 /** The samples added at each end. */
 export function resolvePadding(config: LayerConfig, length: number): [left: number, right: number] {
   const { padding, stride, dilation, kernelSize } = config;

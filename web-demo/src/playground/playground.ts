@@ -2,7 +2,6 @@ import { Conv1dError, type Runtime } from 'conv1d-wasm';
 import { addSteppers, Callout, element, input, select, setText, textArea } from '../common/controls';
 import { count, short } from '../common/format';
 import * as kernels from '../common/kernels';
-import { mostCycles, mostSamples } from '../common/signals';
 import type { Page, PanelState } from '../page';
 import { showDotProduct, type Term } from './dot-product';
 import { enableFields, fillSelects, readFields, showParameters, writeFields } from './fields';
@@ -10,7 +9,7 @@ import { showRun } from './figures';
 import { showFormula } from './formula';
 import { KernelGrid } from './kernel-grid';
 import { KernelPlot } from './kernel-plot';
-import { beyondPage, explainError, LayerRunner } from './layer';
+import { beyondPage, explainError, LayerRunner, splitProblem } from './layer';
 import type { LayerConfig, LayerResult, Problem } from './layer';
 import { OwnSignal } from './own-signal';
 import { isOutside, readPadded } from './padding';
@@ -18,7 +17,7 @@ import { fieldFor } from './problems';
 import { ResponsePlot } from './response';
 import { allDefaults, bankOf, custom, layerOf, parametersOf, sourceOf, type Fields, type Settings } from './settings';
 import { SignalPlot, TimeLink } from './signal-plot';
-import { drawingOf, drawLine, makeSource, ownRecording, writeDrawing, type SourceSpec } from './source';
+import { drawingOf, drawLine, makeSource, ownRecording, sourceProblem, writeDrawing, type SourceSpec } from './source';
 
 // What is shown of a file at first: an edit of so much is on screen in one frame.
 const firstLook = 10_000;
@@ -39,7 +38,7 @@ export class Playground {
 
   // The last that could be read or computed: what is wrong now leaves it as it was.
   #spec: SourceSpec;
-  #channels = { inChannels: 1, outChannels: 1, groups: 1 };
+  #channels: Pick<LayerConfig, 'inChannels' | 'outChannels' | 'groups'> = { inChannels: 1, outChannels: 1, groups: 1 };
   #signal: Float32Array[] = [];
   #signalKey = '';
   #drawnKey = '';
@@ -251,7 +250,7 @@ export class Playground {
     input('kernelSize').value = String(this.#bank.size);
     const config = layerOf(fields, this.#bank.size);
     let problem = this.#readSource(fields) ?? this.#textProblem ?? beyondPage(config);
-    if (!problem) this.#readChannels(config);
+    if (!problem && !splitProblem(config)) this.#channels = config;
     this.#makeInput();
     this.#drawInput();
     this.#drawKernel(config);
@@ -276,32 +275,10 @@ export class Playground {
   }
 
   #readSource(fields: Fields): Problem | null {
-    const { length, cycles, start } = fields;
-    const say = (field: string, sentence: string): Problem => ({ field, sentence, detail: '' });
-    if (!(Number.isInteger(length) && length >= 1 && length <= mostSamples)) {
-      return say('length', `The length is a whole number from 1 to ${count(mostSamples)}.`);
-    }
-    if (!(cycles > 0 && cycles <= mostCycles)) {
-      return say('cycles', `The shape repeats more than 0 and up to ${mostCycles} times.`);
-    }
-    if (fields.shape === 'own') {
-      const own = ownRecording()?.channels[0]?.length ?? 0;
-      if (own === 0)
-        return say('shape', 'There is no file or recording yet: files stay with their owner, not in an address.');
-      if (!(Number.isInteger(start) && start >= 0)) return say('start', 'The first sample is a whole number from 0.');
-      if (start + length > own) {
-        return say('length', `From sample ${count(start)} there are ${count(Math.max(0, own - start))} samples.`);
-      }
-    }
-    this.#spec = { ...sourceOf({ ...allDefaults, ...fields }), drawn: this.#spec.drawn };
-    return null;
-  }
-
-  #readChannels({ inChannels, outChannels, groups }: LayerConfig): void {
-    const whole = [inChannels, outChannels, groups].every((n) => Number.isInteger(n) && n >= 1);
-    if (whole && inChannels % groups === 0 && outChannels % groups === 0) {
-      this.#channels = { inChannels, outChannels, groups };
-    }
+    const spec = { ...sourceOf({ ...allDefaults, ...fields }), drawn: this.#spec.drawn };
+    const problem = sourceProblem(spec);
+    if (!problem) this.#spec = spec;
+    return problem;
   }
 
   #makeInput(): void {

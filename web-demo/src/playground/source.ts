@@ -1,5 +1,7 @@
+import { count } from '../common/format';
 import type { Recording } from '../common/samples';
-import { makeChannel, makeSignal, shapes, type SignalName } from '../common/signals';
+import { makeChannel, makeSignal, mostCycles, mostSamples, shapes, type SignalName } from '../common/signals';
+import type { Problem } from './layer';
 
 /** What the input can be beside the synthesised shapes. */
 export const otherSources = { drawn: 'Drawn by hand', own: 'File or recording' } as const;
@@ -33,6 +35,23 @@ export function keepRecording(own: Recording): void {
 }
 
 export const repeats = (shape: SourceName) => shape in shapes && shapes[shape as SignalName].repeats;
+
+/** What is wrong with a signal. */
+export function sourceProblem({ shape, length, cycles, start }: SourceSpec): Problem | null {
+  const say = (field: string, sentence: string): Problem => ({ field, sentence, detail: '' });
+  if (!(Number.isInteger(length) && length >= 1 && length <= mostSamples)) {
+    return say('length', `The length is a whole number from 1 to ${count(mostSamples)}.`);
+  }
+  if (!(cycles > 0 && cycles <= mostCycles)) {
+    return say('cycles', `The shape repeats more than 0 and up to ${mostCycles} times.`);
+  }
+  if (shape !== 'own') return null;
+  const own = recording?.channels[0]?.length ?? 0;
+  if (own === 0) return say('shape', 'There is no file or recording yet; an address does not hold one.');
+  if (!(Number.isInteger(start) && start >= 0)) return say('start', 'The first sample is a whole number from 0.');
+  if (start + length <= own) return null;
+  return say('length', `From sample ${count(start)} there are ${count(Math.max(0, own - start))} samples.`);
+}
 
 /** The input's channels. */
 export function makeSource(spec: SourceSpec, channels: number): Float32Array[] {
