@@ -53,7 +53,7 @@ export function weightShape({ inChannels, outChannels, groups, kernelSize }: Lay
 /** The shortest decimal that is the same float32, or nearly so. */
 const single = (value: number) => Number(value.toPrecision(9));
 
-const width = 100;
+const width = 72;
 
 /** `[1, 2, 3]`, over as many lines as it takes, each after `indent`. */
 export function list(numbers: readonly number[], indent: string): string {
