@@ -8,3 +8,6 @@ declare function registerProcessor(
   name: string,
   processor: new (options: { processorOptions: unknown }) => AudioWorkletProcessor,
 ): void;
+
+declare const currentTime: number;
+declare const sampleRate: number;

@@ -10,6 +10,7 @@ export const panels: Record<string, () => Promise<PanelModule>> = {
   playground: () => import('./playground'),
   code: () => import('./code'),
   race: () => import('./race'),
+  sound: () => import('./sound'),
   streaming: () => import('./streaming'),
   machine: () => import('./machine'),
 };
