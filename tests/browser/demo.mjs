@@ -7,6 +7,7 @@ import { Demo, expect } from './demo/driver.mjs';
 import { code } from './demo/code.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
 import { playground } from './demo/playground.mjs';
+import { receptiveField } from './demo/receptive-field.mjs';
 import { sound } from './demo/sound.mjs';
 import { streaming } from './demo/streaming.mjs';
 import { serve } from './server.mjs';
@@ -21,7 +22,7 @@ import { serve } from './server.mjs';
  *
  * @type {{ id: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [playground, code, sound, streaming, machine];
+const panels = [playground, code, receptiveField, sound, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 

@@ -9,6 +9,7 @@ export interface PanelModule {
 export const panels: Record<string, () => Promise<PanelModule>> = {
   playground: () => import('./playground'),
   code: () => import('./code'),
+  'receptive-field': () => import('./receptive-field'),
   race: () => import('./race'),
   sound: () => import('./sound'),
   streaming: () => import('./streaming'),

@@ -158,10 +158,9 @@ const tests = {
       };
       for (const [effect, name] of Object.entries(names)) {
         await demo.chooseEffect(effect);
+        await demo.until(`${name}.test(document.querySelector('#sound-effect').textContent)`, effect);
         await demo.look(`document.querySelector('#sound-load').textContent = ''`);
         await demo.until(`/^\\d+\\.\\d %$/.test(document.querySelector('#sound-load').textContent)`, 'the load');
-        const text = await demo.text('#sound-effect');
-        expect(name.test(text), `${effect} is called "${text}"`);
       }
       expect(/^\d+$/.test(await demo.text('#sound-dropouts')), `dropouts are ${await demo.text('#sound-dropouts')}`);
       for (const colour of ['--input', '--output']) {
