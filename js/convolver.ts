@@ -26,8 +26,9 @@ export interface ConvolverOptions {
 /** How the audio thread kept up since the last report. */
 export interface ConvolverLoad {
   /**
-   * Time spent convolving, of the time that the sound lasts: at 1 none is left. Audio threads have no finer clock than
-   * whole milliseconds, of which many quanta are summed, so single reports scatter; their mean is right.
+   * Time spent convolving, of the time that the sound lasts: at 1 none is left. Chromium's audio thread has a clock of
+   * 5 microseconds, 100 where the page is not isolated. Others have whole milliseconds, so that many reports have to be
+   * averaged, and a sound card that keeps step with the clock deceives it.
    */
   share: number;
   /**
@@ -118,7 +119,8 @@ function slackOf(context: BaseAudioContext): number {
 
 /**
  * Makes a Web Audio node that convolves in the audio thread: `input.connect(node).connect(context.destination)`. Neither
- * shared memory nor cross-origin isolation is needed. `process` allocates nothing.
+ * shared memory nor cross-origin isolation is needed. `process` allocates
+ * nothing, but for the clock that `onLoad` needs.
  *
  * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED where there are no AudioWorklets; ERR_WASM_LOAD.
  */

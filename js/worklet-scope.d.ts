@@ -11,3 +11,6 @@ declare function registerProcessor(
 
 declare const currentTime: number;
 declare const sampleRate: number;
+
+/** Not in every engine yet. */
+declare const Temporal: { Now: { instant(): { epochNanoseconds: bigint } } } | undefined;

@@ -1,8 +1,8 @@
 import { type ConvolverLoad, type ConvolverNode, createConvolverNode } from 'conv1d-wasm';
 import type { MadeEffect } from './effects';
 
-/** Seconds in which one effect goes over into another. */
-const fade = 0.06;
+/** Seconds in which one effect goes over into another; the longer it rings, the longer. */
+const fadeOf = (seconds: number) => Math.min(0.25, Math.max(0.05, seconds));
 /** Seconds in which a level follows its slider. */
 const glide = 0.02;
 
@@ -81,7 +81,9 @@ export class Rig {
   }
 
   async #goOver(effect: MadeEffect): Promise<void> {
-    this.#glide(this.#delay.delayTime, effect.delay / this.context.sampleRate);
+    const { sampleRate } = this.context;
+    this.#glide(this.#delay.delayTime, effect.delay / sampleRate);
+    const fade = fadeOf(effect.receptiveField / sampleRate);
     const over = this.#convolver.update(effect.source, { fade });
     // The node has a copy.
     effect.dispose();
