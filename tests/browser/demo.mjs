@@ -6,6 +6,7 @@ import { build } from 'vite';
 import { Demo, expect } from './demo/driver.mjs';
 import { code } from './demo/code.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
+import { page as wholePage } from './demo/page.mjs';
 import { playground } from './demo/playground.mjs';
 import { receptiveField } from './demo/receptive-field.mjs';
 import { sound } from './demo/sound.mjs';
@@ -20,9 +21,10 @@ import { serve } from './server.mjs';
  * @property {boolean} [looksOnly]  takes no mouse or keyboard, so that WebKitGTK runs it, too
  * @property {string[]} [engines]  only these
  *
- * @type {{ id: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
+ * `id` is the panel's; `name` what the tests are called by, if it is another.
+ * @type {{ id: string, name?: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [playground, code, receptiveField, sound, streaming, machine];
+const panels = [wholePage, playground, code, receptiveField, sound, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
@@ -50,14 +52,16 @@ export async function testDemo(engine, { isolated, only = '' }) {
     page.native?.on('console', (message) => {
       if (/^warn/.test(message.type())) page.log.push(message.text());
     });
-    result.builds.push(await readMachine(new Demo(page, server.url, isolated, 'machine', engine.name)));
-    for (const { id, tests, Hands = Demo } of panels) {
+    const onMachine = new Demo(page, server.url, isolated, 'machine', engine.name);
+    await onMachine.open();
+    result.builds.push(await readMachine(onMachine));
+    for (const { id, name: group = id, tests, Hands = Demo } of panels) {
       const demo = new Hands(page, server.url, isolated, id, engine.name);
       for (const [name, test] of Object.entries(tests)) {
-        if ((!isolated && !test.everywhere) || !`${id}: ${name}`.includes(only)) continue;
+        if ((!isolated && !test.everywhere) || !`${group}: ${name}`.includes(only)) continue;
         const reason = whyNot(test, engine, page);
-        if (reason) result.skipped.push({ name: `${id}: ${name}`, count: 1, reason });
-        else await runTest(result, `${id}: ${name}`, test, demo);
+        if (reason) result.skipped.push({ name: `${group}: ${name}`, count: 1, reason });
+        else await runTest(result, `${group}: ${name}`, test, demo);
       }
     }
     await page.close();

@@ -35,6 +35,7 @@ export class Rooms implements Page {
   readonly #listeners: { panel: string; listener: (shown: boolean) => void }[] = [];
   #open: string;
   #timer = 0;
+  #written = '';
 
   constructor(
     readonly runtime: Promise<Runtime>,
@@ -44,7 +45,7 @@ export class Rooms implements Page {
     this.#open = panel;
     this.#values = values;
     addEventListener('hashchange', () => this.#onHash());
-    addEventListener('pagehide', () => this.#write());
+    addEventListener('pagehide', () => this.#keep());
     this.#write();
   }
 
@@ -61,7 +62,7 @@ export class Rooms implements Page {
           else this.#values.set(keyOf(name), String(value));
         }
         clearTimeout(this.#timer);
-        this.#timer = window.setTimeout(() => this.#write(), writeDelay);
+        this.#timer = window.setTimeout(() => this.#keep(), writeDelay);
       },
     };
   }
@@ -90,6 +91,12 @@ export class Rooms implements Page {
   #write(): void {
     clearTimeout(this.#timer);
     history.replaceState({ own: true }, '', this.#hash());
+    this.#written = location.hash;
+  }
+
+  /** Writes what has changed, unless somebody goes to another panel just now, which the page hears of a little later. */
+  #keep(): void {
+    if (location.hash === this.#written) this.#write();
   }
 
   #onHash(): void {

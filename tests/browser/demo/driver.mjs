@@ -13,10 +13,10 @@ const brief = (text) => (text?.length > 300 ? `${text.slice(0, 300)}...` : text)
 
 const kReadyLimit = 60_000; // ends a page that never gets ready, says nothing about speed
 
+let visits = 0; // makes each address another, so that the page is loaded
+
 /** One panel of the page, in somebody's hands. A panel's tests may extend it. */
 export class Demo {
-  #visits = 0;
-
   /** @param {import('../engines.mjs').Page} page */
   constructor(page, url, isolated, panel, engine) {
     this.page = page;
@@ -52,7 +52,9 @@ export class Demo {
 
   /** Loads the page anew and waits until the panel is built, whatever comes of the library. */
   async visit(hash = `#${this.panel}`) {
-    const address = new URL(`?${this.panel}=${++this.#visits}${hash}`, this.url).href;
+    // Without isolation headers a service worker would isolate the page; `single` keeps it off.
+    const single = this.isolated ? '' : '&single';
+    const address = new URL(`?visit=${++visits}${single}${hash}`, this.url).href;
     if (this.native) {
       await this.native.goto(address);
     } else {
@@ -74,10 +76,16 @@ export class Demo {
     return this.page.evaluate(`(() => (${expression}))()`);
   }
 
+  /** Waits for a condition, also while the page is loaded anew, when there is nothing to ask. */
   async until(condition, what) {
     const end = Date.now() + kReadyLimit;
-    while (!(await this.look(`Boolean(${condition})`))) {
-      expect(Date.now() < end, `${what} did not come`);
+    let trouble = null;
+    const holds = () =>
+      this.look(`Boolean(${condition})`).catch((error) => {
+        trouble = error;
+      });
+    while (!(await holds())) {
+      expect(Date.now() < end, `${what} did not come${trouble ? ` (${trouble.message})` : ''}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -4,7 +4,6 @@ import { expect, expectEqual } from './driver.mjs';
 
 /** What runs, as the panel says it. */
 export async function readMachine(demo) {
-  await demo.open();
   return demo.look(`({
     variant: document.querySelector('#machine-build').dataset.variant,
     threads: Number(document.querySelector('#machine-threads').textContent),

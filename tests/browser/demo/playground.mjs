@@ -574,19 +574,6 @@ const tests = {
     },
   },
 
-  'every control has a name': {
-    everywhere: true,
-    looksOnly: true,
-    async run(demo) {
-      const nameless =
-        await demo.look(`Array.from(document.querySelectorAll('input, select, textarea, button, [role=slider]'))
-        .filter((e) => !(e.labels?.length || e.ariaLabel || e.textContent.trim())).map((e) => e.outerHTML)`);
-      expectEqual(nameless, [], 'without a name');
-      const ids = await demo.look(`Array.from(document.querySelectorAll('[id]'), (e) => e.id)`);
-      expectEqual(new Set(ids).size, ids.length, 'the number of different ids');
-    },
-  },
-
   'the page before the library, and without it': {
     async run(demo) {
       const { native } = demo;

@@ -15,7 +15,17 @@ import { OwnSignal } from './own-signal';
 import { isOutside, readPadded } from './padding';
 import { fieldFor } from './problems';
 import { ResponsePlot } from './response';
-import { allDefaults, bankOf, custom, layerOf, parametersOf, sourceOf, type Fields, type Settings } from './settings';
+import {
+  allDefaults,
+  bankOf,
+  custom,
+  freePaddings,
+  layerOf,
+  parametersOf,
+  sourceOf,
+  type Fields,
+  type Settings,
+} from './settings';
 import { SignalPlot, TimeLink } from './signal-plot';
 import { drawingOf, drawLine, makeSource, ownRecording, sourceProblem, writeDrawing, type SourceSpec } from './source';
 
@@ -266,8 +276,11 @@ export class Playground {
     const { preset } = fields;
     const bank = kernels.writeBank(this.#bank);
     const isPreset = preset !== custom && bank === kernels.writeBank(bankOf({ ...allDefaults, ...fields }));
+    const free = freePaddings(fields.padding);
     this.#state.set({
       ...fields,
+      padLeft: free > 0 ? fields.padLeft : allDefaults.padLeft,
+      padRight: free > 1 ? fields.padRight : allDefaults.padRight,
       preset: isPreset ? preset : custom,
       kernels: isPreset ? '' : bank,
       drawn: this.#spec.shape === 'drawn' ? writeDrawing(this.#spec.drawn) : '',
