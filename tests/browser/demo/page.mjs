@@ -62,7 +62,10 @@ const tests = {
       await demo.until(`location.hash === '#code?playground.stride=3'`, 'the address');
       await demo.native.goBack();
       await demo.until(`location.hash === '#machine?playground.stride=3'`, 'the address of the panel before');
-      expect(/stride: 3,/.test(await demo.text('#code-javascript')), 'the code does not know of it');
+      await demo.until(
+        `/stride: 3,/.test(document.querySelector('#code-javascript')?.textContent)`,
+        'code with the stride',
+      );
       // An address that somebody was sent, put into this very page.
       await demo.look(`void (location.hash = '#playground?playground.stride=5')`);
       await demo.until(`document.querySelector('#stride')?.value === '5'`, 'the stride of another address');
