@@ -224,7 +224,7 @@ export const effects = {
   },
   amp: {
     label: 'Dilated stack',
-    lead: 'A small WaveNet-like network with gates, as in models of guitar amplifiers. Its weights are drawn, not trained.',
+    lead: 'Gated dilated layers, as in models of guitar amplifiers; the weights are random.',
     mix: 1,
     make: makeAmp,
   },

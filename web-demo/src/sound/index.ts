@@ -5,6 +5,7 @@ import { readSound } from '../common/samples';
 import type { Page, PanelState, Widened } from '../page';
 import { type EffectName, effects, type MadeEffect, type Settings } from './effects';
 import { makeLoop } from './loop';
+import type { Levels } from './rig';
 import { renderOffline, Session, type Source } from './session';
 import html from './sound.html?raw';
 import { Spectrum } from './spectrum';
@@ -73,7 +74,7 @@ const sliders: readonly Slider[] = [
 const abouts: Record<string, string> = {
   loop: 'Two bars of drums, bass and chords, synthesised in this page.',
   microphone: 'What the microphone hears comes out again: wear headphones, or it howls. Nothing leaves this page.',
-  file: 'A WAV, or any other format that this browser plays. Or drop one here.',
+  file: 'Or drop a sound here.',
 };
 
 /** Reports of the load over which the shown one is a mean: about four seconds. */
@@ -283,12 +284,9 @@ class SoundPanel {
 
   // ---- doing
 
-  get #gain(): number {
-    return 10 ** (this.#values.level / 20);
-  }
-
-  get #options(): { mix: number; level: number; onLoad: (load: ConvolverLoad) => void } {
-    return { mix: clamp(this.#values.mix, 0, 1), level: this.#gain, onLoad: this.#onLoad };
+  get #levels(): Levels {
+    const { mix, level } = this.#values;
+    return { mix: clamp(mix, 0, 1), level: 10 ** (level / 20) };
   }
 
   /** What is to be played, once there is something. */
@@ -326,7 +324,7 @@ class SoundPanel {
       });
       this.#dropouts = 0;
       const settings = JSON.stringify(this.#values);
-      const session = await Session.start(context, source, this.#makeEffect, this.#options);
+      const session = await Session.start(context, source, this.#makeEffect, this.#levels, this.#onLoad);
       this.#session = session;
       this.#spectrum.start(session.rig.before, session.rig.after);
       // Something may have been changed meanwhile.
@@ -343,6 +341,8 @@ class SoundPanel {
     if (!session) return;
     this.#session = null;
     this.#spectrum.stop();
+    element('sound-load-bar').style.setProperty('--load', '0');
+    setText(element('sound-load'), '–');
     this.#showTransport();
     this.#say('Stopped.');
     await session.stop();
@@ -355,8 +355,7 @@ class SoundPanel {
   }
 
   #setLevels(): void {
-    this.#session?.rig.setMix(this.#values.mix);
-    this.#session?.rig.setLevel(this.#gain);
+    this.#session?.rig.setLevels(this.#levels);
   }
 
   #changeEffect(): void {
@@ -407,10 +406,8 @@ class SoundPanel {
       const buffer = source instanceof AudioBuffer ? source : makeLoop(loopRate);
       if (buffer.duration > longestSave) throw new Error(`Sounds of up to ${longestSave} s are saved.`);
       this.#say('Computing.');
-      const shares: number[] = [];
       const began = performance.now();
-      const options = { ...this.#options, onLoad: ({ share }: ConvolverLoad) => void shares.push(share) };
-      const rendered = await renderOffline(buffer, this.#makeEffect, options);
+      const rendered = await renderOffline(buffer, this.#makeEffect, this.#levels);
       const seconds = (performance.now() - began) / 1000;
       await download(rendered, 'conv1d-wasm.wav');
       this.#say(

@@ -6,6 +6,13 @@ const fadeOf = (seconds: number) => Math.min(0.25, Math.max(0.05, seconds));
 /** Seconds in which a level follows its slider. */
 const glide = 0.02;
 
+export interface Levels {
+  /** How much of the effect, from 0 to 1; the rest is the sound beside it. */
+  mix: number;
+  /** What both together are multiplied by. */
+  level: number;
+}
+
 /** The nodes between a source and what is heard: an effect, the sound beside it, and both together. */
 export class Rig {
   readonly input: GainNode;
@@ -24,7 +31,7 @@ export class Rig {
     readonly context: BaseAudioContext,
     convolver: ConvolverNode,
     delay: number,
-    { mix, level }: { mix: number; level: number },
+    { mix, level }: Levels,
   ) {
     const analyser = { fftSize: 4096, smoothingTimeConstant: 0.8 };
     this.#convolver = convolver;
@@ -47,20 +54,17 @@ export class Rig {
   static async make(
     context: BaseAudioContext,
     effect: MadeEffect,
-    options: { mix: number; level: number; onLoad: (load: ConvolverLoad) => void },
+    levels: Levels,
+    onLoad?: (load: ConvolverLoad) => void,
   ): Promise<Rig> {
-    const { onLoad } = options;
-    const convolver = await createConvolverNode(context, { source: effect.source, onLoad });
+    const convolver = await createConvolverNode(context, { source: effect.source, ...(onLoad && { onLoad }) });
     effect.dispose();
-    return new Rig(context, convolver, effect.delay, options);
+    return new Rig(context, convolver, effect.delay, levels);
   }
 
-  setMix(mix: number): void {
+  setLevels({ mix, level }: Levels): void {
     this.#glide(this.#dry.gain, 1 - mix);
     this.#glide(this.#wet.gain, mix);
-  }
-
-  setLevel(level: number): void {
     this.#glide(this.#level.gain, level);
   }
 

@@ -2,7 +2,7 @@ import { type ConvolverLoad } from 'conv1d-wasm';
 import { openMicrophone } from '../common/samples';
 import type { MadeEffect } from './effects';
 import { makeLoop } from './loop';
-import { Rig } from './rig';
+import { type Levels, Rig } from './rig';
 
 export type Source = 'loop' | 'microphone' | AudioBuffer;
 
@@ -58,10 +58,11 @@ export class Session {
     context: AudioContext,
     source: Source,
     makeEffect: (sampleRate: number) => MadeEffect,
-    options: { mix: number; level: number; onLoad: (load: ConvolverLoad) => void },
+    levels: Levels,
+    onLoad: (load: ConvolverLoad) => void,
   ): Promise<Session> {
     try {
-      const rig = await Rig.make(context, makeEffect(context.sampleRate), options);
+      const rig = await Rig.make(context, makeEffect(context.sampleRate), levels, onLoad);
       const session = new Session(context, rig);
       await session.setSource(source);
       await resumed(context);
@@ -101,12 +102,12 @@ async function resumed(context: AudioContext): Promise<void> {
 export async function renderOffline(
   buffer: AudioBuffer,
   makeEffect: (sampleRate: number) => MadeEffect,
-  options: { mix: number; level: number; onLoad: (load: ConvolverLoad) => void },
+  levels: Levels,
 ): Promise<AudioBuffer> {
   const { sampleRate, length } = buffer;
   const effect = makeEffect(sampleRate);
   const context = new OfflineAudioContext(2, length + effect.receptiveField - 1, sampleRate);
-  const rig = await Rig.make(context, effect, options);
+  const rig = await Rig.make(context, effect, levels);
   const source = new AudioBufferSourceNode(context, { buffer });
   source.connect(rig.input);
   source.start();

@@ -4,6 +4,8 @@ import { axis, colour, fitPlot } from '../common/plots';
 const lowest = 30;
 const highest = 20_000;
 const points = 240;
+/** Of what is drawn, and of what is seen. */
+const silence = -200;
 const floor = -110;
 const ceiling = -10;
 /** Milliseconds between pictures for those who want little motion. */
@@ -18,7 +20,7 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)');
 /** The spectra before and after, over frequencies on a logarithmic axis, drawn while something plays. */
 export class Spectrum {
   readonly #plot: uPlot;
-  readonly #curves = [0, 1].map(() => new Float64Array(points).fill(floor)) as [Float64Array, Float64Array];
+  readonly #curves = [0, 1].map(() => new Float64Array(points).fill(silence)) as [Float64Array, Float64Array];
   #bins = new Float32Array();
   #frame = 0;
   #drawnAt = 0;
@@ -72,7 +74,7 @@ export class Spectrum {
   /** Leaves an empty picture. */
   stop(): void {
     cancelAnimationFrame(this.#frame);
-    for (const curve of this.#curves) curve.fill(floor);
+    for (const curve of this.#curves) curve.fill(silence);
     this.#draw();
   }
 
@@ -88,7 +90,7 @@ export class Spectrum {
     analyser.getFloatFrequencyData(bins);
     const binsPerHertz = (2 * bins.length) / analyser.context.sampleRate;
     const halfStep = (highest / lowest) ** (0.5 / (points - 1));
-    const at = (bin: number) => Math.max(floor, bins[Math.min(bins.length - 1, bin)] ?? floor);
+    const at = (bin: number) => Math.max(silence, bins[Math.min(bins.length - 1, bin)] ?? silence);
     for (let i = 0; i < points; ++i) {
       const centre = (frequencies[i] ?? 0) * binsPerHertz;
       const [first, last] = [Math.ceil(centre / halfStep), Math.floor(centre * halfStep)];
@@ -97,7 +99,7 @@ export class Spectrum {
         curve[i] = at(whole) + (centre - whole) * (at(whole + 1) - at(whole));
         continue;
       }
-      let loudest = floor;
+      let loudest = silence;
       for (let bin = first; bin <= last; ++bin) loudest = Math.max(loudest, at(bin));
       curve[i] = loudest;
     }
