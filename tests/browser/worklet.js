@@ -191,6 +191,33 @@ async function testLoad() {
   });
 }
 
+async function testDropouts() {
+  const name = 'sound that comes late is a dropout, a pause is none';
+  if (typeof OfflineAudioContext.prototype.suspend !== 'function') {
+    skip(name, 1, 'this engine has no OfflineAudioContext.suspend()');
+    return;
+  }
+  await test(name, async () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3 }, 4);
+    const signal = new Tensor(noise(72000, 5), [1, 72000]);
+    const reports = [];
+    await render(signal, 48000, 1, (context) => {
+      // The quanta before and after take no time to speak of.
+      for (const [seconds, wait] of [
+        [0.25, 400],
+        [0.5, 1500],
+        [0.75, 400],
+      ]) {
+        context.suspend(seconds).then(() => setTimeout(() => context.resume(), wait));
+      }
+      return createConvolverNode(context, { source: layer, onLoad: (load) => reports.push(load) });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const total = reports.reduce((sum, { dropouts }) => sum + dropouts, 0);
+    expectEqual(total, 2, 'dropouts');
+  });
+}
+
 async function testOwnProcessor() {
   await test('a processor of one’s own takes no more memory after 100,000 quanta', async () => {
     const layers = [1, 2].map((seed) => makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 5, dilation: 3 }, seed));
@@ -271,6 +298,7 @@ await testConvolver();
 await testUpdate();
 await testFade();
 await testLoad();
+await testDropouts();
 await testOwnProcessor();
 await testErrors();
 finish();

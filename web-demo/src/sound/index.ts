@@ -89,11 +89,13 @@ export function mount(root: HTMLElement, page: Page): void {
   root.innerHTML = html;
   const panel = new SoundPanel(page);
   page.onShown('sound', (shown) => {
+    panel.isShown = shown;
     if (!shown) void panel.stop();
   });
 }
 
 class SoundPanel {
+  isShown = true;
   readonly #state: PanelState<State>;
   readonly #spectrum = new Spectrum(element('sound-spectrum'));
   #session: Session | null = null;
@@ -332,6 +334,8 @@ class SoundPanel {
         this.#setLevels();
         this.#changeEffect();
       }
+      // It may have been left meanwhile, too.
+      if (!this.isShown) return this.stop();
       this.#say(`Playing ${this.#sourceName()} at ${count(context.sampleRate)} samples a second.`);
     });
   }
