@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { drawChart } from './chart.mjs';
 import { startBrowser, startNode } from './hosts.mjs';
+import { smallLayer } from './layer.js';
 import { report } from './report.mjs';
 import { algorithms, randomShapes } from './sweep.js';
 
@@ -21,8 +22,6 @@ const peerPackages = {
 };
 const nativePackage = 'onnxruntime-node';
 const nativeVersion = '1.30.0';
-// One forward of it is hardly more than the call.
-const smallLayer = { name: 'small.16x16', N: 1, Cin: 16, Cout: 16, k: 3, s: 1, p: 1, d: 1, g: 1, L: 128 };
 const packedLayer = shapes.find(({ name }) => name === 'wav2vec2.conv1');
 
 const usage = `npm run bench -- [options]

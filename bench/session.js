@@ -1,28 +1,13 @@
 // What is measured in one page, or in one Node process: all contenders at one number of threads.
-import { checkOutput, describeLayer, makeData } from './layer.js';
+import { enter, peers, text } from './contenders.js';
+import { describeLayer, makeData } from './layer.js';
 import { loadLimits } from './limits.js';
 import { measure } from './measure.js';
 
-// Each is loaded when asked for, as not every place has every peer.
-const peers = {
-  ours: () => import('./peers/ours.js'),
-  ort: () => import('./peers/ort.js'),
-  tfjs: () => import('./peers/tfjs.js'),
-  litert: () => import('./peers/litert.js'),
-  native: () => import('./peers/native.js'),
-};
-
-const text = (error) => String(error?.message ?? error);
+const modules = { ...peers, native: () => import('./peers/native.js') };
 
 // Without the functions, which do not travel.
 const plain = (entry) => JSON.parse(JSON.stringify(entry));
-
-// The contenders of a peer. Each is { name, variant?, placement, dtype?, prepare(layer, data) }; what it prepares is
-// { run(), output(), dispose(), explanation? }, or null for a layer that the peer does not have.
-async function loadPeer(key, config) {
-  const { load } = await peers[key]();
-  return load(config);
-}
 
 // Adds the median, minimum and number of samples to each entry.
 async function timeAll(entries, options) {
@@ -44,27 +29,13 @@ export async function openSession(config) {
   const missing = {}; // why a peer is not there
   for (const key of config.peers) {
     try {
-      contenders.push(...(await loadPeer(key, config)));
+      const { load } = await modules[key]();
+      contenders.push(...(await load(config)));
     } catch (error) {
       missing[key] = text(error);
     }
   }
   const limits = config.limits ? await loadLimits(config) : [];
-
-  // Prepares a contender and checks what it computes.
-  async function enter(contender, layer, data) {
-    const { name, variant, placement, dtype } = contender;
-    const entry = { name, variant, placement, dtype };
-    try {
-      const prepared = await contender.prepare(layer, data);
-      if (!prepared) return null;
-      await prepared.run();
-      checkOutput(layer, data, prepared.output(), dtype);
-      return Object.assign(entry, prepared);
-    } catch (error) {
-      return Object.assign(entry, { error: text(error) });
-    }
-  }
 
   return {
     missing,

@@ -7,7 +7,13 @@ export {
   type ResetOptions,
 } from './conv1d.js';
 export { type Conv1dConfig } from './config.js';
-export { createConvolverNode, type ConvolverNode, type ConvolverOptions, type ConvolverSource } from './convolver.js';
+export {
+  createConvolverNode,
+  type ConvolverLoad,
+  type ConvolverNode,
+  type ConvolverOptions,
+  type ConvolverSource,
+} from './convolver.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';

@@ -1,4 +1,4 @@
-import type { ConvolverMessage, ConvolverReply, ConvolverSetup } from './convolver.js';
+import type { ConvolverLoad, ConvolverMessage, ConvolverReply, ConvolverSetup, ConvolverUpdate } from './convolver.js';
 import { initSync } from './init-sync.js';
 import { createPlan, type NetworkCopy, writeParameters } from './plan-copy.js';
 import { usePlatform } from './platform.js';
@@ -11,6 +11,7 @@ usePlatform(workletPlatform);
 
 const floatBytes = 4;
 const nothing: readonly Float32Array[] = [];
+const noSamples = new Float32Array();
 
 /** All but the weights of a network, to tell whether another differs in those alone. */
 function structureOf({ records, layers }: NetworkCopy): string {
@@ -52,6 +53,14 @@ class Playing {
     this.#stream = new Conv1dStream({ ...this.#network, runtime, records }, { maxChunk: this.#quantum });
     this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes);
     this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes);
+  }
+
+  get outChannels(): number {
+    return this.#network.outChannels;
+  }
+
+  get receptiveField(): number {
+    return this.#stream?.receptiveField ?? 0;
   }
 
   /** Takes the weights of a network of the same structure, keeping the history; false when it is of another. */
@@ -105,43 +114,163 @@ class Playing {
   }
 }
 
+/** Takes one network's sound over to another's. */
+class Fade {
+  readonly #from: Playing;
+  readonly #rows: Float32Array[];
+  readonly #length: number;
+  /** Samples of the fade that are over; negative while the new network only listens. */
+  #position: number;
+
+  constructor(
+    from: Playing,
+    readonly to: Playing,
+    readonly update: number,
+    length: number,
+    quantum: number,
+  ) {
+    this.#from = from;
+    this.#length = length;
+    this.#position = -Math.min(length, to.receptiveField);
+    this.#rows = Array.from({ length: to.outChannels }, () => new Float32Array(quantum));
+  }
+
+  get isOver(): boolean {
+    return this.#position >= this.#length;
+  }
+
+  process(input: readonly Float32Array[], output: readonly Float32Array[]): void {
+    this.#from.process(input, output);
+    this.to.process(input, this.#rows);
+    for (let c = 0; c < output.length; ++c) this.#mix(output[c] ?? noSamples, this.#rows[c] ?? noSamples);
+    this.#position += output[0]?.length ?? 0;
+  }
+
+  #mix(out: Float32Array, to: Float32Array): void {
+    for (let i = 0; i < out.length; ++i) {
+      const part = Math.min(1, Math.max(0, (this.#position + i + 1) / this.#length));
+      const from = out[i] ?? 0;
+      out[i] = from + part * ((to[i] ?? 0) - from);
+    }
+    to.fill(0);
+  }
+}
+
+const reportSeconds = 0.25;
+const pauseSeconds = 1;
+// The device's clock may be this much slower than the one that measures it.
+const clockDrift = 1e-3;
+
+/** Milliseconds. An AudioWorklet has no `performance`; Temporal is finer than Date where a browser lets it be. */
+const now =
+  typeof Temporal === 'undefined' ? Date.now : () => Number(Temporal.Now.instant().epochNanoseconds) / 1_000_000;
+
+/** Sums up how the thread keeps up. */
+class LoadMeter {
+  #quanta = 0;
+  #busy = 0;
+  #dropouts = 0;
+  /** How far the clock is ahead of the sound when it comes in time, in seconds. */
+  #due = Infinity;
+
+  constructor(
+    readonly slack: number,
+    readonly quantumSeconds: number,
+    readonly report: (load: ConvolverLoad) => void,
+  ) {}
+
+  count(began: number, ended: number): void {
+    this.#busy += (ended - began) / 1000;
+    const ahead = began / 1000 - currentTime;
+    this.#due = Math.min(ahead, this.#due + clockDrift * this.quantumSeconds);
+    const late = ahead - this.#due;
+    if (late > this.slack) {
+      if (late < pauseSeconds) ++this.#dropouts;
+      this.#due = ahead;
+    }
+    const lasted = ++this.#quanta * this.quantumSeconds;
+    if (lasted < reportSeconds) return;
+    this.report({ share: this.#busy / lasted, dropouts: this.#dropouts });
+    this.#quanta = this.#busy = this.#dropouts = 0;
+  }
+}
+
 class ConvolverProcessor extends AudioWorkletProcessor {
   readonly #quantum: number;
+  readonly #meter: LoadMeter | null = null;
   #playing: Playing | null;
+  #fade: Fade | null = null;
+  /** Updates that wait for the end of the fade. */
+  #updates: ConvolverUpdate[] = [];
 
   constructor({ processorOptions }: { processorOptions: unknown }) {
     super();
-    const { module, network, quantum } = processorOptions as ConvolverSetup;
+    const { module, network, quantum, slack } = processorOptions as ConvolverSetup;
     initSync(module);
     this.#quantum = quantum;
+    if (slack !== null) {
+      this.#meter = new LoadMeter(slack, quantum / sampleRate, (load) => {
+        this.#reply(load);
+      });
+    }
     this.#playing = new Playing(network, quantum);
     this.port.onmessage = ({ data }: MessageEvent<ConvolverMessage>) => {
-      this.#receive(data);
+      if (data.type === 'end') this.#end();
+      else this.#updates.push(data);
+      this.#takeUpdates();
     };
   }
 
-  #receive(message: ConvolverMessage): void {
-    if (message.type === 'end') {
-      this.#playing?.dispose();
-      this.#playing = null;
+  #reply(reply: ConvolverReply): void {
+    this.port.postMessage(reply);
+  }
+
+  #end(): void {
+    this.#fade?.to.dispose();
+    this.#playing?.dispose();
+    this.#playing = this.#fade = null;
+    this.#updates = [];
+  }
+
+  #takeUpdates(): void {
+    while (!this.#fade) {
+      const message = this.#updates.shift();
+      if (!message) return;
+      try {
+        this.#take(message);
+        if (!this.#fade) this.#reply({ update: message.update, error: null });
+      } catch (error) {
+        this.#reply({ update: message.update, error: String(error) });
+      }
+    }
+  }
+
+  #take({ network, fade, update }: ConvolverUpdate): void {
+    const playing = this.#playing;
+    if (!playing || (fade === 0 && playing.takeWeights(network))) return;
+    const next = new Playing(network, this.#quantum);
+    if (fade > 0) {
+      this.#fade = new Fade(playing, next, update, fade, this.#quantum);
       return;
     }
-    const reply: ConvolverReply = { update: message.update, error: null };
-    try {
-      if (this.#playing?.takeWeights(message.network) === false) {
-        const next = new Playing(message.network, this.#quantum);
-        this.#playing.dispose();
-        this.#playing = next;
-      }
-    } catch (error) {
-      reply.error = String(error);
-    }
-    this.port.postMessage(reply);
+    playing.dispose();
+    this.#playing = next;
+  }
+
+  #endFade({ to, update }: Fade): void {
+    this.#playing?.dispose();
+    this.#playing = to;
+    this.#fade = null;
+    this.#reply({ update, error: null });
+    this.#takeUpdates();
   }
 
   // Taking the lists apart by a pattern would make an iterator each time.
   process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
-    this.#playing?.process(inputs[0] ?? nothing, outputs[0] ?? nothing);
+    const began = this.#meter ? now() : 0;
+    (this.#fade ?? this.#playing)?.process(inputs[0] ?? nothing, outputs[0] ?? nothing);
+    if (this.#fade?.isOver) this.#endFade(this.#fade);
+    this.#meter?.count(began, now());
     return this.#playing !== null;
   }
 }

@@ -19,6 +19,23 @@ export interface ConvolverOptions {
   wasmModule?: WebAssembly.Module;
   /** Where convolver-processor.js lies, if not beside this module. */
   processorUrl?: string | URL;
+  /** Is told, about four times in a second of sound, how the audio thread keeps up. */
+  onLoad?: (load: ConvolverLoad) => void;
+}
+
+/** How the audio thread kept up since the last report. */
+export interface ConvolverLoad {
+  /**
+   * Time spent convolving, of the time that the sound lasts: at 1 none is left. Chromium's audio thread has a clock of
+   * 5 microseconds, 100 where the page is not isolated. Others have whole milliseconds, so that many reports have to be
+   * averaged, and a sound card that keeps step with the clock deceives it.
+   */
+  share: number;
+  /**
+   * How often sound came so late, compared with the earliest, that what a device keeps in store must have run out: by
+   * 20 ms, or twice the context's baseLatency if that is more. A second or more counts as a pause made on purpose.
+   */
+  dropouts: number;
 }
 
 /** An AudioWorkletNode that convolves. */
@@ -28,11 +45,14 @@ export interface ConvolverNode extends AudioWorkletNode {
   /**
    * Plays other layers with the same channels from the next quantum on, or the same with their present weights. Layers
    * that differ in their weights alone keep their history, so that nothing clicks but the change itself. Resolves when
-   * the audio thread has them, which a context that does not run never does.
+   * the audio thread plays them, which a context that does not run never does.
    *
+   * @param options `fade`: seconds in which the sound goes over from the old layers to the new, so that nothing clicks.
+   *   Before, the new ones listen for that time or their receptive field, whichever is shorter; both are computed
+   *   meanwhile. A later update waits for the end of the fade. Default 0.
    * @throws Conv1dError (rejects) as createConvolverNode.
    */
-  update(source: ConvolverSource): Promise<void>;
+  update(source: ConvolverSource, options?: { fade?: number }): Promise<void>;
   /** Disconnects the node and frees its memory in the audio thread. May be called twice. */
   dispose(): void;
 }
@@ -43,16 +63,24 @@ export interface ConvolverSetup {
   network: NetworkCopy;
   /** Samples of one call of `process`. */
   quantum: number;
+  /** For a report of the load: seconds by which sound may come late before it counts as a dropout. */
+  slack: number | null;
 }
 
 /** What the node tells its processor. */
-export type ConvolverMessage = { type: 'update'; update: number; network: NetworkCopy } | { type: 'end' };
+export type ConvolverMessage = ConvolverUpdate | { type: 'end' };
 
-/** The answer to an update. */
-export interface ConvolverReply {
+/** Other layers or weights. */
+export interface ConvolverUpdate {
+  type: 'update';
   update: number;
-  error: string | null;
+  network: NetworkCopy;
+  /** In samples. */
+  fade: number;
 }
+
+/** The answer to an update, or what the load is. */
+export type ConvolverReply = { update: number; error: string | null } | ConvolverLoad;
 
 function sourceError(rule: string, got: unknown): Conv1dError {
   return new Conv1dError('ERR_OPTION', 'source', `source must ${rule}, got ${show(got)}`, got);
@@ -78,9 +106,21 @@ function takeSource(source: unknown, quantum: number): { network: NetworkCopy; l
   return { network, latency };
 }
 
+function takeFade(options: unknown, sampleRate: number): number {
+  const { fade = 0 } = options === undefined ? {} : checkOptions(options as { fade?: number });
+  if (typeof fade === 'number' && fade >= 0 && fade < Infinity) return Math.round(fade * sampleRate);
+  throw new Conv1dError('ERR_OPTION', 'fade', `fade must be a number of seconds >= 0, got ${show(fade)}`, fade);
+}
+
+/** How late sound may come; browsers that do not say what they keep in store are taken to keep as much as others. */
+function slackOf(context: BaseAudioContext): number {
+  return Math.max(0.02, 2 * ((context as Partial<AudioContext>).baseLatency ?? 0));
+}
+
 /**
  * Makes a Web Audio node that convolves in the audio thread: `input.connect(node).connect(context.destination)`. Neither
- * shared memory nor cross-origin isolation is needed. `process` allocates nothing.
+ * shared memory nor cross-origin isolation is needed. `process` allocates
+ * nothing, but for the clock that `onLoad` needs.
  *
  * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED where there are no AudioWorklets; ERR_WASM_LOAD.
  */
@@ -88,9 +128,12 @@ export async function createConvolverNode(
   context: BaseAudioContext,
   options: ConvolverOptions,
 ): Promise<ConvolverNode> {
-  const { source, wasmModule, processorUrl } = checkOptions(options);
+  const { source, wasmModule, processorUrl, onLoad } = checkOptions(options);
   // Contexts may have quanta of other lengths one day.
   const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };
+  if (onLoad !== undefined && typeof onLoad !== 'function') {
+    throw new Conv1dError('ERR_OPTION', 'onLoad', `onLoad must be a function, got ${show(onLoad)}`, onLoad);
+  }
   const first = takeSource(source, quantum);
   const { inChannels, outChannels } = first.network;
   if (!(context as { audioWorklet?: AudioWorklet } | undefined)?.audioWorklet) {
@@ -106,7 +149,7 @@ export async function createConvolverNode(
     const text = `can not load the processor from ${String(url)}: ${String(error)}; pass processorUrl if it lies elsewhere`;
     throw new Conv1dError('ERR_WASM_LOAD', 'processorUrl', text, String(url), error);
   }
-  const setup: ConvolverSetup = { module, network: first.network, quantum };
+  const setup: ConvolverSetup = { module, network: first.network, quantum, slack: onLoad ? slackOf(context) : null };
   const node = new AudioWorkletNode(context, `conv1d-wasm ${version}`, {
     numberOfInputs: 1,
     numberOfOutputs: 1,
@@ -118,7 +161,12 @@ export async function createConvolverNode(
   });
 
   const waiting = new Map<number, { resolve: () => void; reject: (reason: Conv1dError) => void }>();
-  node.port.onmessage = ({ data: { update, error } }: MessageEvent<ConvolverReply>) => {
+  node.port.onmessage = ({ data }: MessageEvent<ConvolverReply>) => {
+    if ('share' in data) {
+      if (!disposed) onLoad?.(data);
+      return;
+    }
+    const { update, error } = data;
     const call = waiting.get(update);
     waiting.delete(update);
     if (error === null) call?.resolve();
@@ -133,9 +181,10 @@ export async function createConvolverNode(
   return Object.defineProperties(node, {
     latency: { get: () => latency },
     update: {
-      value: async (next: ConvolverSource) => {
+      value: async (next: ConvolverSource, updateOptions?: { fade?: number }) => {
         if (disposed) throw new Conv1dError('ERR_DISPOSED', 'node', 'this node is disposed');
         const taken = takeSource(next, quantum);
+        const fade = takeFade(updateOptions, context.sampleRate);
         const { network } = taken;
         if (network.inChannels !== inChannels || network.outChannels !== outChannels) {
           const channels = [network.inChannels, network.outChannels];
@@ -143,7 +192,7 @@ export async function createConvolverNode(
         }
         const update = ++updates;
         const answered = new Promise<void>((resolve, reject) => waiting.set(update, { resolve, reject }));
-        tell({ type: 'update', update, network });
+        tell({ type: 'update', update, network, fade });
         await answered;
         ({ latency } = taken);
       },

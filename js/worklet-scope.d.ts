@@ -8,3 +8,9 @@ declare function registerProcessor(
   name: string,
   processor: new (options: { processorOptions: unknown }) => AudioWorkletProcessor,
 ): void;
+
+declare const currentTime: number;
+declare const sampleRate: number;
+
+/** Not in every engine yet. */
+declare const Temporal: { Now: { instant(): { epochNanoseconds: bigint } } } | undefined;

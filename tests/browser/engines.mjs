@@ -55,6 +55,7 @@ export async function chromium() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      '--use-fake-device-for-media-stream', // a microphone, whatever the machine has
     ],
   });
 }
@@ -70,6 +71,8 @@ export async function firefox() {
     executablePath: program,
     userDataDir: profile.path,
     env: homeIn(profile),
+    // a microphone here, too, and nobody to ask for it
+    extraPrefsFirefox: { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true },
   });
 }
 

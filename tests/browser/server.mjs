@@ -8,12 +8,14 @@ export const isolationHeaders = {
 
 /**
  * Serves the files of `root` as they lie, on a port that the system chooses.
- * @param {{ root: string, isolated: boolean, headers?: Record<string, string> }} options  `headers` are further ones
+ * @param {{ root: string, isolated: boolean, headers?: Record<string, string>, base?: string, seen?: Set<string> }} options
+ *   `headers` are further ones; `base` is the path under which all lies; `seen` gets the paths that were asked for
  * @returns {Promise<{ url: string, close(): Promise<void> }>} `url` ends with a slash
  */
-export async function serve({ root, isolated, headers = {} }) {
+export async function serve({ root, isolated, headers = {}, base = '/', seen }) {
   const server = await preview({
     root,
+    base,
     configFile: false,
     appType: 'mpa',
     // 'error' because vite warns that a build would overwrite its sources; nothing is built here
@@ -22,6 +24,7 @@ export async function serve({ root, isolated, headers = {} }) {
     preview: { host: '127.0.0.1', port: 0 },
     plugins: [
       { name: 'headers', configurePreviewServer: sendAlways({ ...(isolated && isolationHeaders), ...headers }) },
+      { name: 'seen', configurePreviewServer: ({ middlewares }) => void middlewares.use(remember(seen)) },
     ],
   });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
@@ -36,3 +39,8 @@ const sendAlways =
       next();
     });
   };
+
+const remember = (seen) => (request, _response, next) => {
+  seen?.add(new URL(request.url, 'http://localhost').pathname);
+  next();
+};

@@ -131,6 +131,94 @@ async function testUpdate() {
   });
 }
 
+async function testFade() {
+  const [sampleRate, length] = [48000, 8192];
+  const signal = new Tensor(noise(length, 12), [1, length]);
+  const options = { inChannels: 1, outChannels: 1, kernelSize: 301 };
+  const [before, after, last] = [1, 2, 3].map((seed) => makeLayer(options, seed));
+  const name = 'a fade takes the sound over, and the next update waits for it';
+  if (typeof OfflineAudioContext.prototype.suspend !== 'function') {
+    skip(name, 1, 'this engine has no OfflineAudioContext.suspend()');
+    return;
+  }
+  await test(name, async () => {
+    const [fade, start] = [1000, 2048];
+    const heard = 301; // the receptive field, for which the new layer listens first
+    const { output } = await render(signal, sampleRate, 1, async (context) => {
+      const node = await createConvolverNode(context, { source: before });
+      context.suspend(start / sampleRate).then(() => {
+        node.update(after, { fade: fade / sampleRate });
+        node.update(last); // at once, but for the fade
+        // the messages are there before the next quantum
+        setTimeout(() => context.resume(), 100);
+      });
+      return node;
+    });
+    const [from, to, end] = [before, after, last].map((layer) => layer.forward(signal).data);
+    const fadeStart = start + heard;
+    const fadeEnd = start + Math.ceil((heard + fade) / quantum) * quantum;
+    expectSameBits(output.data.slice(0, fadeStart), from.slice(0, fadeStart), 'before the fade');
+    let largest = 0;
+    for (let t = fadeStart; t < fadeEnd; ++t) {
+      const part = Math.min(1, (t - fadeStart + 1) / fade);
+      largest = Math.max(largest, Math.abs(output.data[t] - (from[t] + part * (to[t] - from[t]))));
+    }
+    expect(largest < 1e-6, `the fade is off by ${largest}`);
+    // the last layer has the weights alone of the one before it, and its history
+    const differs = output.data.findIndex((y, t) => t >= fadeEnd && y !== end[t]);
+    expectEqual(differs, -1, 'the first sample that the last layer has otherwise');
+  });
+}
+
+async function testLoad() {
+  await test('the load is told while it plays', async () => {
+    const layer = makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 3000 }, 4);
+    const length = 3 * 44100;
+    const signal = new Tensor(noise(2 * length, 5), [2, length]);
+    const reports = [];
+    const onLoad = (load) => reports.push(load);
+    const began = performance.now();
+    await played(layer, signal, 44100, 2, { onLoad });
+    const took = (performance.now() - began) / 1000;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expectEqual(reports.length, Math.floor(length / quantum / Math.ceil((0.25 * 44100) / quantum)), 'reports');
+    const busy = reports.reduce((sum, { share }) => sum + share * 0.25, 0);
+    expect(busy > 0 && busy <= took, `convolving is said to have taken ${busy} s of ${took} s`);
+    expect(
+      reports.every(({ dropouts }) => Number.isInteger(dropouts) && dropouts >= 0),
+      `dropouts are ${reports.map(({ dropouts }) => dropouts)}`,
+    );
+  });
+}
+
+async function testDropouts() {
+  const name = 'sound that comes late is a dropout, a pause is none';
+  if (typeof OfflineAudioContext.prototype.suspend !== 'function') {
+    skip(name, 1, 'this engine has no OfflineAudioContext.suspend()');
+    return;
+  }
+  await test(name, async () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3 }, 4);
+    const signal = new Tensor(noise(72000, 5), [1, 72000]);
+    const reports = [];
+    await render(signal, 48000, 1, (context) => {
+      // So much is kept in store that nothing but the gaps made here is late.
+      Object.defineProperty(context, 'baseLatency', { value: 0.15 });
+      for (const [seconds, wait] of [
+        [0.25, 400],
+        [0.5, 1500],
+        [0.75, 400],
+      ]) {
+        context.suspend(seconds).then(() => setTimeout(() => context.resume(), wait));
+      }
+      return createConvolverNode(context, { source: layer, onLoad: (load) => reports.push(load) });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const total = reports.reduce((sum, { dropouts }) => sum + dropouts, 0);
+    expectEqual(total, 2, 'dropouts');
+  });
+}
+
 async function testOwnProcessor() {
   await test('a processor of one’s own takes no more memory after 100,000 quanta', async () => {
     const layers = [1, 2].map((seed) => makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 5, dilation: 3 }, seed));
@@ -184,12 +272,21 @@ async function testErrors() {
       field: 'processorUrl',
       message: /no-such-file/,
     }));
+  await test('error: nobody to tell the load', () =>
+    expectError(() => createConvolverNode(context, { source: layer({ padding: 'causal' }), onLoad: 1 }), {
+      code: 'ERR_OPTION',
+      field: 'onLoad',
+    }));
   await test('error: no worklet', () =>
     expectError(() => createConvolverNode({}, { source: layer() }), { code: 'ERR_UNSUPPORTED', field: 'context' }));
   await test('error: other channels', async () => {
     const node = await createConvolverNode(context, { source: layer({ padding: 'causal' }) });
     const wide = layer({ inChannels: 2, padding: 'causal' });
     await expectError(() => node.update(wide), { code: 'ERR_OPTION', field: 'source', message: /1 channels in/ });
+    for (const fade of [-1, Infinity, '1']) {
+      const rule = { code: 'ERR_OPTION', field: 'fade', message: /seconds >= 0, got/ };
+      await expectError(() => node.update(layer({ padding: 'causal' }), { fade }), rule);
+    }
     node.dispose();
     node.dispose();
     await expectError(() => node.update(layer()), { code: 'ERR_DISPOSED' });
@@ -200,6 +297,9 @@ const runtime = await init({ threads: 1 });
 result.builds.push({ variant: runtime.variant, threads: 1, threadsReason: null });
 await testConvolver();
 await testUpdate();
+await testFade();
+await testLoad();
+await testDropouts();
 await testOwnProcessor();
 await testErrors();
 finish();

@@ -1,17 +1,62 @@
 import { init } from 'conv1d-wasm';
-import { MachinePanel } from './machine';
-import { Playground } from './playground';
+import { element, setText } from './common/controls';
+import { builds, plural } from './common/format';
+import { Rooms, type Page } from './page';
+import { panels } from './panels';
 
-const machine = new MachinePanel();
-const playground = new Playground(machine);
+function showState(state: 'ready' | 'failed', text: string): void {
+  element('pill').dataset.state = state;
+  setText(element('pill'), text);
+}
+
+/** Builds a panel within its section. */
+async function mount(section: HTMLElement, page: Page): Promise<void> {
+  const body = section.querySelector<HTMLElement>('.panel-body');
+  const load = panels[section.id];
+  if (!body || !load) return;
+  try {
+    const module = await load();
+    body.replaceChildren();
+    await module.mount(body, page);
+    body.dataset.state = 'ready';
+  } catch (error) {
+    body.dataset.state = 'failed';
+    setText(body, `This panel could not be opened: ${error instanceof Error ? error.message : String(error)}`);
+    throw error;
+  }
+}
 
 // The page is there; the library comes when it comes.
-try {
-  const runtime = await init();
-  machine.showRuntime(runtime);
-  playground.start(runtime);
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  machine.showFailure(message);
-  playground.fail(message);
+const runtime = init();
+runtime.then(
+  ({ variant, threads }) => showState('ready', `${builds[variant]}, ${plural(threads, 'thread')}`),
+  () => showState('failed', 'Not loaded'),
+);
+
+const siteTitle = document.title;
+const linkTo = (id: string) => document.querySelector<HTMLAnchorElement>(`#nav a[href='#${id}']`);
+const all = Array.from(document.querySelectorAll<HTMLElement>('.panel'));
+const sections = all.filter(({ id }) => id in panels);
+for (const section of all.filter((other) => !sections.includes(other))) {
+  linkTo(section.id)?.remove();
+  section.remove();
+}
+
+const page = new Rooms(
+  runtime,
+  sections.map(({ id }) => id),
+);
+for (const section of sections) {
+  let isMounted = false;
+  page.onShown(section.id, (shown) => {
+    section.hidden = !shown;
+    if (!shown) {
+      linkTo(section.id)?.removeAttribute('aria-current');
+      return;
+    }
+    linkTo(section.id)?.setAttribute('aria-current', 'page');
+    document.title = `${section.querySelector('h2')?.textContent ?? ''} · ${siteTitle}`;
+    if (!isMounted) void mount(section, page);
+    isMounted = true;
+  });
 }

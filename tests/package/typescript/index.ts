@@ -11,6 +11,7 @@ import {
   Tensor,
   writeSafetensors,
   type Conv1dOptions,
+  type ConvolverLoad,
   type ConvolverNode,
   type DType,
   type ErrorCode,
@@ -75,6 +76,10 @@ const node = await createConvolverNode(context, { source: [layer] });
 expectType<ConvolverNode>()(node);
 context.createBufferSource().connect(node).connect(context.destination);
 await node.update(layer);
+await node.update(layer, { fade: 0.02 });
+const loads: ConvolverLoad[] = [];
+await createConvolverNode(context, { source: layer, onLoad: (load) => void loads.push(load) });
+expectType<number | undefined>()(loads[0]?.share);
 
 try {
   layer.dispose();

@@ -1,4 +1,4 @@
-import { inputsOf, type KernelBank, type Selection } from './kernels';
+import { inputsOf, type KernelBank, type Selection } from '../common/kernels';
 
 /**
  * One cell for each pair of output channel (row) and input channel (column). Pairs that the groups keep apart are empty;

@@ -12,7 +12,7 @@ export interface SignalSpec {
   seed: number;
 }
 
-export const mostSamples = 10_000;
+export const mostSamples = 100_000;
 export const mostCycles = 500;
 
 interface Shape {
@@ -129,17 +129,27 @@ function unitNoise(length: number, seed: number): Float32Array {
   return noise;
 }
 
-/** Channel `c` of the input: each is a little faster than the one before and has its own noise. */
-function makeChannel(spec: SignalSpec, c: number): Float32Array {
-  const seed = spec.seed * 101 + c * 13;
-  const { repeats, make } = shapes[spec.shape] as Shape;
-  const sample = make(spec.length, spec.cycles * (1 + c / 2), seed);
-  const noise = unitNoise(spec.length, seed);
-  // Shapes that do not repeat would look the same in every channel.
-  const gain = repeats ? 1 : 1 - 0.2 * c;
-  return Float32Array.from({ length: spec.length }, (_, i) => gain * sample(i) + spec.noise * (noise[i] ?? 0));
+/**
+ * One channel: `sample` with white noise. Channels have noise of their own, and those of a shape that does not repeat are
+ * of different height, as they would look the same else.
+ */
+export function makeChannel(
+  sample: (index: number) => number,
+  { length, noise, seed }: Pick<SignalSpec, 'length' | 'noise' | 'seed'>,
+  c: number,
+  gain = 1 - 0.2 * c,
+): Float32Array {
+  const added = noise > 0 ? unitNoise(length, channelSeed(seed, c)) : null;
+  return Float32Array.from({ length }, (_, i) => gain * sample(i) + (added ? noise * (added[i] ?? 0) : 0));
 }
 
+const channelSeed = (seed: number, c: number) => seed * 101 + c * 13;
+
+/** Each channel is a little faster than the one before. */
 export function makeSignal(spec: SignalSpec, channels: number): Float32Array[] {
-  return Array.from({ length: channels }, (_, c) => makeChannel(spec, c));
+  const { repeats, make } = shapes[spec.shape] as Shape;
+  return Array.from({ length: channels }, (_, c) => {
+    const sample = make(spec.length, spec.cycles * (1 + c / 2), channelSeed(spec.seed, c));
+    return makeChannel(sample, spec, c, repeats ? 1 : undefined);
+  });
 }

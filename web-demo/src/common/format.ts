@@ -1,7 +1,15 @@
+/** What the library's builds are called. */
+export const builds = { relaxed: 'Relaxed SIMD', simd: 'SIMD' } as const;
+
 /** A number for people: four significant digits, no trailing zeros. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return String(value).replace('Infinity', '∞');
   return minus(String(Number(value.toPrecision(4))));
+}
+
+/** A measured number: three significant digits, so that a column of them lines up. */
+export function measured(value: number): string {
+  return value >= 100 ? count(Math.round(value)) : value.toPrecision(3);
 }
 
 /** A count with thousands apart. */

@@ -1,5 +1,5 @@
 import { Conv1d, Conv1dError, Tensor, type Conv1dOptions, type Explanation, type Runtime } from 'conv1d-wasm';
-import { count, plural } from './format';
+import { count, plural } from '../common/format';
 
 type Choice<Key extends keyof Conv1dOptions> = Extract<Conv1dOptions[Key], string>;
 
@@ -61,6 +61,13 @@ export function beyondPage(config: LayerConfig): Problem | null {
     return { field: 'biasValue', sentence: 'Type a number here.', detail: '' };
   }
   return null;
+}
+
+/** Groups that can not be, said as the library would, for those who have no library yet. */
+export function splitProblem({ inChannels, outChannels, groups }: LayerConfig): Problem | null {
+  const isWhole = [inChannels, outChannels, groups].every((n) => Number.isInteger(n) && n >= 1);
+  if (isWhole && inChannels % groups === 0 && outChannels % groups === 0) return null;
+  return { field: 'groups', sentence: 'The groups do not divide the channels.', detail: '' };
 }
 
 /** The samples added at each end. */

@@ -1,4 +1,4 @@
-import { element, setText } from './controls';
+import { element, setText } from '../common/controls';
 import type { LayerConfig } from './layer';
 
 /** Fills the numbers of one result into the formula for the output length. */

@@ -2,7 +2,7 @@ import { normal } from './random';
 
 export const mostTaps = 1000;
 
-interface Parameter {
+export interface Parameter {
   label: string;
   value: number;
   min: number;
@@ -150,9 +150,17 @@ export type PresetName = keyof typeof presets;
 /** As the text field shows a tap; kernels hold nothing finer, so what is seen is what is computed. */
 export const rounded = (tap: number) => Number(tap.toPrecision(5));
 
-export function presetTaps(name: PresetName, size: number, parameters: readonly number[]): number[] {
-  return (presets[name] as Preset).make(size, parameters).map(rounded);
+/** A preset's taps; its own numbers stand for those that are missing, the nearest that it can take for others. */
+export function presetTaps(name: PresetName, size: number, values: readonly number[]): number[] {
+  const preset: Preset = presets[name];
+  const parameters = preset.parameters.map(({ min, max, value: standard }, i) => {
+    const value = values[i] ?? NaN;
+    return Number.isNaN(value) ? standard : clamped(value, min, max);
+  });
+  return preset.make(Math.round(clamped(size, 1, mostTaps)), parameters).map(rounded);
 }
+
+const clamped = (value: number, min: number, max: number) => Math.min(max, Math.max(min, value));
 
 /** Scales taps so that they sum to 1, or their magnitudes do where the sum is nothing. */
 export function normalised(taps: readonly number[]): number[] {
@@ -230,6 +238,32 @@ export class KernelBank {
     }
     return Float32Array.from(taps);
   }
+}
+
+/** The bank in one line: the first kernel, then `o.c:taps` for each that differs, with semicolons between. */
+export function writeBank(bank: KernelBank): string {
+  const first = bank.get('all').join();
+  const parts = [first];
+  for (let o = 0; o < bank.mostChannels; ++o) {
+    for (let c = 0; c < bank.mostChannels; ++c) {
+      const taps = bank.get({ o, c }).join();
+      if (taps !== first) parts.push(`${o}.${c}:${taps}`);
+    }
+  }
+  return parts.join(';');
+}
+
+/** What `writeBank` wrote; what is wrong is left out. */
+export function readBank(text: string, mostChannels: number): KernelBank {
+  const [first = '', ...others] = text.split(';');
+  const taps = parseTaps(first);
+  const bank = new KernelBank(mostChannels, typeof taps === 'string' ? [1] : taps);
+  for (const other of others) {
+    const [, o, c, list = ''] = /^(\d)\.(\d):(.*)$/.exec(other) ?? [];
+    const own = parseTaps(list);
+    if (typeof own !== 'string' && own.length === bank.size) bank.set({ o: Number(o), c: Number(c) }, own);
+  }
+  return bank;
 }
 
 /** The input channels that output channel `o` is computed from. */

@@ -1,0 +1,69 @@
+// What race.ts and the lanes' workers say to each other.
+import type shapes from '../../../bench/shapes.json';
+
+export type Shape = (typeof shapes)[number];
+export type LaneKey = 'ours' | 'ort' | 'tfjs' | 'litert' | 'plain';
+
+export interface LaneConfig {
+  key: LaneKey;
+  threads: number;
+  variants: string[];
+  /** Whether tensors stay where the library computes, if it can keep them there. */
+  resident: boolean;
+  /** Whether our float16 runs too. */
+  half: boolean;
+}
+
+/** What runs in a lane and is timed. */
+export interface Entrant {
+  /** Where its tensors are: in the library's 'wasm' memory, or in 'js' arrays. */
+  placement: string;
+}
+
+export interface Opened {
+  entrants: Entrant[];
+  /** Milliseconds from the worker's start to the first result of a small layer. */
+  firstResult: number;
+}
+
+/** How an entrant stands before a layer is timed. */
+export type Standing =
+  | { state: 'absent' }
+  | { state: 'failed'; error: string }
+  | {
+      state: 'ready';
+      /** The largest difference from `reference`, or else from the first entrant; null for that one. */
+      difference: number | null;
+      /** Our kernel and the like. */
+      kernel?: string;
+    };
+
+export interface Weight {
+  files: number;
+  /** All files of the library that this worker loaded, gzipped. */
+  bytes: number;
+}
+
+/** What a lane's worker does when it is asked to. */
+export interface LaneCalls {
+  open: (config: LaneConfig) => Promise<Opened>;
+  /** Prepares and checks every entrant. Without a reference it gives one: the output of the first. */
+  enter: (
+    shape: Shape,
+    reference: Float32Array | null,
+  ) => Promise<{ standings: Standing[]; output: Float32Array | null }>;
+  /** Gives the milliseconds of a run. */
+  warmUp: (entrant: number, milliseconds: number) => Promise<number>;
+  /** Gives the milliseconds of a run, once for each sample. */
+  burst: (entrant: number, milliseconds: number) => Promise<number[]>;
+  leave: () => Promise<void>;
+  weigh: () => Promise<Weight>;
+}
+
+export interface Request {
+  id: number;
+  method: keyof LaneCalls;
+  args: unknown[];
+}
+
+export type Answer = { id: number; value: unknown } | { id: number; error: string };
