@@ -52,7 +52,15 @@ export interface Conv1dOptions {
   dtype?: DType;
   /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
   activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
-  /** `'direct'`: fixed summation order. `'auto'` (default): the fastest that keeps the stated accuracy. */
+  /**
+   * How sums are formed. `'direct'`: by the definition, in one order; the error of K products is at most (K + 2) * 2^-24 *
+   * (sum |w||x| + |b|), and a NaN or an infinity reaches exactly the outputs whose window holds it. `'toom_cook'`: four
+   * neighbouring outputs with fewer products; the error is at most 2^-19 times that sum, with each |x| the largest that
+   * the tile meets in its channel, and a NaN reaches its tiles. `'fft'`: see the README. `'auto'` (default): the one that
+   * is estimated to be fastest for the layer and the input's length, of those that keep 2^-20 * (sum |w||x| + |b|) with
+   * noise; `'direct'` in a deterministic runtime. `'toom_cook'` needs kernelSize > stride / gcd(stride, dilation), else it
+   * is ERR_UNSUPPORTED.
+   */
   algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
 }
 
@@ -173,7 +181,7 @@ export class Conv1d {
   #outLength = 0;
 
   /**
-   * @throws Conv1dError ERR_OPTION, ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
+   * @throws Conv1dError ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
    */
   constructor(options: Conv1dOptions & { runtime?: Runtime }) {
     this.#runtime = requireRuntime(checkOptions(options).runtime);

@@ -21,11 +21,11 @@ export interface CoreOptions {
 
 /** How one input shape is computed. */
 export interface Explanation {
-  /** `'direct'`: the definition's own products, added in one fixed order. */
+  /** `'direct'`, `'toom_cook'` or `'fft'`, see the option of that name. */
   algorithm: string;
-  /** Why this one. */
+  /** `'asked for'`, or what was compared: the estimated times of the others, in times of direct's. */
   reason: string;
-  /** The kernel that computes most output channels. */
+  /** The kernel that computes most output channels, or the form of the transform. */
   kernel: string;
   /** 2 * N * outChannels * Lout * kernelSize * inChannels / groups. */
   flops: number;
