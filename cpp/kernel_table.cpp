@@ -146,7 +146,8 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
 
 std::string AlgorithmChoice::reason() const {
   if (asked_for) return "asked for";
-  std::string text = "estimated times of direct's:";
+  std::string text = short_of_memory ? "no memory for the fastest; " : "";
+  text += "estimated times of direct's:";
   for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
     std::array<char, 32> times{};
     const double ratio = cost[static_cast<size_t>(other)] / cost[static_cast<size_t>(Algorithm::kDirect)];
@@ -157,7 +158,10 @@ std::string AlgorithmChoice::reason() const {
 }
 
 AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry) {
-  AlgorithmChoice choice{.algorithm = params.algorithm, .asked_for = params.algorithm != Algorithm::kAuto, .cost = {}};
+  AlgorithmChoice choice{.algorithm = params.algorithm,
+                         .asked_for = params.algorithm != Algorithm::kAuto,
+                         .short_of_memory = false,
+                         .cost = {}};
   if (choice.asked_for) return choice;
   choice.cost[static_cast<size_t>(Algorithm::kDirect)] = direct_cost(params, geometry);
   choice.cost[static_cast<size_t>(Algorithm::kToomCook)] = toom_cook_cost(params, geometry);

@@ -61,6 +61,7 @@ struct ToomSchedule {
 struct AlgorithmChoice {
   Algorithm algorithm;  // not kAuto
   bool asked_for;
+  bool short_of_memory;        // for a faster one
   std::array<double, 4> cost;  // of each Algorithm that was compared, see cost.h
   std::string reason() const;
 };

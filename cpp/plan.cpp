@@ -22,7 +22,18 @@ Error out_of_memory(double bytes) {
 std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   Geometry geometry{};
   if (std::optional<Error> error = resolve(params(), batch, length, &geometry)) return error;
-  const AlgorithmChoice choice = choose_algorithm(params(), geometry);
+  AlgorithmChoice choice = choose_algorithm(params(), geometry);
+  std::optional<Error> error = prepare_method(choice, geometry, threads);
+  if (error && !choice.asked_for && choice.algorithm != Algorithm::kDirect) {
+    // It wants the least memory.
+    choice.algorithm = Algorithm::kDirect;
+    choice.short_of_memory = true;
+    error = prepare_method(choice, geometry, threads);
+  }
+  return error;
+}
+
+std::optional<Error> Plan::prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads) {
   double wanted = 0;
   std::unique_ptr<Method> method = make_method(choice.algorithm, geometry, threads, &wanted);
   if (!method) return out_of_memory(wanted);

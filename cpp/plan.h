@@ -51,6 +51,7 @@ class Plan {
   void run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end);
 
  private:
+  std::optional<Error> prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads);
   // Null when memory is short; `wanted` is then how many bytes there was no room for.
   std::unique_ptr<Method> make_method(Algorithm algorithm, const Geometry& geometry, int threads, double* wanted);
 

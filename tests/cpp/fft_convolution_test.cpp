@@ -67,6 +67,33 @@ TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
   EXPECT_GT(blocks, 100);
 }
 
+// Where 'auto' takes it, with noise.
+TEST(FftConvolution, LayersOfAutoWithinTheBoundOfEachOutput) {
+  ThreadPool pool(1);
+  int taken = 0;
+  for (const double kernel_size : {16.0, 24.0, 31.0, 33.0, 64.0, 127.0, 500.0, 1024.0, 3000.0}) {
+    for (const double channels : {1.0, 2.0, 5.0, 12.0}) {
+      for (const bool depthwise : {true, false}) {
+        Options o = layer_options(channels, channels, kernel_size);
+        o.groups = depthwise ? channels : 1;
+        o.pad_left = o.pad_right = std::floor(kernel_size / 2);
+        o.algorithm = "auto";
+        Layer layer(o, 1);
+        const auto input = random_values(static_cast<size_t>(channels) * 6000, 2);
+        const auto output = layer.run(input, 1, pool);
+        if (layer.plan().explain().algorithm != std::string("fft")) continue;
+        ++taken;
+        const auto expected = layer.expect(input);
+        for (size_t i = 0; i < output.size(); ++i) {
+          ASSERT_LE(std::abs(output[i] - expected.values[i]), tolerance_of(cut_of(layer)) * expected.bound[i])
+              << kernel_size << " taps, " << channels << " channels at " << i;
+        }
+      }
+    }
+  }
+  EXPECT_GE(taken, 30);
+}
+
 double norm(const float* values, int32_t begin, int32_t end) {
   double sum = 0;
   for (int32_t i = begin; i < end; ++i) sum += static_cast<double>(values[i]) * values[i];

@@ -254,6 +254,54 @@ describe('a layer', () => {
     expect(half.explain([1, 6, 41]).bytes).toBe(2 * (6 * 41 + 10 * 6 * 5 + 10 * 37));
   });
 
+  test.each([
+    [{ inChannels: 64, outChannels: 64, kernelSize: 3 }, 'toom_cook', /^toom_cook_f32_4x3$/],
+    [{ inChannels: 1, outChannels: 1, kernelSize: 3000 }, 'fft', /^fft_f32$/],
+    [{ inChannels: 1, outChannels: 1, kernelSize: 3 }, 'direct', /^dense_f32_1x48$/],
+  ])('explain names the algorithm of auto: %j', (options, algorithm, kernel) => {
+    const shape = [options.inChannels, 8000];
+    const layer = makeLayer(options);
+    expect(layer.explain(shape)).toMatchObject({ algorithm, kernel: expect.stringMatching(kernel) });
+    const asked = makeLayer({ ...options, algorithm });
+    expect(asked.explain(shape)).toMatchObject({ algorithm, reason: 'asked for' });
+    const input = noiseTensor(shape, 5);
+    expectSameBits(layer.forward(input).data, asked.forward(input).data);
+    // What the batch is makes no difference.
+    expect(layer.explain([7, ...shape]).algorithm).toBe(algorithm);
+  });
+
+  test('a deterministic runtime sums in one order unless it is asked for something else', async () => {
+    const runtime = await createRuntime({ deterministic: true, threads: 1 });
+    const options = { inChannels: 64, outChannels: 64, kernelSize: 3, runtime };
+    const input = noiseTensor([64, 500], 5);
+    const [auto, direct, other] = ['auto', 'direct', 'toom_cook'].map((algorithm) =>
+      makeLayer({ ...options, algorithm }),
+    );
+    expect(auto.explain(input.shape).algorithm).toBe('direct');
+    expect(other.explain(input.shape).algorithm).toBe('toom_cook');
+    expectSameBits(auto.forward(input).data, direct.forward(input).data);
+    expectSameBits((await auto.forwardAsync(input)).data, direct.forward(input).data);
+    expect(auto.toConfig().algorithm).toBeUndefined(); // it is still 'auto'
+    runtime.dispose();
+  });
+
+  test('where memory is short for the fastest algorithm, auto does without', async () => {
+    const tight = await createRuntime({ threads: 1, maximumMemory: 9 * 2 ** 20 });
+    const options = { inChannels: 512, outChannels: 512, kernelSize: 3 };
+    const [layer, asked] = [{}, { algorithm: 'toom_cook' }].map((more) => makeLayer({ ...options, ...more }));
+    expect(layer.explain([512, 200]).algorithm).toBe('toom_cook');
+    const short = makeLayer({ ...options, runtime: tight });
+    expect(short.explain([512, 200])).toMatchObject({
+      algorithm: 'direct',
+      reason: expect.stringMatching(/^no memory for the fastest; estimated times/),
+    });
+    const input = noiseTensor([512, 200], 5);
+    const direct = makeLayer({ ...options, algorithm: 'direct' });
+    expectSameBits(short.forward(input).data, direct.forward(input).data);
+    expectSameBits(layer.forward(input).data, asked.forward(input).data);
+    tight.dispose();
+  });
+
   test('explain does not disturb a layer in use', () => {
     const layer = makeLayer(small);
     const before = layer.forward(smallInput).data;

@@ -222,6 +222,25 @@ describe('once loaded', () => {
       ),
     ]);
 
+    refused(
+      [
+        [{ kernelSize: 1 }, 'kernelSize (1) must be greater than stride (1) / gcd(stride, dilation (1))'],
+        [
+          { kernelSize: 3, stride: 6, dilation: 2 },
+          'kernelSize (3) must be greater than stride (6) / gcd(stride, dilation (2))',
+        ],
+      ].map(([options, rule]) => [
+        `algorithm: toom_cook with ${JSON.stringify(options)}`,
+        () => new Conv1d({ ...sizes, ...options, algorithm: 'toom_cook' }),
+        {
+          code: 'ERR_UNSUPPORTED',
+          field: 'algorithm',
+          got: 'toom_cook',
+          message: `algorithm 'toom_cook' needs taps to combine: ${rule}`,
+        },
+      ]),
+    );
+
     const ofActivation = (activation, got, message) => [
       `activation: ${Object.entries(activation).map(([key, value]) => `${key} ${String(value)}`)}`,
       () => new Conv1d({ ...sizes, activation }),
