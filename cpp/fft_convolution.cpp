@@ -24,8 +24,10 @@ constexpr double kCallCycles = 90;
 constexpr double kProductCycles = 0.575;
 constexpr double kCopyCycles = 0.74;
 constexpr double kPickCycles = 2.7;
-// Of a number of the taps' spectra where those are more than the caches hold.
-constexpr double kLoadCycles = 0.9;
+// Of a number of the taps' spectra where those are more than the L2 cache holds, or far more.
+constexpr double kLoadCycles = 0.45;
+constexpr double kFarLoadCycles = 0.9;
+constexpr double kCacheFloats = 196608;
 constexpr double kLargeFloats = 1048576;
 // Of the windows of the blocks of a piece, when what they share is in a cache or not, and the most blocks there are.
 constexpr double kWindowFloats = 65536;
@@ -92,7 +94,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     const double half = static_cast<double>(size) / 2;
     const int levels = doublings(static_cast<int32_t>(half));
     const double fft = half * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
-    const double load = floats > kLargeFloats ? kLoadCycles / together : 0;
+    const double load = (floats > kLargeFloats ? kFarLoadCycles : floats > kCacheFloats ? kLoadCycles : 0) / together;
     const double in = rows * (fft + copy * static_cast<double>(size));
     const double out = params.group_out() * (rows * half * (kProductCycles + load) + fft + copy * outputs);
     const double cycles = static_cast<double>(layers) * blocks * (in + out);
