@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <numbers>
 
+#include "complex4.h"
+
 namespace conv1d {
 namespace {
 
@@ -12,33 +14,6 @@ constexpr int32_t kInCache = 2048;
 
 // The square root of i is kRoot + i * kRoot.
 constexpr float kRoot = std::numbers::sqrt2_v<float> / 2;
-
-struct Complex4 {
-  v128_t re;
-  v128_t im;
-};
-
-inline Complex4 operator+(Complex4 a, Complex4 b) { return {wasm_f32x4_add(a.re, b.re), wasm_f32x4_add(a.im, b.im)}; }
-inline Complex4 operator-(Complex4 a, Complex4 b) { return {wasm_f32x4_sub(a.re, b.re), wasm_f32x4_sub(a.im, b.im)}; }
-inline Complex4 operator*(Complex4 a, Complex4 w) {
-  return {nmadd(a.im, w.im, wasm_f32x4_mul(a.re, w.re)), madd(a.im, w.re, wasm_f32x4_mul(a.re, w.im))};
-}
-// a * conjugate(w)
-inline Complex4 unturn(Complex4 a, Complex4 w) {
-  return {madd(a.im, w.im, wasm_f32x4_mul(a.re, w.re)), nmadd(a.re, w.im, wasm_f32x4_mul(a.im, w.re))};
-}
-// a + i * b and a - i * b
-inline Complex4 add_i(Complex4 a, Complex4 b) { return {wasm_f32x4_sub(a.re, b.im), wasm_f32x4_add(a.im, b.re)}; }
-inline Complex4 subtract_i(Complex4 a, Complex4 b) { return {wasm_f32x4_add(a.re, b.im), wasm_f32x4_sub(a.im, b.re)}; }
-
-inline Complex4 load(const float* re, const float* im) { return {wasm_v128_load(re), wasm_v128_load(im)}; }
-inline void store(float* re, float* im, Complex4 x) {
-  wasm_v128_store(re, x.re);
-  wasm_v128_store(im, x.im);
-}
-inline Complex4 splat(const float* re, const float* im) {
-  return {wasm_v128_load32_splat(re), wasm_v128_load32_splat(im)};
-}
 
 // Splits z^4 = w^2 into z = v, -v, i * v and -i * v, v * v = w: four polynomials at once.
 inline void split(Complex4 (&x)[4], Complex4 w, Complex4 v) {
@@ -231,40 +206,6 @@ void Fft::run_factor(Way way, int level, int32_t first, int32_t length, float* r
       break;
   }
   while (level-- > top) join_all(level, n /= 4);
-}
-
-namespace {
-
-// sum (+)= x[0] * h[0] + ... + x[kRows - 1] * h[kRows - 1]
-template <ptrdiff_t kRows, bool kAdd>
-void multiply_rows(const float* x, size_t x_pitch, const float* h, size_t h_pitch, float* sum, int32_t half) {
-  for (int32_t j = 0; j < half; j += 4) {
-    Complex4 y = kAdd ? load(sum + j, sum + half + j) : Complex4{wasm_f32x4_splat(0), wasm_f32x4_splat(0)};
-    for (ptrdiff_t r = 0; r < kRows; ++r) {
-      const float* own_x = x + r * static_cast<ptrdiff_t>(x_pitch) + j;
-      const float* own_h = h + r * static_cast<ptrdiff_t>(h_pitch) + j;
-      const Complex4 a = load(own_x, own_x + half);
-      const Complex4 b = load(own_h, own_h + half);
-      y.re = nmadd(a.im, b.im, madd(a.re, b.re, y.re));
-      y.im = madd(a.im, b.re, madd(a.re, b.im, y.im));
-    }
-    store(sum + j, sum + half + j, y);
-  }
-}
-
-}  // namespace
-
-void multiply_spectra(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
-                      int32_t size, bool add) {
-  const int32_t first = (rows - 1) % 4 + 1;
-  const int32_t half = size / 2;
-  for (int32_t r = 0; r < first; ++r, x += x_pitch, h += h_pitch) {
-    r == 0 && !add ? multiply_rows<1, false>(x, x_pitch, h, h_pitch, sum, half)
-                   : multiply_rows<1, true>(x, x_pitch, h, h_pitch, sum, half);
-  }
-  for (int32_t r = first; r < rows; r += 4, x += 4 * x_pitch, h += 4 * h_pitch) {
-    multiply_rows<4, true>(x, x_pitch, h, h_pitch, sum, half);
-  }
 }
 
 }  // namespace conv1d

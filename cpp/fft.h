@@ -16,7 +16,6 @@
 #include <cstdint>
 
 #include "buffer.h"
-#include "simd.h"
 
 namespace conv1d {
 
@@ -57,10 +56,5 @@ class Fft {
   Level level_[kMostLevels] = {};
   Buffer<float> twiddles_;
 };
-
-// sum = x[0] * h[0] + ... + x[rows - 1] * h[rows - 1], of spectra of `size` numbers, in this order, or added to what is
-// there already. Those of x lie `x_pitch` floats apart, those of h `h_pitch`.
-void multiply_spectra(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
-                      int32_t size, bool add);
 
 }  // namespace conv1d

@@ -8,6 +8,7 @@
 #include "activation.h"
 #include "finish.h"
 #include "half.h"
+#include "kernels/spectra_f32.h"
 #include "padding.h"
 #include "simd.h"
 
@@ -17,16 +18,21 @@ namespace {
 // Cycles, fitted to the times of 160 random layers (relaxed build), nine in ten of which they tell within 10%: of a
 // transform for each complex number and doubling, for each one of sizes that split in two first, and for each call; of
 // a product; of a sample that is copied in or out, one after another or picked.
-constexpr double kLevelCycles = 0.29;
-constexpr double kHalvedCycles = 0.5;
-constexpr double kCallCycles = 76;
-constexpr double kProductCycles = 0.94;
-constexpr double kFarProductCycles = 1.15;  // where the spectra of the weights are not in the L2 cache
-constexpr double kCopyCycles = 0.81;
+constexpr double kLevelCycles = 0.35;
+constexpr double kHalvedCycles = 0.43;
+constexpr double kCallCycles = 90;
+constexpr double kProductCycles = 0.575;
+constexpr double kCopyCycles = 0.74;
 constexpr double kPickCycles = 2.7;
-constexpr double kDistantProductCycles = 2.5;  // nor in the L3 cache
+// Of a number of the taps' spectra where those are more than the L2 cache holds, or far more.
+constexpr double kLoadCycles = 0.45;
+constexpr double kFarLoadCycles = 0.9;
 constexpr double kCacheFloats = 196608;
-constexpr double kLargeCacheFloats = 4194304;
+constexpr double kLargeFloats = 1048576;
+// Of the windows of the blocks of a piece, when what they share is in a cache or not, and the most blocks there are.
+constexpr double kWindowFloats = 65536;
+constexpr double kManyWindowFloats = 131072;
+constexpr int32_t kMostTogether = 16;
 // Of the weights' spectra, unless they are asked for.
 constexpr double kMostFloats = 33554432;
 // Of a piece: a run can pause only between pieces.
@@ -48,6 +54,13 @@ void add_constant(const float* x, float constant, float* sum, size_t count) {
   for (; i < count; ++i) sum[i] = x[i] + constant;
 }
 
+// Blocks of a piece, as evenly as they go, so that their windows have about `room` when each has `floats`.
+int32_t blocks_together(int32_t blocks, double floats, double room) {
+  const int32_t most = std::clamp(static_cast<int32_t>(room / floats) / 2 * 2, 2, kMostTogether);
+  const int32_t pieces = (blocks - 1) / most + 1;
+  return std::min(most, ((blocks - 1) / pieces + 2) / 2 * 2);
+}
+
 int doublings(int32_t size) {
   int result = 0;
   while (size >> result > 1) ++result;
@@ -62,34 +75,39 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   cut.phases = std::min(params.kernel_size, params.stride / common);
   cut.layers = params.dilation / common;
   cut.taps = (params.kernel_size - 1) / cut.phases + 1;
+  const int32_t layers = std::min(cut.layers, geometry.out_length);
   const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
   const double copy = params.stride * cut.layers == 1 ? kCopyCycles : kPickCycles;
-  const int64_t images = int64_t{geometry.batch} * params.groups * std::min(cut.layers, geometry.out_length);
+  // The size hangs on layer and length alone, so that outputs are the same in any batch and with any number of threads.
+  double least = 0;
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
     if (size < cut.taps) continue;
     const double floats = rows * params.out_channels * static_cast<double>(size);
     if (floats > (params.algorithm == Algorithm::kAuto ? kMostFloats : static_cast<double>(kMaxElements))) break;
     const auto outputs = static_cast<int32_t>(std::min<int64_t>(size - cut.taps + 1, row_outputs));
     const int32_t blocks = (row_outputs - 1) / outputs + 1;
+    const int32_t together = rows * params.group_out() > 1
+                                 ? blocks_together(layers * blocks, rows * static_cast<double>(size),
+                                                   floats > kLargeFloats ? kManyWindowFloats : kWindowFloats)
+                                 : 1;
     const double half = static_cast<double>(size) / 2;
     const int levels = doublings(static_cast<int32_t>(half));
     const double fft = half * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
-    const double product = floats > kLargeCacheFloats ? kDistantProductCycles
-                           : floats > kCacheFloats    ? kFarProductCycles
-                                                      : kProductCycles;
+    const double load = (floats > kLargeFloats ? kFarLoadCycles : floats > kCacheFloats ? kLoadCycles : 0) / together;
     const double in = rows * (fft + copy * static_cast<double>(size));
-    const double out = params.group_out() * (rows * product * half + fft + copy * outputs);
-    const auto pieces = static_cast<double>(images * blocks);
-    if (cut.size > 0 && pieces * (in + out) >= cut.cycles) continue;
-    cut.cycles = pieces * (in + out);
+    const double out = params.group_out() * (rows * half * (kProductCycles + load) + fft + copy * outputs);
+    const double cycles = static_cast<double>(layers) * blocks * (in + out);
+    if (cut.size > 0 && cycles >= least) continue;
+    least = cycles;
     cut.size = static_cast<int32_t>(size);
     cut.outputs = outputs;
     cut.blocks = blocks;
-    // The size hangs on the layer alone, so that outputs are the same with any number of threads.
-    const double least_parts = std::max((in + out) / kLongestPiece, threads > 1 ? 2 * threads / pieces : 1);
-    cut.oc_parts =
-        static_cast<int32_t>(std::clamp(std::ceil(least_parts), 1.0, static_cast<double>(params.group_out())));
+    cut.together = together;
+    cut.cycles = cycles * geometry.batch * params.groups;
+    const double pieces = params.groups * std::ceil(static_cast<double>(geometry.batch) * layers * blocks / together);
+    const double parts = std::max(together * (in + out) / kLongestPiece, threads > 1 ? 2 * threads / pieces : 1);
+    cut.oc_parts = static_cast<int32_t>(std::clamp(std::ceil(parts), 1.0, (params.group_out() + 1) / 2.0));
     if (outputs == row_outputs) break;
   }
   return cut;
@@ -103,7 +121,8 @@ std::unique_ptr<FftConvolution> FftConvolution::make(Weights& weights, const Geo
   *wanted = static_cast<double>(weights.params().weight_size()) * 2 * sizeof(float);  // at least
   if (made->cut_.size == 0) return nullptr;
   *wanted = static_cast<double>(made->packed_floats()) * sizeof(float);
-  if (!made->fft_.prepare(made->cut_.size) || !weights.reserve_transformed(Algorithm::kFft, made->packed_floats())) {
+  if (!made->fft_.prepare(made->cut_.size) || !made->row_.reserve(static_cast<size_t>(made->cut_.size)) ||
+      !weights.reserve_transformed(Algorithm::kFft, made->packed_floats())) {
     return nullptr;
   }
   return made;
@@ -114,8 +133,10 @@ size_t FftConvolution::packed_floats() const {
 }
 
 size_t FftConvolution::scratch_floats() const {
-  const bool apart = rows() > 1 || params_.group_out() > 1;  // sums from windows
-  return (static_cast<size_t>(rows()) + (apart ? 1 : 0)) * pitch_of_rows(cut_.size);
+  const size_t pitch = pitch_of_rows(cut_.size);
+  if (!has_products()) return pitch;
+  const auto together = static_cast<size_t>(cut_.together);
+  return together * static_cast<size_t>(rows()) * static_cast<size_t>(cut_.size) + 2 * together * pitch;
 }
 
 void FftConvolution::pack(Weights& weights) {
@@ -124,93 +145,142 @@ void FftConvolution::pack(Weights& weights) {
       weights.transformed(Algorithm::kFft, cut_.size, [&](float* spectra) { pack_spectra(weights.weight(), spectra); });
 }
 
-void FftConvolution::pack_spectra(const void* weights, float* spectra) const {
+void FftConvolution::pack_spectra(const void* weights, float* spectra) {
   const int32_t size = cut_.size;
+  const auto depth = static_cast<size_t>(rows());
   const float scale = 2.0F / static_cast<float>(size);
-  for (int64_t channel = 0; channel < int64_t{params_.out_channels} * params_.group_in(); ++channel) {
-    for (int32_t phase = 0; phase < cut_.phases; ++phase, spectra += size) {
-      // Output t is the sum of w[j] * x[t + j]: tap j is the coefficient of z^-j, which is -z^(N - j).
-      std::fill_n(spectra, size, 0.0F);
-      for (int32_t k = phase, j = 0; k < params_.kernel_size; k += cut_.phases, ++j) {
-        const float w = scale * element(params_.dtype, weights, channel * params_.kernel_size + k);
-        spectra[j == 0 ? 0 : size - j] = j == 0 ? w : -w;
+  int64_t first = 0;  // tap of the channel
+  for (int32_t oc = 0; oc < params_.out_channels; ++oc) {
+    const int32_t o = oc % params_.group_out();
+    const size_t outputs = (o | 1) < params_.group_out() ? 2 : 1;  // of the panel
+    float* panel =
+        spectra + static_cast<size_t>(oc - o % 2) * depth * static_cast<size_t>(size) + size_t{o % 2 == 0 ? 0U : 8U};
+    for (int32_t c = 0; c < params_.group_in(); ++c, first += params_.kernel_size) {
+      for (int32_t phase = 0; phase < cut_.phases; ++phase, panel += 8 * outputs) {
+        // Output t is the sum of w[j] * x[t + j]: tap j is the coefficient of z^-j, which is -z^(N - j).
+        std::fill_n(row_.data(), size, 0.0F);
+        for (int32_t k = phase, j = 0; k < params_.kernel_size; k += cut_.phases, ++j) {
+          const float w = scale * element(params_.dtype, weights, first + k);
+          row_[static_cast<size_t>(j == 0 ? 0 : size - j)] = j == 0 ? w : -w;
+        }
+        fft_.forward(row_.data());
+        if (has_products()) {
+          write_panel(row_.data(), size, panel, depth * 8 * outputs);
+        } else {
+          std::copy_n(row_.data(), size, panel);
+        }
       }
-      fft_.forward(spectra);
     }
   }
 }
 
 FftConvolution::Piece FftConvolution::piece(int32_t index) const {
-  const auto take = [&](int32_t count) {
-    const int32_t digit = index % count;
-    index /= count;
-    return digit;
-  };
+  const int32_t part = index % cut_.oc_parts;
+  const int32_t span = index / cut_.oc_parts % spans();
+  const int32_t pairs = (params_.group_out() + 1) / 2;
   Piece piece{};
-  const int32_t part = take(cut_.oc_parts);
-  const int32_t first = take(cut_.blocks) * cut_.outputs;  // of the layer
-  const int32_t layer = take(std::min(cut_.layers, geometry_.out_length));
-  piece.group = take(params_.groups);
-  piece.image = index;
-  const int32_t all = (geometry_.out_length - 1 - layer) / cut_.layers + 1;
-  piece.count = std::clamp(all - first, 0, cut_.outputs);
-  piece.begin = layer + first * cut_.layers;
-  piece.oc_begin = static_cast<int32_t>(int64_t{params_.group_out()} * part / cut_.oc_parts);
-  piece.oc_end = static_cast<int32_t>(int64_t{params_.group_out()} * (part + 1) / cut_.oc_parts);
+  piece.group = index / cut_.oc_parts / spans();
+  piece.first = span * cut_.together;
+  piece.blocks = std::min(cut_.together, blocks() - piece.first);
+  piece.oc_begin = static_cast<int32_t>(int64_t{pairs} * part / cut_.oc_parts) * 2;
+  piece.oc_end = std::min(static_cast<int32_t>(int64_t{pairs} * (part + 1) / cut_.oc_parts) * 2, params_.group_out());
   return piece;
+}
+
+FftConvolution::Block FftConvolution::block(int32_t index) const {
+  const int32_t first = index % cut_.blocks * cut_.outputs;  // of the layer
+  const int32_t layer = index / cut_.blocks % layers();
+  const int32_t all = (geometry_.out_length - 1 - layer) / cut_.layers + 1;
+  return {.image = index / cut_.blocks / layers(),
+          .begin = layer + first * cut_.layers,
+          .count = std::clamp(all - first, 0, cut_.outputs)};
 }
 
 void FftConvolution::run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const {
   const size_t pitch = pitch_of_rows(cut_.size);
-  const auto size = static_cast<size_t>(cut_.size);
-  const int32_t depth = rows();
-  const bool apart = depth > 1 || params_.group_out() > 1;
-  float* sums = scratch + (apart ? static_cast<size_t>(depth) * pitch : 0);
+  float* sums = scratch;
+  float* panels = scratch + 2 * static_cast<size_t>(cut_.together) * pitch;
   for (int32_t i = begin; i < end; ++i) {
     const Piece now = piece(i);
-    if (now.count == 0) continue;
-    // The parts of a block follow each other, and have the same windows.
-    if (i == begin || now.oc_begin == 0) {
-      for (int32_t row = 0; row < depth; ++row) {
-        float* window = scratch + static_cast<size_t>(row) * pitch;
-        copy_row(now, row, static_cast<const uint8_t*>(input), window);
-        if (apart) fft_.forward(window);
-      }
+    if (!has_products()) {
+      filter(now, input, output, scratch);
+      continue;
     }
-    for (int32_t o = now.oc_begin; o < now.oc_end; ++o) {
-      const int32_t oc = now.group * params_.group_out() + o;
-      const float* spectra = spectra_ + static_cast<size_t>(oc) * static_cast<size_t>(depth) * size;
-      if (apart) {
-        multiply_spectra(scratch, pitch, spectra, size, depth, sums, cut_.size, false);
-        fft_.inverse(sums);
-      } else {
-        fft_.filter(sums, spectra);
-      }
-      write(now, oc, sums, output);
+    // The parts of a span follow each other, and have the same windows.
+    if (i == begin || now.oc_begin == 0) transform_windows(now, input, panels, sums);
+    multiply(now, output, panels, sums);
+  }
+}
+
+void FftConvolution::filter(const Piece& piece, const void* input, void* output, float* scratch) const {
+  const Block block = this->block(piece.first);
+  if (block.count == 0) return;
+  copy_row(block, piece.group, 0, input, scratch);
+  fft_.filter(scratch, spectra_ + static_cast<size_t>(piece.group) * static_cast<size_t>(cut_.size));
+  write(block, piece.group, scratch, output);
+}
+
+void FftConvolution::transform_windows(const Piece& piece, const void* input, float* panels, float* window) const {
+  const auto depth = static_cast<size_t>(rows());
+  const size_t step = static_cast<size_t>(piece.blocks) * depth * 8;
+  for (int32_t b = 0; b < piece.blocks; ++b) {
+    const size_t pair = (b | 1) < piece.blocks ? 2 : 1;
+    float* panel = panels + static_cast<size_t>(b - b % 2) * depth * 8 + size_t{b % 2 == 0 ? 0U : 8U};
+    for (int32_t row = 0; row < rows(); ++row, panel += 8 * pair) {
+      copy_row(block(piece.first + b), piece.group, row, input, window);
+      fft_.forward(window);
+      write_panel(window, cut_.size, panel, step);
     }
   }
 }
 
-void FftConvolution::copy_row(const Piece& piece, int32_t row, const uint8_t* input, float* window) const {
+void FftConvolution::multiply(const Piece& piece, void* output, const float* panels, float* sums) const {
+  const auto depth = static_cast<size_t>(rows());
+  const size_t pitch = pitch_of_rows(cut_.size);
+  SpectraTile tile{};
+  tile.x = panels;
+  tile.blocks = piece.blocks;
+  tile.sums = sums;
+  tile.rows = rows();
+  tile.output_pitch = static_cast<size_t>(cut_.together) * pitch;
+  tile.block_pitch = pitch;
+  tile.size = cut_.size;
+  for (int32_t o = piece.oc_begin; o < piece.oc_end; o += 2) {
+    const int32_t oc = piece.group * params_.group_out() + o;
+    tile.outputs = std::min(2, piece.oc_end - o);
+    tile.h = spectra_ + static_cast<size_t>(oc) * depth * static_cast<size_t>(cut_.size);
+    multiply_panels(tile);
+    for (int32_t i = 0; i < tile.outputs; ++i) {
+      for (int32_t b = 0; b < piece.blocks; ++b) {
+        float* own = sums + static_cast<size_t>(i) * tile.output_pitch + static_cast<size_t>(b) * pitch;
+        fft_.inverse(own);
+        write(block(piece.first + b), oc + i, own, output);
+      }
+    }
+  }
+}
+
+void FftConvolution::copy_row(const Block& block, int32_t group, int32_t row, const void* input, float* window) const {
   const Geometry& g = geometry_;
-  const int32_t channel = piece.group * params_.group_in() + row / cut_.phases;
+  const int32_t channel = group * params_.group_in() + row / cut_.phases;
   const int32_t phase = row % cut_.phases;
   const auto row_bytes = static_cast<size_t>(g.length) * static_cast<size_t>(params_.element_bytes());
-  const uint8_t* samples =
-      input + (static_cast<size_t>(piece.image) * params_.in_channels + static_cast<size_t>(channel)) * row_bytes;
-  const int64_t first = int64_t{piece.begin} * params_.stride + int64_t{phase} * params_.dilation - g.pad_left;
+  const auto* samples =
+      static_cast<const uint8_t*>(input) +
+      (static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(channel)) * row_bytes;
+  const int64_t first = int64_t{block.begin} * params_.stride + int64_t{phase} * params_.dilation - g.pad_left;
   const int32_t taps = (params_.kernel_size - 1 - phase) / cut_.phases + 1;
-  const int32_t count = piece.count + taps - 1;
+  const int32_t count = block.count == 0 ? 0 : block.count + taps - 1;
   pick_window(params_.padding_mode, params_.dtype, samples, g.length, first, int64_t{params_.stride} * cut_.layers,
               count, window);
   std::fill(window + count, window + cut_.size, 0.0F);
 }
 
-void FftConvolution::write(const Piece& piece, int32_t oc, float* sums, void* output) const {
-  const auto count = static_cast<size_t>(piece.count);
+void FftConvolution::write(const Block& block, int32_t oc, float* sums, void* output) const {
+  const auto count = static_cast<size_t>(block.count);
   const auto out_length = static_cast<size_t>(geometry_.out_length);
-  const size_t at = (static_cast<size_t>(piece.image) * params_.out_channels + static_cast<size_t>(oc)) * out_length +
-                    static_cast<size_t>(piece.begin);
+  const size_t at = (static_cast<size_t>(block.image) * params_.out_channels + static_cast<size_t>(oc)) * out_length +
+                    static_cast<size_t>(block.begin);
   const bool wide = params_.dtype == DType::kFloat32;
   const bool in_place = wide && cut_.layers == 1;
   float* finished = in_place ? static_cast<float*>(output) + at : sums;

@@ -1,4 +1,4 @@
-// Long kernels by FFT: overlap-save (Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed. 2010, 8.7.3).
+// Fewer products by FFT: overlap-save (Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed. 2010, 8.7.3).
 //
 // A stride s and a dilation d make of each input channel phases, rows in which a layer with stride 1 finds its taps D =
 // d / gcd(s, d) apart; D interleaved layers have their taps side by side. Of such a row
@@ -6,7 +6,7 @@
 //     a window of N samples -> its spectrum (fft.h) -> times that of the taps, summed over rows -> back
 //
 // gives N - taps + 1 outputs: the last taps - 1 results of a block are useless, for there the window came back at its
-// beginning. A window's spectrum serves all output channels.
+// beginning. A window's spectrum serves all output channels, and the spectra of the taps several blocks.
 //
 // An output's error hangs on its whole block: it is at most 2^-21 * log2(N) * (sum over input channels of |w| |x| +
 // |b|) with the Euclidean norms of the channel's taps and of the samples of its window. A NaN or an infinity makes all
@@ -29,6 +29,7 @@ struct FftCut {
   int32_t size;      // N
   int32_t outputs;   // of a block
   int32_t blocks;    // of a layer
+  int32_t together;  // blocks of a piece
   int32_t oc_parts;  // into how many parts a group's output channels are cut
   double cycles;     // estimated, of one thread if there are several
 };
@@ -44,41 +45,55 @@ class FftConvolution final : public Method {
 
   const char* kernel() const override { return "fft_f32"; }
   int threads() const override { return threads_; }
-  int32_t pieces() const override {
-    return geometry_.batch * params_.groups * std::min(cut_.layers, geometry_.out_length) * cut_.blocks * cut_.oc_parts;
-  }
+  int32_t pieces() const override { return params_.groups * spans() * cut_.oc_parts; }
   size_t scratch_floats() const override;
   void pack(Weights& weights) override;
   void run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const override;
 
  private:
-  // One piece of work: outputs begin, begin + D, ... of some output channels of one group of one image.
+  // One piece of work: some blocks of some output channels of one group.
   struct Piece {
-    int32_t image;
     int32_t group;
-    int32_t begin;
-    int32_t count;
+    int32_t first;  // of all blocks: images, layers, time
+    int32_t blocks;
     int32_t oc_begin;
     int32_t oc_end;
+  };
+
+  // Outputs begin, begin + D, ... of an image.
+  struct Block {
+    int32_t image;
+    int32_t begin;
+    int32_t count;
   };
 
   FftConvolution(const Params& params, const Geometry& geometry, int threads)
       : params_(params), geometry_(geometry), cut_(cut_for_fft(params, geometry, threads)), threads_(threads) {}
 
   int32_t rows() const { return params_.group_in() * cut_.phases; }
+  bool has_products() const { return rows() > 1 || params_.group_out() > 1; }  // or else each window has one filter
+  int32_t layers() const { return std::min(cut_.layers, geometry_.out_length); }
+  int32_t blocks() const { return geometry_.batch * layers() * cut_.blocks; }
+  int32_t spans() const { return (blocks() + cut_.together - 1) / cut_.together; }
   size_t packed_floats() const;
-  void pack_spectra(const void* weights, float* spectra) const;
+  void pack_spectra(const void* weights, float* spectra);
   Piece piece(int32_t index) const;
-  // Row `row` of the piece's group: the samples that its outputs meet, then zeros.
-  void copy_row(const Piece& piece, int32_t row, const uint8_t* input, float* window) const;
-  void write(const Piece& piece, int32_t oc, float* sums, void* output) const;
+  Block block(int32_t index) const;
+  void filter(const Piece& piece, const void* input, void* output, float* scratch) const;
+  // The windows of a piece as panels (spectra_f32.h): two blocks in each, one in the last if they are odd.
+  void transform_windows(const Piece& piece, const void* input, float* panels, float* window) const;
+  void multiply(const Piece& piece, void* output, const float* panels, float* sums) const;
+  // Of row `row` of a group: the samples that the block's outputs meet, then zeros.
+  void copy_row(const Block& block, int32_t group, int32_t row, const void* input, float* window) const;
+  void write(const Block& block, int32_t oc, float* sums, void* output) const;
 
   Params params_;
   Geometry geometry_;
   FftCut cut_;
   int threads_;
   Fft fft_;
-  const float* spectra_ = nullptr;  // (groups, group_out, rows, size)
+  Buffer<float> row_;               // of taps, while they are packed
+  const float* spectra_ = nullptr;  // of the taps: panels of two output channels, one in the last if they are odd
   const float* bias_ = nullptr;
 };
 

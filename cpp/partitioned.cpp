@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "half.h"
+#include "kernels/spectra_f32.h"
 
 namespace conv1d {
 namespace {
@@ -175,8 +176,8 @@ void Partitioned::multiply(int64_t block, int32_t begin, int32_t end, float* sum
       for (int32_t p = begin; p < end;) {
         const int32_t at = slot(block - p);
         const int32_t count = std::min(end - p, partitions_ - at);
-        multiply_spectra(windows + static_cast<size_t>(at) * size(), size(), taps + static_cast<size_t>(p - 1) * size(),
-                         size(), count, sums, static_cast<int32_t>(size()), true);
+        add_products(windows + static_cast<size_t>(at) * size(), size(), taps + static_cast<size_t>(p - 1) * size(),
+                     size(), count, sums, static_cast<int32_t>(size()));
         p += count;
       }
     }

@@ -379,6 +379,7 @@ TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
   Options options = layer_options(2, 2, 6000);
   options.groups = 2;
   options.padding_rule = "causal";
+  options.algorithm = "auto";
   Layer layer(options, 1);
   ASSERT_GE(choose_partition(layer.plan().params(), 128), 256);
   options.algorithm = "direct";
