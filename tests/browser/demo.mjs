@@ -8,6 +8,7 @@ import { code } from './demo/code.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
 import { page as wholePage } from './demo/page.mjs';
 import { playground } from './demo/playground.mjs';
+import { race } from './demo/race.mjs';
 import { receptiveField } from './demo/receptive-field.mjs';
 import { sound } from './demo/sound.mjs';
 import { streaming } from './demo/streaming.mjs';
@@ -24,7 +25,7 @@ import { serve } from './server.mjs';
  * `id` is the panel's; `name` what the tests are called by, if it is another.
  * @type {{ id: string, name?: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [wholePage, playground, code, receptiveField, sound, streaming, machine];
+const panels = [wholePage, playground, code, receptiveField, race, sound, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 

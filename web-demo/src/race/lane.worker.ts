@@ -3,8 +3,9 @@
 import { enter, peers, text } from '../../../bench/contenders.js';
 import { describeLayer, makeData, smallLayer } from '../../../bench/layer.js';
 import { stopwatch } from '../../../bench/measure.js';
+import { startChildrenFromPage, childUrls } from './child';
 import { litertFolder, tfjsFiles, welcomeLiteRt } from './assets';
-import type { Answer, Entrant, LaneCalls, LaneConfig, Request, Shape, Standing, Weight } from './messages';
+import type { Answer, Entrant, LaneCalls, LaneConfig, FromChild, Request, Shape, Standing, Weight } from './messages';
 
 interface Prepared {
   run: () => Promise<void> | undefined;
@@ -110,7 +111,8 @@ const calls: LaneCalls = {
   },
 
   async weigh(): Promise<Weight> {
-    const files = [...new Set(performance.getEntriesByType('resource').map(({ name }) => name))];
+    const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
+    const files = [...new Set([...loaded, ...childUrls])].filter((url) => !url.startsWith('blob:'));
     let bytes = 0;
     for (const file of files) bytes += await gzippedBytes(file);
     return { files: files.length, bytes };
@@ -126,6 +128,8 @@ async function answer({ id, method, args }: Request): Promise<Answer> {
   }
 }
 
-addEventListener('message', (event: MessageEvent<Request>) => {
-  void answer(event.data).then((message) => postMessage(message));
+startChildrenFromPage();
+
+addEventListener('message', (event: MessageEvent<Request | FromChild>) => {
+  if ('method' in event.data) void answer(event.data).then((message) => postMessage(message));
 });

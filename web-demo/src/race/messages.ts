@@ -67,3 +67,10 @@ export interface Request {
 }
 
 export type Answer = { id: number; value: unknown } | { id: number; error: string };
+
+/** What a lane has the page do with a worker that it would have started itself; see child.ts. */
+export type ToChild = { child: number } & (
+  { start: { href: string; options: WorkerOptions } } | { data: unknown } | { end: true }
+);
+
+export type FromChild = { child: number } & ({ data: unknown } | { error: ErrorEventInit });
