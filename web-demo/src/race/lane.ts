@@ -1,3 +1,4 @@
+import laneUrl from './lane.worker?worker&url';
 import type { Answer, FromChild, LaneCalls, LaneKey, ToChild } from './messages';
 
 interface Pending {
@@ -14,7 +15,9 @@ export class Lane {
   #calls = 0;
 
   constructor(readonly key: LaneKey) {
-    this.#worker = new Worker(new URL('./lane.worker.ts', import.meta.url), { type: 'module', name: `race-${key}` });
+    // WebKit refuses every second worker of the same address when a service worker answers.
+    const url = `${laneUrl}?${Date.now()}-${key}`;
+    this.#worker = new Worker(url, { type: 'module', name: `race-${key}` });
     this.#worker.addEventListener('message', ({ data }: MessageEvent<Answer | ToChild>) => {
       if ('child' in data) this.#manage(data);
       else this.#settle(data);
