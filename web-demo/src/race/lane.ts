@@ -33,7 +33,8 @@ export class Lane {
       if (this.#gone) throw this.#gone;
       const id = this.#calls++;
       this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args });
+      const moved = args.flatMap((arg: unknown) => (arg instanceof Float32Array ? arg.buffer : []));
+      this.#worker.postMessage({ id, method, args }, moved);
     });
     return answer as ReturnType<LaneCalls[Name]>;
   }

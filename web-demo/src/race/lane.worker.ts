@@ -99,7 +99,7 @@ const calls: LaneCalls = {
         standings.push({ state: 'ready', difference, kernel: entry.explanation?.kernel });
       }
     }
-    return { standings, output: reference ? null : first };
+    return { standings, output: reference ?? first?.slice() ?? null };
   },
 
   warmUp: (entrant, milliseconds) => watchOf(entrant).warmUp(milliseconds),
@@ -119,17 +119,21 @@ const calls: LaneCalls = {
   },
 };
 
-async function answer({ id, method, args }: Request): Promise<Answer> {
+const post = (message: Answer, transfer: Transferable[] = []) => postMessage(message, { transfer });
+
+async function answer({ id, method, args }: Request): Promise<void> {
   try {
     const call = calls[method] as (...args: unknown[]) => Promise<unknown>;
-    return { id, value: await call(...args) };
+    const value = await call(...args);
+    const moved = value instanceof Object && 'output' in value && value.output instanceof Float32Array;
+    post({ id, value }, moved ? [(value.output as Float32Array).buffer] : []);
   } catch (error) {
-    return { id, error: text(error) };
+    post({ id, error: text(error) });
   }
 }
 
 startChildrenFromPage();
 
 addEventListener('message', (event: MessageEvent<Request | FromChild>) => {
-  if ('method' in event.data) void answer(event.data).then((message) => postMessage(message));
+  if ('method' in event.data) void answer(event.data);
 });
