@@ -61,7 +61,7 @@ export async function testDemo(engine, { isolated, only = '' }) {
       for (const [name, test] of Object.entries(tests)) {
         if ((!isolated && !test.everywhere) || !`${group}: ${name}`.includes(only)) continue;
         const reason = whyNot(test, engine, page);
-        if (reason) result.skipped.push({ name: `${group}: ${name}`, count: 1, reason });
+        if (reason) skip(result, group, reason);
         else await runTest(result, `${group}: ${name}`, test, demo);
       }
     }
@@ -70,6 +70,13 @@ export async function testDemo(engine, { isolated, only = '' }) {
     await server.close();
   }
   return result;
+}
+
+/** Counts those of a panel that share a reason. */
+function skip({ skipped }, name, reason) {
+  const same = skipped.find((other) => other.name === name && other.reason === reason);
+  if (same) ++same.count;
+  else skipped.push({ name, count: 1, reason });
 }
 
 function whyNot({ engines, looksOnly }, engine, page) {

@@ -429,7 +429,7 @@ const tests = {
       await demo.click('[aria-label="Kernel from input channel 2 to output channel 3"]');
       await demo.type('taps', '1 2 3');
       const values = () =>
-        demo.look(`Array.from(document.querySelectorAll('#playground :is(input, select):not([type=file])'), (e) =>
+        demo.look(`Array.from(document.querySelectorAll('#playground .field:not([data-unused]) :is(input, select):not([type=file])'), (e) =>
           [e.id, e.type === 'checkbox' ? e.checked : e.value])`);
       const before = [await values(), await demo.value('input-values'), await demo.value('output-values')];
       await demo.reload();
@@ -442,6 +442,13 @@ const tests = {
       expectEqual((await demo.taps()).length, 31, 'taps');
       expectEqual(await demo.value('preset'), 'lowpass', 'the preset');
       await demo.expectOutput(same(600, 31));
+      await demo.open('#playground?playground.preset=bandpass');
+      expectEqual(
+        [await demo.value('tap-count'), await demo.value('parameter-1')],
+        ['61', '0.08'],
+        "the preset's numbers",
+      );
+      expectEqual(await demo.look('location.hash'), '#playground?playground.preset=bandpass', 'the address');
       await demo.open('#playground?playground.stride=x&playground.preset=none&playground.dtype=int8&nonsense=%E0%A4%A');
       await demo.expectOutput(same(600, (await demo.taps()).length));
     },

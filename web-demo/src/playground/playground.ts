@@ -19,9 +19,11 @@ import {
   allDefaults,
   bankOf,
   custom,
+  filled,
   freePaddings,
   layerOf,
   parametersOf,
+  shortened,
   sourceOf,
   type Fields,
   type Settings,
@@ -61,7 +63,7 @@ export class Playground {
 
   constructor(page: Page) {
     this.#state = page.state('playground', allDefaults);
-    const settings = this.#state.get();
+    const settings = filled(this.#state.get());
     fillSelects();
     writeFields(settings);
     showParameters(settings.preset);
@@ -278,10 +280,9 @@ export class Playground {
     const isPreset = preset !== custom && bank === kernels.writeBank(bankOf({ ...allDefaults, ...fields }));
     const free = freePaddings(fields.padding);
     this.#state.set({
-      ...fields,
+      ...shortened({ ...fields, preset: isPreset ? preset : custom }),
       padLeft: free > 0 ? fields.padLeft : allDefaults.padLeft,
       padRight: free > 1 ? fields.padRight : allDefaults.padRight,
-      preset: isPreset ? preset : custom,
       kernels: isPreset ? '' : bank,
       drawn: this.#spec.shape === 'drawn' ? writeDrawing(this.#spec.drawn) : '',
     });
