@@ -32,8 +32,21 @@ function isolateByServiceWorker(): Plugin {
   };
 }
 
+/** Those who show cards of links want the picture's whole address: SITE_URL, where the page will be, with a slash at its end. */
+function socialCard(): Plugin {
+  const site = process.env.SITE_URL;
+  return {
+    name: 'social-card',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html) => (site ? html.replace(/(?<="og:image" content=")\.\//, site) : html),
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [isolateByServiceWorker()],
+  plugins: [isolateByServiceWorker(), socialCard()],
   root: here('.'),
   // The built page may lie under any path of a static host.
   base: './',

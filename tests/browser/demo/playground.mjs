@@ -370,6 +370,18 @@ const tests = {
         );
         await demo.type('length', 250);
 
+        await demo.look(`void (() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(['1 2 3 4'.replaceAll(' ', '\\t')], 'dropped.txt', { type: 'text/plain' }));
+          document.querySelector('#signal-card').dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+        })()`);
+        await demo.until(
+          `/^dropped\\.txt: 4 samples, 1 channel/.test(document.querySelector('#source-note').textContent)`,
+          'what was dropped',
+        );
+        await demo.settle();
+        expectEqual(await demo.channels('input-values'), [[1, 2, 3, 4]], 'numbers in one line');
+
         const good = await demo.value('output-values');
         for (const [name, content, sentence] of [
           ['words.csv', '1\n2\nthree\n', /row 3: “three” is not a number/],

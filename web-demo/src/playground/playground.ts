@@ -382,7 +382,7 @@ export class Playground {
     const values = index === null ? [] : this.#signal.map((channel) => short(readPadded(channel, index, mode)));
     const isPadding = index !== null && isOutside(index, this.#spec.length);
     const hint = this.#inputPlot?.onDraw ? 'Draw with the pointer' : 'Drag across to zoom in';
-    showReadout('input-readout', index === null ? hint : `x[${index}]${isPadding ? `, ${mode}` : ''}`, values);
+    showReadout('input-readout', index === null ? hint : `x[${index}]`, values, isPadding ? mode : '');
   }
 
   #onOutputCursor(index: number | null): void {
@@ -480,8 +480,8 @@ function tapCountProblem(size: number): Problem | null {
   return { field: 'tap-count', sentence: `A kernel here has from 1 to ${count(kernels.mostTaps)} taps.`, detail: '' };
 }
 
-/** A name and one value for each channel, in the channels' colours; without values it is a hint. */
-function showReadout(id: string, name: string, values: readonly string[]): void {
+/** A name, one value for each channel in the channels' colours and a remark; without values the name is a hint. */
+function showReadout(id: string, name: string, values: readonly string[], remark = ''): void {
   const parts = [name, ...values].map((text, i) => {
     const part = document.createElement(i === 0 ? 'span' : 'b');
     part.textContent = text;
@@ -489,5 +489,7 @@ function showReadout(id: string, name: string, values: readonly string[]): void 
     else if (values.length === 0) part.className = 'hint';
     return part;
   });
-  element(id).replaceChildren(...parts);
+  const last = document.createElement('span');
+  last.textContent = remark;
+  element(id).replaceChildren(...parts, ...(remark ? [last] : []));
 }
