@@ -178,7 +178,7 @@ class StreamingPanel {
       run.isDone ? `${measured(microsecondsPerPush)} µs` : '…',
       run.isDone ? `${(100 * share).toPrecision(2)} % at 48 kHz` : '',
     );
-    fill('latency', plural(latency, 'sample'), latency > 0 ? 'that an output waits for' : 'nothing looks ahead');
+    fill('latency', plural(latency, 'sample'), latency > 0 ? 'looked ahead' : 'nothing looked ahead');
     fill('field', plural(run.receptiveField, 'sample'), 'in one output');
   }
 
