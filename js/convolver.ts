@@ -32,8 +32,9 @@ export interface ConvolverLoad {
    */
   share: number;
   /**
-   * How often sound came so late, compared with the earliest, that what a device keeps in store must have run out: by
-   * 20 ms, or twice the context's baseLatency if that is more. A second or more counts as a pause made on purpose.
+   * How often sound came so late, compared with the earliest, that what is kept in store must have run out: by twice the
+   * context's baseLatency, 20 ms at least, or by 100 ms where the browser tells none. A second or more counts as a pause
+   * made on purpose.
    */
   dropouts: number;
 }
@@ -112,9 +113,10 @@ function takeFade(options: unknown, sampleRate: number): number {
   throw new Conv1dError('ERR_OPTION', 'fade', `fade must be a number of seconds >= 0, got ${show(fade)}`, fade);
 }
 
-/** How late sound may come; browsers that do not say what they keep in store are taken to keep as much as others. */
+/** How late sound may come. Asking for outputLatency hangs Firefox's page at times. */
 function slackOf(context: BaseAudioContext): number {
-  return Math.max(0.02, 2 * ((context as Partial<AudioContext>).baseLatency ?? 0));
+  const { baseLatency = 0 } = context as Partial<AudioContext>;
+  return baseLatency > 0 ? Math.max(0.02, 2 * baseLatency) : 0.1;
 }
 
 /**

@@ -429,9 +429,9 @@ function showEffect({ name, note, delay }: MadeEffect, sampleRate: number): void
 }
 
 /** What the browser and the machine take beside the effect. */
-function showOwnDelay({ baseLatency, outputLatency }: AudioContext): void {
-  // Not every browser tells the second.
-  const own = 1000 * (baseLatency + (outputLatency || 0));
+function showOwnDelay(context: AudioContext): void {
+  // Firefox tells no baseLatency, and hangs at times when asked for the other.
+  const own = context.baseLatency > 0 ? 1000 * (context.baseLatency + (context.outputLatency || 0)) : 0;
   setText(element('sound-delay-note'), own > 0 ? `and ${short(Math.round(own))} ms by the browser` : 'by the effect');
 }
 
