@@ -38,10 +38,7 @@ function socialCard(): Plugin {
   return {
     name: 'social-card',
     apply: 'build',
-    transformIndexHtml: {
-      order: 'post',
-      handler: (html) => (site ? html.replace(/(?<="og:image" content=")\.\//, site) : html),
-    },
+    transformIndexHtml: (html) => (site ? html.replace('"og:image" content="', (before) => before + site) : html),
   };
 }
 
