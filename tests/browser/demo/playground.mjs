@@ -410,16 +410,17 @@ const tests = {
       expectEqual(await demo.text('#record'), 'Record', 'the button');
 
       await demo.open();
-      await demo.allowMicrophone();
-      await demo.click('#record');
-      await demo.until(`document.querySelector('#record').textContent === 'Stop'`, 'the recording');
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      await demo.click('#record');
-      await demo.until(
-        `/^Recording: .* stays on this machine/.test(document.querySelector('#source-note').textContent)`,
-        'the end',
-      );
-      await demo.settle();
+      await demo.withMicrophone(async () => {
+        await demo.click('#record');
+        await demo.until(`document.querySelector('#record').textContent === 'Stop'`, 'the recording');
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await demo.click('#record');
+        await demo.until(
+          `/^Recording: .* stays on this machine/.test(document.querySelector('#source-note').textContent)`,
+          'the end',
+        );
+        await demo.settle();
+      });
       const [input] = await demo.channels('input-values');
       const loudest = Math.max(...input.map(Math.abs));
       expect(input.length === 10000 && loudest > 0.01, `${input.length} samples, at most ${loudest}`);
