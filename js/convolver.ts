@@ -50,7 +50,8 @@ export interface ConvolverNode extends AudioWorkletNode {
    *
    * @param options `fade`: seconds in which the sound goes over from the old layers to the new, so that nothing clicks.
    *   Before, the new ones listen for that time or their receptive field, whichever is shorter; both are computed
-   *   meanwhile. A later update waits for the end of the fade. Default 0.
+   *   meanwhile. Of the updates that come during a fade, the last is played after it; the others resolve without having
+   *   been, so that every move of a slider may be an update. Default 0.
    * @throws Conv1dError (rejects) as createConvolverNode.
    */
   update(source: ConvolverSource, options?: { fade?: number }): Promise<void>;
