@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describeLayer } from '../../../bench/layer.js';
 import { median } from '../../../bench/statistics.js';
 import { Demo, expect, expectEqual } from './driver.mjs';
+import { readMachine } from './machine.mjs';
 
 const shapes = JSON.parse(readFileSync(new URL('../../../bench/shapes.json', import.meta.url)));
 const layerOf = (name) => describeLayer(shapes.find((shape) => shape.name === name));
@@ -112,6 +113,37 @@ class Hands extends Demo {
 }
 
 const tests = {
+  'what there is, and what is missing': {
+    everywhere: true,
+    looksOnly: true,
+    async run(demo) {
+      await demo.open('#machine');
+      const machine = await readMachine(demo);
+      await demo.choices({});
+      const names = await demo.look(
+        `Array.from(document.querySelectorAll('#race [data-layer]'), (e) => e.dataset.layer)`,
+      );
+      expect(
+        names.length > 3 && names.every((name) => shapes.some((shape) => shape.name === name)),
+        `layers: ${names}`,
+      );
+      for (const [name, able] of [
+        ['threads', machine.threads > 1],
+        ['relaxed', machine.variant === 'relaxed'],
+      ]) {
+        expectEqual(await demo.look(`document.querySelector('#race-${name}').disabled`), !able, `${name} are missing`);
+        const why = await demo.text(`#race-${name}-why`);
+        expect(able !== why.startsWith('Not here: ') && why.length > 20, `${name}: "${why}"`);
+      }
+      const peers = await demo.look(`performance.getEntriesByType('resource').map(({ name }) => name)`);
+      expectEqual(
+        peers.filter((name) => /litert|tfjs|ort-/.test(name)),
+        [],
+        'what came before the start',
+      );
+    },
+  },
+
   'a race, cancelled and run again': {
     everywhere: true,
     async run(demo) {
