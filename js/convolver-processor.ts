@@ -216,7 +216,7 @@ class ConvolverProcessor extends AudioWorkletProcessor {
     this.#playing = new Playing(network, quantum);
     this.port.onmessage = ({ data }: MessageEvent<ConvolverMessage>) => {
       if (data.type === 'end') this.#end();
-      else this.#updates.push(data);
+      else this.#wait(data);
       this.#takeUpdates();
     };
   }
@@ -230,6 +230,12 @@ class ConvolverProcessor extends AudioWorkletProcessor {
     this.#playing?.dispose();
     this.#playing = this.#fade = null;
     this.#updates = [];
+  }
+
+  /** During a fade, later updates take the place of earlier ones. */
+  #wait(message: ConvolverUpdate): void {
+    if (this.#fade) for (const { update } of this.#updates.splice(0)) this.#reply({ update, error: null });
+    this.#updates.push(message);
   }
 
   #takeUpdates(): void {

@@ -32,8 +32,9 @@ export interface ConvolverLoad {
    */
   share: number;
   /**
-   * How often sound came so late, compared with the earliest, that what a device keeps in store must have run out: by
-   * 20 ms, or twice the context's baseLatency if that is more. A second or more counts as a pause made on purpose.
+   * How often sound came so late, compared with the earliest, that what is kept in store must have run out: by twice the
+   * context's baseLatency, 20 ms at least, or by 100 ms where the browser tells none. A second or more counts as a pause
+   * made on purpose.
    */
   dropouts: number;
 }
@@ -49,7 +50,8 @@ export interface ConvolverNode extends AudioWorkletNode {
    *
    * @param options `fade`: seconds in which the sound goes over from the old layers to the new, so that nothing clicks.
    *   Before, the new ones listen for that time or their receptive field, whichever is shorter; both are computed
-   *   meanwhile. A later update waits for the end of the fade. Default 0.
+   *   meanwhile. Of the updates that come during a fade, the last is played after it; the others resolve without having
+   *   been, so that every move of a slider may be an update. Default 0.
    * @throws Conv1dError (rejects) as createConvolverNode.
    */
   update(source: ConvolverSource, options?: { fade?: number }): Promise<void>;
@@ -112,9 +114,10 @@ function takeFade(options: unknown, sampleRate: number): number {
   throw new Conv1dError('ERR_OPTION', 'fade', `fade must be a number of seconds >= 0, got ${show(fade)}`, fade);
 }
 
-/** How late sound may come; browsers that do not say what they keep in store are taken to keep as much as others. */
+/** How late sound may come. Asking for outputLatency hangs Firefox's page at times. */
 function slackOf(context: BaseAudioContext): number {
-  return Math.max(0.02, 2 * ((context as Partial<AudioContext>).baseLatency ?? 0));
+  const { baseLatency = 0 } = context as Partial<AudioContext>;
+  return baseLatency > 0 ? Math.max(0.02, 2 * baseLatency) : 0.1;
 }
 
 /**

@@ -32,8 +32,18 @@ function isolateByServiceWorker(): Plugin {
   };
 }
 
+/** Those who show cards of links want the picture's whole address: SITE_URL, where the page will be, with a slash at its end. */
+function socialCard(): Plugin {
+  const site = process.env.SITE_URL;
+  return {
+    name: 'social-card',
+    apply: 'build',
+    transformIndexHtml: (html) => (site ? html.replace('"og:image" content="', (before) => before + site) : html),
+  };
+}
+
 export default defineConfig({
-  plugins: [isolateByServiceWorker()],
+  plugins: [isolateByServiceWorker(), socialCard()],
   root: here('.'),
   // The built page may lie under any path of a static host.
   base: './',
@@ -48,6 +58,11 @@ export default defineConfig({
   // The library starts its threads as module workers. tfjs-backend-wasm makes its threads of a function's own text, which works as
   // long as nobody leaves out the checks for what is only there in its first place.
   worker: { format: 'es', rolldownOptions: { output: { minify: { compress: false } } } },
+  // In development: these are known beforehand, for to find them in the midst of a race is to load the page anew.
+  optimizeDeps: {
+    include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm', '@litertjs/core', 'flatbuffers'],
+    exclude: ['onnxruntime-web'],
+  },
   // Without WebGPU, as bench/importmap.js has it.
   resolve: { alias: [{ find: /^onnxruntime-web$/, replacement: 'onnxruntime-web/wasm' }] },
   server: {

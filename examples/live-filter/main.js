@@ -55,7 +55,7 @@ function moveEdge() {
   byId('edge-text').textContent = `${hertz} Hz`;
   if (!playing) return;
   playing.layer.weight = new Tensor(lowPass(hertz, playing.context.sampleRate), [1, 1, taps]);
-  playing.node.update(playing.layer);
+  playing.node.update(playing.layer, { fade: 0.02 });
 }
 
 byId('synth').onclick = () => start(makeChord);

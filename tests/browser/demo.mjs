@@ -8,6 +8,7 @@ import { code } from './demo/code.mjs';
 import { machine, readMachine } from './demo/machine.mjs';
 import { page as wholePage } from './demo/page.mjs';
 import { playground } from './demo/playground.mjs';
+import { race } from './demo/race.mjs';
 import { receptiveField } from './demo/receptive-field.mjs';
 import { sound } from './demo/sound.mjs';
 import { streaming } from './demo/streaming.mjs';
@@ -24,7 +25,7 @@ import { serve } from './server.mjs';
  * `id` is the panel's; `name` what the tests are called by, if it is another.
  * @type {{ id: string, name?: string, Hands?: typeof Demo, tests: Record<string, Test> }[]}
  */
-const panels = [wholePage, playground, code, receptiveField, sound, streaming, machine];
+const panels = [wholePage, playground, code, receptiveField, race, sound, streaming, machine];
 
 const inRoot = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
@@ -60,7 +61,7 @@ export async function testDemo(engine, { isolated, only = '' }) {
       for (const [name, test] of Object.entries(tests)) {
         if ((!isolated && !test.everywhere) || !`${group}: ${name}`.includes(only)) continue;
         const reason = whyNot(test, engine, page);
-        if (reason) result.skipped.push({ name: `${group}: ${name}`, count: 1, reason });
+        if (reason) skip(result, group, reason);
         else await runTest(result, `${group}: ${name}`, test, demo);
       }
     }
@@ -69,6 +70,13 @@ export async function testDemo(engine, { isolated, only = '' }) {
     await server.close();
   }
   return result;
+}
+
+/** Counts those of a panel that share a reason. */
+function skip({ skipped }, name, reason) {
+  const same = skipped.find((other) => other.name === name && other.reason === reason);
+  if (same) ++same.count;
+  else skipped.push({ name, count: 1, reason });
 }
 
 function whyNot({ engines, looksOnly }, engine, page) {

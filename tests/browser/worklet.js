@@ -135,8 +135,9 @@ async function testFade() {
   const [sampleRate, length] = [48000, 8192];
   const signal = new Tensor(noise(length, 12), [1, length]);
   const options = { inChannels: 1, outChannels: 1, kernelSize: 301 };
-  const [before, after, last] = [1, 2, 3].map((seed) => makeLayer(options, seed));
-  const name = 'a fade takes the sound over, and the next update waits for it';
+  const [before, after, skipped, last] = [1, 2, 3, 4].map((seed) => makeLayer(options, seed));
+  const updates = [];
+  const name = 'a fade takes the sound over, and the last update of those that came meanwhile follows';
   if (typeof OfflineAudioContext.prototype.suspend !== 'function') {
     skip(name, 1, 'this engine has no OfflineAudioContext.suspend()');
     return;
@@ -147,13 +148,14 @@ async function testFade() {
     const { output } = await render(signal, sampleRate, 1, async (context) => {
       const node = await createConvolverNode(context, { source: before });
       context.suspend(start / sampleRate).then(() => {
-        node.update(after, { fade: fade / sampleRate });
-        node.update(last); // at once, but for the fade
+        updates.push(node.update(after, { fade: fade / sampleRate }));
+        updates.push(node.update(skipped), node.update(last)); // at once, but for the fade
         // the messages are there before the next quantum
         setTimeout(() => context.resume(), 100);
       });
       return node;
     });
+    await Promise.all(updates);
     const [from, to, end] = [before, after, last].map((layer) => layer.forward(signal).data);
     const fadeStart = start + heard;
     const fadeEnd = start + Math.ceil((heard + fade) / quantum) * quantum;

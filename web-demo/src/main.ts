@@ -34,27 +34,19 @@ runtime.then(
 );
 
 const siteTitle = document.title;
-const linkTo = (id: string) => document.querySelector<HTMLAnchorElement>(`#nav a[href='#${id}']`);
-const all = Array.from(document.querySelectorAll<HTMLElement>('.panel'));
-const sections = all.filter(({ id }) => id in panels);
-for (const section of all.filter((other) => !sections.includes(other))) {
-  linkTo(section.id)?.remove();
-  section.remove();
-}
-
+const sections = Array.from(document.querySelectorAll<HTMLElement>('.panel'));
 const page = new Rooms(
   runtime,
   sections.map(({ id }) => id),
 );
 for (const section of sections) {
+  const link = document.querySelector(`#nav a[href='#${section.id}']`);
   let isMounted = false;
   page.onShown(section.id, (shown) => {
     section.hidden = !shown;
-    if (!shown) {
-      linkTo(section.id)?.removeAttribute('aria-current');
-      return;
-    }
-    linkTo(section.id)?.setAttribute('aria-current', 'page');
+    link?.removeAttribute('aria-current');
+    if (!shown) return;
+    link?.setAttribute('aria-current', 'page');
     document.title = `${section.querySelector('h2')?.textContent ?? ''} · ${siteTitle}`;
     if (!isMounted) void mount(section, page);
     isMounted = true;

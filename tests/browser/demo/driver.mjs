@@ -38,10 +38,16 @@ export class Demo {
     await this.ready();
   }
 
-  /** Lets the page have the microphone of these browsers, which beeps, without asking anybody. Firefox's profile does. */
-  async allowMicrophone() {
-    if (this.engine !== 'chromium') return;
-    await this.native.browserContext().overridePermissions(new URL(this.url).origin, ['microphone']);
+  /** What a page does that may have the microphone of these browsers, which beeps, without asking. Firefox's profile says so. */
+  async withMicrophone(action) {
+    if (this.engine !== 'chromium') return action();
+    const context = this.native.browserContext();
+    await context.overridePermissions(new URL(this.url).origin, ['microphone']);
+    try {
+      return await action();
+    } finally {
+      await context.clearPermissionOverrides();
+    }
   }
 
   /** The page anew, from the address that it wrote itself, which it does at the latest when it is left. */

@@ -370,6 +370,18 @@ const tests = {
         );
         await demo.type('length', 250);
 
+        await demo.look(`void (() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(['1 2 3 4'.replaceAll(' ', '\\t')], 'dropped.txt', { type: 'text/plain' }));
+          document.querySelector('#signal-card').dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+        })()`);
+        await demo.until(
+          `/^dropped\\.txt: 4 samples, 1 channel/.test(document.querySelector('#source-note').textContent)`,
+          'what was dropped',
+        );
+        await demo.settle();
+        expectEqual(await demo.channels('input-values'), [[1, 2, 3, 4]], 'numbers in one line');
+
         const good = await demo.value('output-values');
         for (const [name, content, sentence] of [
           ['words.csv', '1\n2\nthree\n', /row 3: “three” is not a number/],
@@ -398,16 +410,17 @@ const tests = {
       expectEqual(await demo.text('#record'), 'Record', 'the button');
 
       await demo.open();
-      await demo.allowMicrophone();
-      await demo.click('#record');
-      await demo.until(`document.querySelector('#record').textContent === 'Stop'`, 'the recording');
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      await demo.click('#record');
-      await demo.until(
-        `/^Recording: .* stays on this machine/.test(document.querySelector('#source-note').textContent)`,
-        'the end',
-      );
-      await demo.settle();
+      await demo.withMicrophone(async () => {
+        await demo.click('#record');
+        await demo.until(`document.querySelector('#record').textContent === 'Stop'`, 'the recording');
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        await demo.click('#record');
+        await demo.until(
+          `/^Recording: .* stays on this machine/.test(document.querySelector('#source-note').textContent)`,
+          'the end',
+        );
+        await demo.settle();
+      });
       const [input] = await demo.channels('input-values');
       const loudest = Math.max(...input.map(Math.abs));
       expect(input.length === 10000 && loudest > 0.01, `${input.length} samples, at most ${loudest}`);
@@ -429,7 +442,7 @@ const tests = {
       await demo.click('[aria-label="Kernel from input channel 2 to output channel 3"]');
       await demo.type('taps', '1 2 3');
       const values = () =>
-        demo.look(`Array.from(document.querySelectorAll('#playground :is(input, select):not([type=file])'), (e) =>
+        demo.look(`Array.from(document.querySelectorAll('#playground .field:not([data-unused]) :is(input, select):not([type=file])'), (e) =>
           [e.id, e.type === 'checkbox' ? e.checked : e.value])`);
       const before = [await values(), await demo.value('input-values'), await demo.value('output-values')];
       await demo.reload();
@@ -442,6 +455,13 @@ const tests = {
       expectEqual((await demo.taps()).length, 31, 'taps');
       expectEqual(await demo.value('preset'), 'lowpass', 'the preset');
       await demo.expectOutput(same(600, 31));
+      await demo.open('#playground?playground.preset=bandpass');
+      expectEqual(
+        [await demo.value('tap-count'), await demo.value('parameter-1')],
+        ['61', '0.08'],
+        "the preset's numbers",
+      );
+      expectEqual(await demo.look('location.hash'), '#playground?playground.preset=bandpass', 'the address');
       await demo.open('#playground?playground.stride=x&playground.preset=none&playground.dtype=int8&nonsense=%E0%A4%A');
       await demo.expectOutput(same(600, (await demo.taps()).length));
     },

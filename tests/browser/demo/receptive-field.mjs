@@ -153,6 +153,17 @@ const tests = {
     },
   },
 
+  'nonsense in the address': {
+    everywhere: true,
+    looksOnly: true,
+    async run(demo) {
+      await demo.visit('#receptive-field?receptive-field.layers=3,0,1,4;x&receptive-field.output=-7.5');
+      await demo.measured();
+      expectEqual(await demo.number('field'), 61, 'the receptive field of the default');
+      expectEqual(await demo.text('#receptive-field-readout'), 'Output 0: inputs 0 to 60', 'the output');
+    },
+  },
+
   'presets, and a stack of one’s own': {
     everywhere: true,
     async run(demo) {

@@ -321,8 +321,12 @@ const tests = {
       expectEqual(shown, ['1.7 s', '40 % wet', '−9 dB'], 'what is shown');
       await demo.slide('seconds', 0.8);
       await demo.until(`location.hash.includes('sound.seconds=0.8')`, 'the address');
-      await demo.visit(`#sound?sound.effect=nonsense&sound.seconds=many`);
+      await demo.visit(`#sound?sound.effect=nonsense&sound.seconds=1e9&sound.mix=-3&sound.peakHz=many`);
       expectEqual(await demo.look(`document.querySelector('#sound-effect-equaliser').checked`), true, 'the default');
+      const values = ['seconds', 'mix', 'peakHz'].map(
+        (name) => `document.querySelector('#sound-${name}').ariaValueText`,
+      );
+      expectEqual(await demo.look(`[${values}]`), ['2 s', '0 % wet', '1,000 Hz'], 'what becomes of nonsense');
     },
   },
 };

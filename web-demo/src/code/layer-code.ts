@@ -53,12 +53,12 @@ export function weightShape({ inChannels, outChannels, groups, kernelSize }: Lay
 /** The shortest decimal that is the same float32, or nearly so. */
 const single = (value: number) => Number(value.toPrecision(9));
 
-const width = 72;
+const width = 64;
 
 /** `[1, 2, 3]`, over as many lines as it takes, each after `indent`. */
 export function list(numbers: readonly number[], indent: string): string {
   const flat = `[${numbers.join(', ')}]`;
-  if (flat.length <= width - 20) return flat;
+  if (flat.length <= width - 16) return flat;
   const lines: string[] = [];
   let line = '';
   for (const word of numbers.map((number) => `${number},`)) {

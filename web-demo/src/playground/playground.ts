@@ -19,9 +19,11 @@ import {
   allDefaults,
   bankOf,
   custom,
+  filled,
   freePaddings,
   layerOf,
   parametersOf,
+  shortened,
   sourceOf,
   type Fields,
   type Settings,
@@ -61,7 +63,7 @@ export class Playground {
 
   constructor(page: Page) {
     this.#state = page.state('playground', allDefaults);
-    const settings = this.#state.get();
+    const settings = filled(this.#state.get());
     fillSelects();
     writeFields(settings);
     showParameters(settings.preset);
@@ -278,10 +280,9 @@ export class Playground {
     const isPreset = preset !== custom && bank === kernels.writeBank(bankOf({ ...allDefaults, ...fields }));
     const free = freePaddings(fields.padding);
     this.#state.set({
-      ...fields,
+      ...shortened({ ...fields, preset: isPreset ? preset : custom }),
       padLeft: free > 0 ? fields.padLeft : allDefaults.padLeft,
       padRight: free > 1 ? fields.padRight : allDefaults.padRight,
-      preset: isPreset ? preset : custom,
       kernels: isPreset ? '' : bank,
       drawn: this.#spec.shape === 'drawn' ? writeDrawing(this.#spec.drawn) : '',
     });
@@ -381,7 +382,7 @@ export class Playground {
     const values = index === null ? [] : this.#signal.map((channel) => short(readPadded(channel, index, mode)));
     const isPadding = index !== null && isOutside(index, this.#spec.length);
     const hint = this.#inputPlot?.onDraw ? 'Draw with the pointer' : 'Drag across to zoom in';
-    showReadout('input-readout', index === null ? hint : `x[${index}]${isPadding ? `, ${mode}` : ''}`, values);
+    showReadout('input-readout', index === null ? hint : `x[${index}]`, values, isPadding ? mode : '');
   }
 
   #onOutputCursor(index: number | null): void {
@@ -479,8 +480,8 @@ function tapCountProblem(size: number): Problem | null {
   return { field: 'tap-count', sentence: `A kernel here has from 1 to ${count(kernels.mostTaps)} taps.`, detail: '' };
 }
 
-/** A name and one value for each channel, in the channels' colours; without values it is a hint. */
-function showReadout(id: string, name: string, values: readonly string[]): void {
+/** A name, one value for each channel in the channels' colours and a remark; without values the name is a hint. */
+function showReadout(id: string, name: string, values: readonly string[], remark = ''): void {
   const parts = [name, ...values].map((text, i) => {
     const part = document.createElement(i === 0 ? 'span' : 'b');
     part.textContent = text;
@@ -488,5 +489,7 @@ function showReadout(id: string, name: string, values: readonly string[]): void 
     else if (values.length === 0) part.className = 'hint';
     return part;
   });
-  element(id).replaceChildren(...parts);
+  const last = document.createElement('span');
+  last.textContent = remark;
+  element(id).replaceChildren(...parts, ...(remark ? [last] : []));
 }

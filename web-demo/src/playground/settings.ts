@@ -5,6 +5,9 @@ import { parseDrawing, type SourceName, type SourceSpec } from './source';
 
 export const custom = 'custom';
 
+/** Stands for the number that a preset comes with. */
+const presetsOwn = -1;
+
 /** The first visit. */
 export const defaults = {
   shape: 'sines',
@@ -13,9 +16,9 @@ export const defaults = {
   noise: 25,
   start: 0,
   preset: 'gaussian',
-  'tap-count': 25,
-  'parameter-0': 4,
-  'parameter-1': 0,
+  'tap-count': presetsOwn,
+  'parameter-0': presetsOwn,
+  'parameter-1': presetsOwn,
   inChannels: 1,
   outChannels: 1,
   groups: 1,
@@ -46,14 +49,35 @@ export function sourceOf({ shape, length, cycles, noise, start, drawn }: Setting
   return { shape: shape as SourceName, length, cycles, noise: noise / 100, start, drawn: parseDrawing(drawn) };
 }
 
-export function parametersOf(fields: Fields): number[] {
-  return [fields['parameter-0'], fields['parameter-1']];
+export const parametersOf = (fields: Fields) => [fields['parameter-0'], fields['parameter-1']];
+
+type PresetNumbers = Pick<Fields, 'tap-count' | 'parameter-0' | 'parameter-1'>;
+
+function numbersOf(name: string): PresetNumbers | null {
+  if (!(name in kernels.presets)) return null;
+  const { size, parameters }: kernels.Preset = kernels.presets[name as kernels.PresetName];
+  const [first, second] = parameters.map(({ value }) => value);
+  return { 'tap-count': size, 'parameter-0': first ?? presetsOwn, 'parameter-1': second ?? presetsOwn };
+}
+
+/** With a preset's own numbers where an address leaves them out. */
+export function filled<T extends Fields>(fields: T): T {
+  const own = Object.entries(numbersOf(fields.preset) ?? {});
+  return { ...fields, ...Object.fromEntries(own.filter(([id]) => fields[id as keyof PresetNumbers] === presetsOwn)) };
+}
+
+/** Without them, as an address has it. */
+export function shortened<T extends Fields>(fields: T): T {
+  const own = numbersOf(fields.preset);
+  const isOwn = (id: keyof PresetNumbers) => !own || fields[id] === own[id];
+  const ids = (['tap-count', 'parameter-0', 'parameter-1'] as const).filter(isOwn);
+  return { ...fields, ...Object.fromEntries(ids.map((id) => [id, presetsOwn])) };
 }
 
 export function bankOf(settings: Settings): kernels.KernelBank {
-  const { preset } = settings;
-  if (!(preset in kernels.presets)) return kernels.readBank(settings.kernels, mostChannels);
-  const taps = kernels.presetTaps(preset as kernels.PresetName, settings['tap-count'], parametersOf(settings));
+  if (!(settings.preset in kernels.presets)) return kernels.readBank(settings.kernels, mostChannels);
+  const all = filled(settings);
+  const taps = kernels.presetTaps(all.preset as kernels.PresetName, all['tap-count'], parametersOf(all));
   return new kernels.KernelBank(mostChannels, taps);
 }
 

@@ -182,7 +182,7 @@ export class Board {
     this.#patches.push((scale) => {
       const { timing, warmUp, standing } = cell;
       const rate = timing ? gflops(layer, timing.median) : 0;
-      bar.style.width = `calc((100% - 4.5em) * ${rate / scale})`;
+      bar.style.width = `calc((100% - var(--room)) * ${rate / scale})`;
       setText(figure, timing ? measured(rate) : describeStanding(cell, key, library));
       line.dataset.state = timing ? 'timed' : (standing?.state ?? 'waiting');
       const texts = [

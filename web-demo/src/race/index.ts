@@ -132,11 +132,15 @@ class RacePanel {
           ? 'Not here: this engine has no relaxed SIMD.'
           : '',
     );
-    const hasDense = this.#shapes.some(isDense);
+    const [dense, resident] = [this.#shapes.some(isDense), select('race-resident').value === 'true'];
     show(
       'half',
-      isLoaded && hasDense,
-      hasDense ? 'Half the memory. A row of its own, on dense layers.' : 'Only timed on dense layers: choose another.',
+      isLoaded && dense && resident,
+      !dense
+        ? 'Only timed on dense layers: choose another.'
+        : resident
+          ? 'Half the memory. A row of its own, on dense layers.'
+          : 'Only timed where tensors stay.',
     );
     (element('race-start') as HTMLButtonElement).disabled = !isLoaded || this.#running !== null;
     (element('race-cancel') as HTMLButtonElement).disabled = this.#running === null;

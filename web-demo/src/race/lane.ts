@@ -1,4 +1,5 @@
-import type { Answer, LaneCalls, LaneKey } from './messages';
+import laneUrl from './lane.worker?worker&url';
+import type { Answer, FromChild, LaneCalls, LaneKey, ToChild } from './messages';
 
 interface Pending {
   resolve: (value: unknown) => void;
@@ -9,17 +10,17 @@ interface Pending {
 export class Lane {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
+  readonly #children = new Map<number, Worker>();
   #gone: Error | null = null;
   #calls = 0;
 
   constructor(readonly key: LaneKey) {
-    this.#worker = new Worker(new URL('./lane.worker.ts', import.meta.url), { type: 'module', name: `race-${key}` });
-    this.#worker.addEventListener('message', (event: MessageEvent<Answer>) => {
-      const { id } = event.data;
-      const pending = this.#pending.get(id);
-      this.#pending.delete(id);
-      if ('error' in event.data) pending?.reject(new Error(event.data.error));
-      else pending?.resolve(event.data.value);
+    // WebKit refuses every second worker of the same address when a service worker answers.
+    const url = `${laneUrl}?${Date.now()}-${key}`;
+    this.#worker = new Worker(url, { type: 'module', name: `race-${key}` });
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<Answer | ToChild>) => {
+      if ('child' in data) this.#manage(data);
+      else this.#settle(data);
     });
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -32,7 +33,8 @@ export class Lane {
       if (this.#gone) throw this.#gone;
       const id = this.#calls++;
       this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args });
+      const moved = args.flatMap((arg: unknown) => (arg instanceof Float32Array ? arg.buffer : []));
+      this.#worker.postMessage({ id, method, args }, moved);
     });
     return answer as ReturnType<LaneCalls[Name]>;
   }
@@ -40,8 +42,37 @@ export class Lane {
   /** Ends the worker, whatever it does; calls that it has not answered reject with `reason`. */
   end(reason: Error): void {
     this.#gone ??= reason;
-    this.#worker.terminate();
+    for (const worker of [this.#worker, ...this.#children.values()]) worker.terminate();
     for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
+  }
+
+  #settle(answer: Answer): void {
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if ('error' in answer) pending?.reject(new Error(answer.error));
+    else pending?.resolve(answer.value);
+  }
+
+  /** Does with a worker what the lane's own worker asks for. */
+  #manage(message: ToChild): void {
+    const { child } = message;
+    if ('start' in message) {
+      const { href, options } = message.start;
+      const worker = new Worker(href, options);
+      const tell = (answer: FromChild) => this.#worker.postMessage(answer);
+      worker.addEventListener('message', ({ data }) => tell({ child, data }));
+      worker.addEventListener('error', (event) => {
+        event.preventDefault();
+        const { message, filename, lineno } = event;
+        tell({ child, error: { message, filename, lineno } });
+      });
+      this.#children.set(child, worker);
+    } else if ('end' in message) {
+      this.#children.get(child)?.terminate();
+      this.#children.delete(child);
+    } else {
+      this.#children.get(child)?.postMessage(message.data);
+    }
   }
 }

@@ -3,8 +3,9 @@
 import { enter, peers, text } from '../../../bench/contenders.js';
 import { describeLayer, makeData, smallLayer } from '../../../bench/layer.js';
 import { stopwatch } from '../../../bench/measure.js';
+import { startChildrenFromPage, childUrls } from './child';
 import { litertFolder, tfjsFiles, welcomeLiteRt } from './assets';
-import type { Answer, Entrant, LaneCalls, LaneConfig, Request, Shape, Standing, Weight } from './messages';
+import type { Answer, Entrant, LaneCalls, LaneConfig, FromChild, Request, Shape, Standing, Weight } from './messages';
 
 interface Prepared {
   run: () => Promise<void> | undefined;
@@ -98,7 +99,7 @@ const calls: LaneCalls = {
         standings.push({ state: 'ready', difference, kernel: entry.explanation?.kernel });
       }
     }
-    return { standings, output: reference ? null : first };
+    return { standings, output: reference ?? first?.slice() ?? null };
   },
 
   warmUp: (entrant, milliseconds) => watchOf(entrant).warmUp(milliseconds),
@@ -110,22 +111,29 @@ const calls: LaneCalls = {
   },
 
   async weigh(): Promise<Weight> {
-    const files = [...new Set(performance.getEntriesByType('resource').map(({ name }) => name))];
+    const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
+    const files = [...new Set([...loaded, ...childUrls])].filter((url) => !url.startsWith('blob:'));
     let bytes = 0;
     for (const file of files) bytes += await gzippedBytes(file);
     return { files: files.length, bytes };
   },
 };
 
-async function answer({ id, method, args }: Request): Promise<Answer> {
+const post = (message: Answer, transfer: Transferable[] = []) => postMessage(message, { transfer });
+
+async function answer({ id, method, args }: Request): Promise<void> {
   try {
     const call = calls[method] as (...args: unknown[]) => Promise<unknown>;
-    return { id, value: await call(...args) };
+    const value = await call(...args);
+    const moved = value instanceof Object && 'output' in value && value.output instanceof Float32Array;
+    post({ id, value }, moved ? [(value.output as Float32Array).buffer] : []);
   } catch (error) {
-    return { id, error: text(error) };
+    post({ id, error: text(error) });
   }
 }
 
-addEventListener('message', (event: MessageEvent<Request>) => {
-  void answer(event.data).then((message) => postMessage(message));
+startChildrenFromPage();
+
+addEventListener('message', (event: MessageEvent<Request | FromChild>) => {
+  if ('method' in event.data) void answer(event.data);
 });

@@ -39,17 +39,22 @@ export function markdown(results: Results): string {
   ].join('\n');
 }
 
-/** One sentence on how it went, or '' before anything is known. */
-export function summary({ leads, layers }: Results): string {
+const restless = 1.25;
+const advice = ' Something else kept the machine busy: these figures are rough.';
+
+/** How it went in a sentence, or '' before anything is known. */
+export function summary(results: Results): string {
+  const { leads, layers, unrest } = results;
   if (!leads) return '';
   const { mean, least, most, count } = leads;
   const name = (lead: typeof least) => `${lead.ratio.toFixed(2)} on ${lead.layer}`;
+  const caution = count === layers.length && unrest > restless ? advice : '';
   if (count === 1) {
-    return `On ${least.layer}, conv1d-wasm is ${mean.toFixed(2)} times as fast as the best other, ${rowNames[least.rival]}.`;
+    return `On ${least.layer}, conv1d-wasm is ${mean.toFixed(2)} times as fast as the best other, ${rowNames[least.rival]}.${caution}`;
   }
   const over = count < layers.length ? `So far, over ${count} of ${layers.length}` : `Over ${count}`;
   return (
     `${over} layers, conv1d-wasm is ${mean.toFixed(2)} times as fast as the best other on each ` +
-    `(geometric mean; least ${name(least)}, most ${name(most)}).`
+    `(geometric mean; least ${name(least)}, most ${name(most)}).${caution}`
   );
 }

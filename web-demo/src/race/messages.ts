@@ -47,7 +47,10 @@ export interface Weight {
 /** What a lane's worker does when it is asked to. */
 export interface LaneCalls {
   open: (config: LaneConfig) => Promise<Opened>;
-  /** Prepares and checks every entrant. Without a reference it gives one: the output of the first. */
+  /**
+   * Prepares and checks every entrant. Gives the reference back, or without one the output of the first: so large an array is
+   * handed on from worker to worker, for copies would keep the page from drawing.
+   */
   enter: (
     shape: Shape,
     reference: Float32Array | null,
@@ -67,3 +70,10 @@ export interface Request {
 }
 
 export type Answer = { id: number; value: unknown } | { id: number; error: string };
+
+/** What a lane has the page do with a worker that it would have started itself; see child.ts. */
+export type ToChild = { child: number } & (
+  { start: { href: string; options: WorkerOptions } } | { data: unknown } | { end: true }
+);
+
+export type FromChild = { child: number } & ({ data: unknown } | { error: ErrorEventInit });

@@ -83,11 +83,11 @@ export async function race(settings: RaceSettings, tell: RaceListener, signal: A
     let reference: Float32Array | null = null;
     for (const lane of lanes) {
       const entered = await attempt(lane, () => lane.call('enter', shape, reference));
+      // Ours, which has to come back; with a lane that fails, it is gone.
+      if (lane.key === 'ours' || reference) reference = entered?.output ?? null;
       if (!entered) continue;
-      const { standings, output } = entered;
-      if (lane.key === 'ours') reference = output;
-      tell.entered(shape, lane.key, standings);
-      standings.forEach(({ state }, entrant) => {
+      tell.entered(shape, lane.key, entered.standings);
+      entered.standings.forEach(({ state }, entrant) => {
         if (state === 'ready') runners.push({ lane, entrant });
       });
     }

@@ -108,6 +108,12 @@ export class Results implements RaceListener {
     return { mean: geometricMean(all.map(({ ratio }) => ratio)), least, most, count: all.length };
   }
 
+  /** How much longer a run took as a rule than at its best, on average over all that was timed. */
+  get unrest(): number {
+    const timings = this.layers.flatMap(({ cells }) => Object.values(cells).flatMap(({ timing }) => timing ?? []));
+    return timings.length === 0 ? 1 : geometricMean(timings.map(({ median, min }) => median / min));
+  }
+
   opening(key: LaneKey): void {
     this.#library(key).state = 'opening';
     this.#say(`Loading ${rowNames[key]}`);

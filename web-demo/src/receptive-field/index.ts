@@ -253,7 +253,7 @@ class ReceptiveFieldPanel {
     this.#shown = copy;
     if (isNew) {
       this.#cone.show(copy, 0);
-      this.#output = Math.min(this.#output, this.#cone.outputs - 1);
+      this.#output = Math.min(Math.max(0, Math.round(this.#output)), this.#cone.outputs - 1);
       this.#cone.setOutput(this.#output);
     }
     this.#showCosts(copy);

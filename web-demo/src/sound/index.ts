@@ -112,8 +112,14 @@ class SoundPanel {
     this.#showAll();
   }
 
+  /** What is set; an address may say what no slider can. */
   get #values(): State {
-    return this.#state.get();
+    const values = this.#state.get();
+    for (const { name, min, max, scale } of sliders) {
+      const [least, most] = [min, max].map((position) => scale?.value(position) ?? position) as [number, number];
+      values[name] = clamp(values[name], least, most);
+    }
+    return { ...values, mix: clamp(values.mix, 0, 1), level: clamp(values.level, -40, 6) };
   }
 
   get #effect(): EffectName {
@@ -288,7 +294,7 @@ class SoundPanel {
 
   get #levels(): Levels {
     const { mix, level } = this.#values;
-    return { mix: clamp(mix, 0, 1), level: 10 ** (level / 20) };
+    return { mix, level: 10 ** (level / 20) };
   }
 
   /** What is to be played, once there is something. */
@@ -429,9 +435,9 @@ function showEffect({ name, note, delay }: MadeEffect, sampleRate: number): void
 }
 
 /** What the browser and the machine take beside the effect. */
-function showOwnDelay({ baseLatency, outputLatency }: AudioContext): void {
-  // Not every browser tells the second.
-  const own = 1000 * (baseLatency + (outputLatency || 0));
+function showOwnDelay(context: AudioContext): void {
+  // Firefox tells no baseLatency, and hangs at times when asked for the other.
+  const own = context.baseLatency > 0 ? 1000 * (context.baseLatency + (context.outputLatency || 0)) : 0;
   setText(element('sound-delay-note'), own > 0 ? `and ${short(Math.round(own))} ms by the browser` : 'by the effect');
 }
 

@@ -1,4 +1,4 @@
-import type { Runtime } from 'conv1d-wasm';
+import { Tensor, type Runtime } from 'conv1d-wasm';
 import { Callout, element, fillSelect, input, numberIn, select, setText, textArea } from '../common/controls';
 import { count, measured, plural, short } from '../common/format';
 import { makeSignal, shapes, type SignalName } from '../common/signals';
@@ -30,14 +30,27 @@ export async function mount(root: HTMLElement, page: Page): Promise<void> {
   }
 }
 
+/** A signal and what it goes through, with what comes out when it does so in one go. */
+function makeSubject(shape: SignalName, network: PresetName, runtime: Runtime) {
+  const { stride, make }: Preset = presets[network];
+  const { source, layers } = make(runtime);
+  const signal = makeSignal({ shape, length, cycles: 12, noise: 0.03, seed: 1 }, 1)[0] ?? new Float32Array(length);
+  const offline = source.forward(new Tensor(signal, [1, length])).data as Float32Array;
+  const dispose = () => {
+    for (const layer of layers) layer.dispose();
+  };
+  return { shape, network, stride, source, signal, offline, dispose };
+}
+
 class StreamingPanel {
   readonly #plots: StreamPlots;
   #runtime: Runtime | null = null;
-  #through: ({ name: PresetName } & ReturnType<Preset['make']>) | null = null;
+  #subject: ReturnType<typeof makeSubject> | null = null;
   #run: StreamRun | null = null;
   readonly #callout = new Callout(element('streaming-form'));
   #chunk = 1;
   #seed: number;
+  #isStale = false;
   #isWorking = false;
 
   constructor(readonly state: ReturnType<typeof stateOf>) {
@@ -116,51 +129,48 @@ class StreamingPanel {
     return true;
   }
 
-  /** Streams what is chosen now, in the frames to come. */
+  /** Streams what is chosen now, from the next frame on. */
   #restart(): void {
     const isRandom = input('streaming-random').checked;
     (element('streaming-new-cuts') as HTMLButtonElement).disabled = !isRandom;
-    const shape = select('streaming-shape').value as SignalName;
-    const network = select('streaming-network').value as PresetName;
+    const [shape, network] = [select('streaming-shape').value, select('streaming-network').value];
     this.state.set({ shape, network, chunk: this.#chunk, random: isRandom, seed: this.#seed });
-    if (!this.#runtime) return;
-    this.#run?.dispose();
-    this.#choose(network, this.#runtime);
-    if (!this.#through) return;
-    const signal = makeSignal({ shape, length, cycles: 12, noise: 0.03, seed: 1 }, 1)[0] ?? new Float32Array(length);
-    const ends = cutSignal(length, this.#chunk, isRandom ? this.#seed : null);
-    const middle = Math.floor(length / presets[network].stride / 2);
-    this.#run = new StreamRun(this.#through.source, signal, ends, input('streaming-flip').checked ? middle : null);
     element('streaming-view').ariaBusy = 'true';
-    this.#plots.showSignal(signal);
-    this.#plots.showCuts(ends.slice(0, -1));
-    if (this.#isWorking) return;
+    this.#isStale = true;
+    if (!this.#runtime || this.#isWorking) return;
     this.#isWorking = true;
-    requestAnimationFrame(() => this.#work());
+    requestAnimationFrame(() => this.#work(this.#runtime));
   }
 
-  #choose(name: PresetName, runtime: Runtime): void {
-    if (this.#through?.name === name) return;
-    for (const layer of this.#through?.layers ?? []) layer.dispose();
-    this.#through = { name, ...presets[name].make(runtime) };
-    setText(element('streaming-text'), this.#through.source.toString());
-  }
-
-  #work(): void {
+  #work(runtime: Runtime | null): void {
+    if (!runtime) return;
+    if (this.#isStale) this.#run = this.#begin(runtime);
+    this.#isStale = false;
     const run = this.#run;
     if (!run) return;
     const was = run.isComplete;
     run.advance(frameMilliseconds);
-    if (!was) this.#showOutputs(run);
+    if (!was) this.#plots.showStreamed(run.streamed, run.outputs);
     this.#showFigures(run);
     if (run.isComplete && !was) this.#conclude(run);
     this.#isWorking = !run.isDone;
-    if (this.#isWorking) requestAnimationFrame(() => this.#work());
+    if (this.#isWorking) requestAnimationFrame(() => this.#work(runtime));
   }
 
-  #showOutputs({ offline, streamed, outputs }: StreamRun): void {
-    const stride = this.#through ? presets[this.#through.name].stride : 1;
-    this.#plots.showOutputs(offline, streamed, outputs, stride);
+  #begin(runtime: Runtime): StreamRun {
+    const shape = select('streaming-shape').value as SignalName;
+    const network = select('streaming-network').value as PresetName;
+    this.#run?.dispose();
+    if (this.#subject?.shape !== shape || this.#subject.network !== network) {
+      this.#subject?.dispose();
+      this.#subject = makeSubject(shape, network, runtime);
+      setText(element('streaming-text'), this.#subject.source.toString());
+      this.#plots.showSubject(this.#subject);
+    }
+    const ends = cutSignal(length, this.#chunk, input('streaming-random').checked ? this.#seed : null);
+    this.#plots.showCuts(ends.slice(0, -1));
+    const { offline } = this.#subject;
+    return new StreamRun(this.#subject, ends, input('streaming-flip').checked ? offline.length >> 1 : null);
   }
 
   #showFigures(run: StreamRun): void {
@@ -178,11 +188,11 @@ class StreamingPanel {
       run.isDone ? `${measured(microsecondsPerPush)} µs` : '…',
       run.isDone ? `${(100 * share).toPrecision(2)} % at 48 kHz` : '',
     );
-    fill('latency', plural(latency, 'sample'), latency > 0 ? 'that an output waits for' : 'nothing looks ahead');
+    fill('latency', plural(latency, 'sample'), latency > 0 ? 'looked ahead' : 'nothing looked ahead');
     fill('field', plural(run.receptiveField, 'sample'), 'in one output');
   }
 
-  #conclude({ ends, offline, outputs, differing }: StreamRun): void {
+  #conclude({ ends, subject: { offline }, outputs, differing }: StreamRun): void {
     const pieces = `In ${plural(ends.length, 'piece')}`;
     if (outputs !== offline.length) {
       this.say(`${pieces}: ${count(outputs)} outputs came, where offline has ${count(offline.length)}.`);
@@ -197,7 +207,7 @@ class StreamingPanel {
 
   #showValues(): void {
     if (!this.#run || !(element('streaming-values') as HTMLDetailsElement).open) return;
-    textArea('streaming-offline-values').value = this.#run.offline.join(', ');
+    textArea('streaming-offline-values').value = this.#run.subject.offline.join(', ');
     textArea('streaming-streamed-values').value = this.#run.streamed.join(', ');
   }
 }

@@ -40,7 +40,7 @@ export const presets = {
     make: filter(presetTaps('lowpass', 101, [0.02]), { padding: 'causal' }),
   },
   centred: {
-    label: 'The same, centred, edges reflected',
+    label: 'Low-pass, 101 taps, centred, edges reflected',
     stride: 1,
     make: filter(presetTaps('lowpass', 101, [0.02]), { padding: 'same', paddingMode: 'reflect' }),
   },

@@ -11,6 +11,8 @@ export class StreamPlots {
   readonly #output: uPlot;
   #cuts: readonly number[] = [];
   #length = 1;
+  #offline: Float32Array = new Float32Array();
+  #times: Float64Array = new Float64Array();
   #range: Range = [0, 1];
 
   constructor(
@@ -26,11 +28,13 @@ export class StreamPlots {
     ]);
   }
 
-  showSignal(signal: Float32Array): void {
-    const isOther = signal.length !== this.#length;
+  showSubject({ signal, offline, stride }: { signal: Float32Array; offline: Float32Array; stride: number }): void {
+    const isFirst = this.#length === 1;
     this.#length = signal.length;
+    this.#offline = offline;
+    this.#times = Float64Array.from(offline, (_, i) => i * stride);
     this.#input.setData([Float64Array.from(signal, (_, i) => i), signal], false);
-    this.zoomTo(isOther ? [0, firstSpan] : this.#range);
+    this.#range = isFirst ? [0, firstSpan] : this.#range;
   }
 
   showCuts(cuts: readonly number[]): void {
@@ -39,10 +43,9 @@ export class StreamPlots {
   }
 
   /** `streamed` is drawn as far as it has come. */
-  showOutputs(offline: Float32Array, streamed: Float32Array, count: number, stride: number): void {
-    const x = Float64Array.from(offline, (_, i) => i * stride);
-    const shown = Array.from(streamed, (value, i) => (i < count ? value : null));
-    this.#output.setData([x, offline, shown], false);
+  showStreamed(streamed: Float32Array, count: number): void {
+    const shown = Array.from<number, number | null>(streamed, (value, i) => (i < count ? value : null));
+    this.#output.setData([this.#times, this.#offline, shown], false);
     this.#follow();
   }
 

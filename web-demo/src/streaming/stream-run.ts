@@ -15,10 +15,15 @@ export function cutSignal(length: number, most: number, seed: number | null): nu
 // A stream is run again and again until its time can be told by a clock that may be as coarse as a millisecond.
 const enoughMilliseconds = 30;
 
-/** One signal, streamed in pieces and, for comparison, computed in one go. */
+/** What is streamed; `offline` is `forward` of the whole signal. */
+export interface Subject {
+  source: Conv1d | Network;
+  signal: Float32Array;
+  offline: Float32Array;
+}
+
+/** One signal, streamed in pieces and compared with what it gives in one go. */
 export class StreamRun {
-  /** `forward` of the whole signal. */
-  readonly offline: Float32Array;
   /** What pushes and flush gave, put together. */
   readonly streamed: Float32Array;
   readonly latency: number;
@@ -38,15 +43,13 @@ export class StreamRun {
 
   /** `flipped`: an output whose last bit is turned over, to see that the comparison sees it. */
   constructor(
-    source: Conv1d | Network,
-    readonly signal: Float32Array,
+    readonly subject: Subject,
     readonly ends: readonly number[],
     readonly flipped: number | null,
   ) {
-    this.offline = source.forward(new Tensor(signal, [1, signal.length])).data as Float32Array;
-    this.streamed = new Float32Array(this.offline.length);
+    this.streamed = new Float32Array(subject.offline.length);
     const maxChunk = ends.reduce((most, end, i) => Math.max(most, end - (ends[i - 1] ?? 0)), 1);
-    this.#stream = source.stream({ maxChunk, denormals: 'keep' });
+    this.#stream = subject.source.stream({ maxChunk, denormals: 'keep' });
     this.latency = this.#stream.latency;
     this.receptiveField = this.#stream.receptiveField;
   }
@@ -85,7 +88,7 @@ export class StreamRun {
     while (this.#next < this.ends.length && now < deadline) {
       const from = this.ends[this.#next - 1] ?? 0;
       const to = this.ends[this.#next++] ?? from;
-      this.#take(this.#stream.push(new Tensor(this.signal.subarray(from, to), [1, to - from])));
+      this.#take(this.#stream.push(new Tensor(this.subject.signal.subarray(from, to), [1, to - from])));
       this.#pushes++;
       now = performance.now();
     }
@@ -100,12 +103,13 @@ export class StreamRun {
 
   /** Looks at the outputs that have come since the last time. */
   #compare(): void {
-    const [got, wanted] = [bitsOf(this.streamed), bitsOf(this.offline)];
+    const { offline } = this.subject;
+    const [got, wanted] = [bitsOf(this.streamed), bitsOf(offline)];
     for (; this.#compared < this.outputs; this.#compared++) {
       const i = this.#compared;
       if (i === this.flipped) got[i] = (got[i] ?? 0) ^ 1;
       if (got[i] !== wanted[i]) this.differing++;
-      this.difference = Math.max(this.difference, Math.abs((this.streamed[i] ?? NaN) - (this.offline[i] ?? NaN)));
+      this.difference = Math.max(this.difference, Math.abs((this.streamed[i] ?? NaN) - (offline[i] ?? NaN)));
     }
   }
 }
