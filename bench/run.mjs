@@ -204,7 +204,7 @@ async function runSweep({ sweep, variants, node, engine, quick }) {
         result = await host.call('measureSweep', shape, { ...timing, seconds: 1, rounds: 10 });
       results.push({ shape, ...result });
       if (judge(result) <= tolerated) continue;
-      const { name: _, ...row } = shape;
+      const row = { ...shape, name: undefined };
       const times = result.entries.map(({ algorithm, median }) => `${algorithm} ${median.toPrecision(3)} ms`);
       console.log(
         `${JSON.stringify(row)}: took ${result.choice.algorithm}, ${result.choice.reason}; ${times.join(', ')}`,

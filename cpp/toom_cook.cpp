@@ -279,7 +279,8 @@ void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, floa
   fetch(int64_t{kTile} * layers * block.tile, kTile * layers * tiles, line);
   if (layers == 1) return split_by_4(line, tiles, rows, row_pitch_);
   for (int32_t i = 0; i < tiles; ++i) {
-    for (size_t a = 0; a < kTile; ++a, line += layers) copy_run(line, layers, rows + a * row_pitch_ + i * layers);
+    float* run = rows + static_cast<ptrdiff_t>(i) * layers;
+    for (int32_t a = 0; a < kTile; ++a, line += layers, run += row_pitch_) copy_run(line, layers, run);
   }
 }
 

@@ -55,7 +55,7 @@ std::vector<int64_t> roots(const Fft& fft) {
   std::vector<int64_t> result(z.size() / 2);
   for (size_t i = 0; i < result.size(); ++i) {
     const double quarter_turns = std::arg(value(z, i)) / (std::numbers::pi / size);
-    result[i] = (std::llround(quarter_turns) + 2 * size) % (2 * size);
+    result[i] = (std::llround(quarter_turns) + int64_t{2} * size) % (int64_t{2} * size);
     EXPECT_NEAR(std::abs(value(z, i)), 1, 1e-6);
     EXPECT_NEAR(quarter_turns, std::round(quarter_turns), 0.02 + size * 1e-7);
   }
@@ -77,8 +77,9 @@ TEST(Fft, EqualsTheDefinition) {
     const std::vector<float> got = spectrum(fft, x);
     const std::vector<int64_t> root = roots(fft);
     std::vector<Complex> powers(static_cast<size_t>(2 * size));
-    for (size_t i = 0; i < powers.size(); ++i)
+    for (size_t i = 0; i < powers.size(); ++i) {
       powers[i] = std::polar(1.0, std::numbers::pi / size * static_cast<double>(i));
+    }
     double worst = 0;
     for (size_t i = 0; i < root.size(); ++i) {
       Complex expected = 0;

@@ -84,11 +84,13 @@ Options options_of(const Shape& s, const char* algorithm = "direct") {
   return options;
 }
 
+constexpr const char* kAlgorithms[] = {"direct", "toom_cook", "fft"};
+
 // Calls f(shape, options) with every algorithm that can compute the shape.
 template <class F>
 void for_every_algorithm(const F& f) {
   for (const Shape& s : kShapes) {
-    for (const char* algorithm : {"direct", "toom_cook", "fft"}) {
+    for (const char* algorithm : kAlgorithms) {
       const Options options = options_of(s, algorithm);
       Params params{};
       if (!validate(options, &params)) f(s, options);
@@ -267,11 +269,39 @@ TEST(Plan, AFailedPrepareLeavesWhatWasPrepared) {
 }
 
 TEST(Plan, AnEmptyBatchRunsAndWritesNothing) {
-  Layer layer(layer_options(3, 4, 5), 11);
   ThreadPool pool(2);
-  ASSERT_FALSE(layer.plan().prepare(0, 9, 2));
-  EXPECT_EQ(layer.plan().geometry().out_length, 5);
-  layer.plan().run(nullptr, nullptr, pool);
+  for (const char* algorithm : kAlgorithms) {
+    Options o = layer_options(3, 4, 5);
+    o.algorithm = algorithm;
+    Layer layer(o, 11);
+    ASSERT_FALSE(layer.plan().prepare(0, 9, 2));
+    EXPECT_EQ(layer.plan().geometry().out_length, 5);
+    EXPECT_EQ(layer.plan().pieces(), 0) << algorithm;
+    layer.plan().run(nullptr, nullptr, pool);
+  }
+}
+
+TEST(Plan, NewWeightsAndShapesCount) {
+  ThreadPool pool(1);
+  for (const char* algorithm : kAlgorithms) {
+    Options o = layer_options(3, 5, 7);
+    o.algorithm = algorithm;
+    Layer layer(o, 1);
+    for (const int32_t length : {100, 5000, 7, 5000}) {
+      const auto input = random_values(size_t{3} * length, 3);
+      for (const float change : {0.0F, 1.0F}) {
+        static_cast<float*>(layer.plan().weights().weight())[7] += change;
+        static_cast<float*>(layer.plan().weights().bias())[1] += change;
+        layer.plan().weights().changed();
+        const auto output = layer.run(input, 1, pool);
+        const auto expected = layer.expect(input);
+        const double largest = *std::ranges::max_element(expected.bound);
+        for (size_t i = 0; i < output.size(); ++i) {
+          ASSERT_NEAR(output[i], expected.values[i], 0x1p-18 * largest) << algorithm << ", length " << length;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -285,32 +285,6 @@ TEST(ToomCook, PiecesOfHeavyLayersAreShort) {
   }
 }
 
-TEST(ToomCook, NewWeightsAndShapesCount) {
-  ThreadPool pool(1);
-  Layer layer(toom_options(3, 5, 7), 1);
-  for (const int32_t length : {100, 5000, 7, 5000}) {
-    const auto input = random_values(static_cast<size_t>(3 * length), 3);
-    for (const float change : {0.0F, 1.0F}) {
-      static_cast<float*>(layer.plan().weights().weight())[7] += change;
-      static_cast<float*>(layer.plan().weights().bias())[1] += change;
-      layer.plan().weights().changed();
-      const auto output = layer.run(input, 1, pool);
-      const auto expected = layer.expect(input);
-      const double largest = *std::ranges::max_element(expected.bound);
-      for (size_t i = 0; i < output.size(); ++i)
-        ASSERT_NEAR(output[i], expected.values[i], 0x1p-20 * largest) << length;
-    }
-  }
-}
-
-TEST(ToomCook, EmptyBatch) {
-  ThreadPool pool(1);
-  Layer layer(toom_options(2, 3, 4), 1);
-  ASSERT_FALSE(layer.plan().prepare(0, 100, 1));
-  EXPECT_EQ(layer.plan().pieces(), 0);
-  layer.plan().run(nullptr, nullptr, pool);
-}
-
 // Sizes whose products overflow what an index can hold are refused, not wrapped.
 TEST(ToomCook, SaysWhatIsTooLarge) {
   for (const double dilation : {1.0, 100.0}) {
