@@ -25,7 +25,8 @@
 
 namespace conv1d {
 
-// B for streams of a layer in pieces of up to `longest` samples, or 0 where the direct kernels are to do all of it.
+// B for streams of a layer in pieces of up to `longest` samples, or 0 where the direct kernels are to do all of it: they
+// are faster, or the layer has 'auto' and the spectra of its taps would take more than 128 MB.
 int32_t choose_partition(const Params& params, int32_t longest);
 
 class Partitioned {
