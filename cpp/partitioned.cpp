@@ -15,14 +15,15 @@ constexpr int32_t kLeastPartition = 16;
 constexpr int32_t kMostPartition = 8192;
 // Samples after which the next part of the work is due: as many as an audio worklet pushes.
 constexpr int32_t kStepSamples = 128;
-// Cycles, measured: of a tap of the direct kernels in long rows, and of one in a row too short to hide a madd's
-// latency; of a product of spectra; of a transform for each number. What partitions cost must be well below what they
-// save.
+// Cycles, measured: of a tap of the direct kernels, and of one where a few short rows do not hide a madd's latency; of
+// a product of spectra; of a transform for each number. What partitions cost must be well below what they save.
 constexpr double kTapCycles = 0.15;
 constexpr double kShortTapCycles = 4;
 constexpr double kProductCycles = 0.8;
 constexpr double kTransformCycles = 3.5;
 constexpr double kWorth = 0.7;
+// Of the taps' spectra, unless they are asked for.
+constexpr double kMostFloats = 33554432;
 
 int64_t floor_divide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -45,7 +46,8 @@ int32_t choose_partition(const Params& params, int32_t longest) {
   if (!asked_for && (params.algorithm != Algorithm::kAuto || params.stride > 1 || params.dilation > 1)) return 0;
   // Of one sample.
   const double pairs = static_cast<double>(params.out_channels) * params.group_in();
-  const double tap = std::max(kShortTapCycles / longest, kTapCycles) / params.stride;
+  const double tap = std::max(params.group_out() < 4 ? kShortTapCycles / longest : 0, kTapCycles) / params.stride;
+  if (!asked_for && 2 * pairs * static_cast<double>(params.reach()) > kMostFloats) return 0;
   double least = asked_for ? -1 : kWorth * pairs * params.kernel_size * tap;
   int32_t best = 0;
   for (int32_t partition = kLeastPartition; partition <= std::min<int64_t>(kMostPartition, params.reach());

@@ -117,7 +117,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const int32_t partition = choose_partition(p, in.longest);
   if (partition > 0) {
     node->tail = Partitioned::make(p, batch_, partition, flush_tiny_);
-    if (!node->tail) return out_of_memory();
+    if (!node->tail && p.algorithm == Algorithm::kFft) return out_of_memory();  // 'auto' does without
   }
   Weights& weights = node->tail ? node->tail->head() : plan.weights();
   const int32_t taps = weights.params().kernel_size;

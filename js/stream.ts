@@ -78,12 +78,13 @@ function takeCount(field: string, value: unknown): number {
  * however the signal is cut. A push copies its chunk once and allocates nothing in wasm memory; its cost does not hang on
  * how long the history is. It runs on the calling thread.
  *
- * Layers with `algorithm: 'direct'` or `'toom_cook'`, and with `'auto'` those with a stride, a dilation or fewer than some
- * hundred taps, give the bits that `forward` of the whole signal gives with `algorithm: 'direct'`. Longer kernels with
- * `'auto'`, and those of more than 16 taps with `'fft'`, are convolved by FFT in partitions, of which the first is done
- * directly: the latency is the same, and the error of an output at most 2^-21 * log2(2 B) * (sum over input channels of
- * |w| |x| + |b|), with Euclidean norms of the channel's taps and of the samples that they reach; B, from 16 to 8192,
- * follows from the layer and `maxChunk`. There a NaN or an infinity lasts up to 2 B samples longer than its window.
+ * Layers with `algorithm: 'direct'` or `'toom_cook'`, and with `'auto'` those with a stride, a dilation or fewer than
+ * some hundred taps (some dozen where pushes are of few samples), give the bits that `forward` of the whole signal
+ * gives with `algorithm: 'direct'`. Longer kernels with `'auto'`, and those of more than 16 taps with `'fft'`, are
+ * convolved by FFT in partitions of B samples, of which the first is done directly: the latency is the same, and the
+ * error of an output at most (2^-21 * log2(2 B) + 2^-24 * (B + K / B) * C) * (sum over C input channels of |w| |x| +
+ * |b|), with Euclidean norms of the channel's K taps and of the samples that they reach. B, from 16 to 8192, follows
+ * from the layer and `maxChunk`. There a NaN or an infinity lasts up to 2 B samples longer than its window.
  *
  * It keeps what it needs of its layers: their new weights count from the next push on, and they may be disposed.
  */

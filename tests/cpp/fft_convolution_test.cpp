@@ -141,6 +141,26 @@ TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
   }
 }
 
+// Sums of many equal products, whose roundings all go the same way.
+TEST(FftConvolution, EqualProductsOfManyChannelsWithinTheBoundOfTheBlock) {
+  ThreadPool pool(1);
+  constexpr int32_t kChannels = 512;
+  constexpr int32_t kTaps = 33;
+  Options o = fft_options(kChannels, 1, kTaps);
+  o.bias = false;
+  Layer layer(o, 1);
+  std::fill_n(static_cast<float*>(layer.plan().weights().weight()), kChannels * kTaps, 0.1F);
+  layer.plan().weights().changed();
+  const std::vector<float> input(size_t{kChannels} * 600, 0.1F);
+  const auto output = layer.run(input, 1, pool);
+  const FftCut cut = cut_of(layer);
+  const double factor = static_cast<double>(0.1F) * 0.1F;
+  const double norms = factor * std::sqrt(static_cast<double>(kTaps) * cut.size) * kChannels;
+  for (const float got : output) {
+    ASSERT_NEAR(got, factor * kChannels * kTaps, (tolerance_of(cut) + 0x1p-24 * kChannels) * norms);
+  }
+}
+
 TEST(FftConvolutionThreads, SameBitsForEveryThreadCountAndCut) {
   struct Shape {
     double in_channels, out_channels, kernel_size, stride, dilation, groups;

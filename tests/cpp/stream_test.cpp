@@ -397,6 +397,44 @@ TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
   }
 }
 
+// Long kernels one after the other, one that looks ahead among them, with residuals across.
+TEST(Stream, NetworksOfLongKernelsGiveTheSameBitsHoweverTheyAreCut) {
+  Random random(5);
+  for (uint32_t trial = 0; trial < 60; ++trial) {
+    std::vector<Layer> layers;
+    std::vector<Layer> plain;
+    std::vector<Step> steps;
+    std::vector<Step> plain_steps;
+    for (int32_t i = 0; i < 3; ++i) {
+      Options o = layer_options(2, 2, 2 * draw(random, 10, 300) + 1);
+      o.padding_rule = draw(random, 0, 2) == 0 ? "same" : "causal";
+      const char* modes[] = {"zeros", "reflect", "replicate"};
+      o.padding_mode = modes[draw(random, 0, 2)];
+      o.groups = draw(random, 1, 2);
+      o.algorithm = "fft";
+      layers.emplace_back(o, trial * 10 + i);
+      o.algorithm = "direct";
+      plain.emplace_back(o, trial * 10 + i);
+      steps.push_back(conv_step(2 * i, layers.back()));
+      plain_steps.push_back(conv_step(2 * i, plain.back()));
+      const Step sum{2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
+      steps.push_back(sum);
+      plain_steps.push_back(sum);
+    }
+    const Signal in = random_signal(draw(random, 1, 2), 2, draw(random, 700, 1500), trial);
+    const int32_t max_chunk = draw(random, 1, 200);
+    const auto stream = make_stream(steps, DType::kFloat32, in, max_chunk);
+    const Signal got = run_stream(*stream, DType::kFloat32, in, [] { return 1; });
+    stream->reset();
+    const std::string what = "network " + std::to_string(trial);
+    expect_same(got, run_stream(*stream, DType::kFloat32, in, [&] { return draw(random, 0, max_chunk); }), what);
+    const Signal expected = *forward(plain_steps, DType::kFloat32, in);
+    double loudest = 0;
+    for (const float x : expected.values) loudest = std::max<double>(loudest, std::abs(x));
+    expect_close(expected, got, 0x1p-18 * loudest, what);
+  }
+}
+
 // New weights in the middle of a block: all outputs from there on are what the layer gives with them.
 TEST(Stream, NewWeightsOfALongKernelCountFromTheNextPush) {
   for (const int32_t before : {5, 64, 100, 777, 1000}) {
