@@ -168,6 +168,19 @@ const tests = {
     },
   },
 
+  'an address of nonsense': {
+    everywhere: true,
+    looksOnly: true,
+    async run(demo) {
+      const settings =
+        'shape=toString&preset=constructor&dtype=int8&padding=valueOf&activation=x&stride=y&drawn=z&a%26b=1';
+      await demo.open(`#code?${addressOf(settings)}`);
+      const said = await demo.code('javascript');
+      await demo.open('#code');
+      expectEqual(said, await demo.code('javascript'), 'the code');
+    },
+  },
+
   'a layer that can not be': {
     everywhere: true,
     looksOnly: true,

@@ -462,7 +462,9 @@ const tests = {
         "the preset's numbers",
       );
       expectEqual(await demo.look('location.hash'), '#playground?playground.preset=bandpass', 'the address');
-      await demo.open('#playground?playground.stride=x&playground.preset=none&playground.dtype=int8&nonsense=%E0%A4%A');
+      await demo.open(
+        '#playground?playground.stride=x&playground.preset=none&playground.shape=toString&playground.dtype=int8&nonsense=%E0%A4%A',
+      );
       await demo.expectOutput(same(600, (await demo.taps()).length));
     },
   },
