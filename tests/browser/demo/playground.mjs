@@ -434,6 +434,7 @@ const tests = {
   },
 
   'the address brings everything back': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ shape: 'chirp', length: 333, cycles: 7.5, inChannels: 2, outChannels: 4, groups: 2 });
       await demo.set({ taps: '0.5 1e-3 -2', stride: 2, dilation: 3, padding: 'left, right', padLeft: 4, padRight: 1 });
