@@ -83,7 +83,7 @@ export class Rooms implements Page {
   }
 
   #hash(): string {
-    const pairs = Array.from(this.#values, ([key, value]) => `${key}=${legible(value)}`);
+    const pairs = Array.from(this.#values, ([key, value]) => `${legible(key)}=${legible(value)}`);
     return `#${this.#open}${pairs.length > 0 ? `?${pairs.join('&')}` : ''}`;
   }
 

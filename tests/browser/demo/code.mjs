@@ -68,6 +68,7 @@ const addressOf = (settings) =>
 
 const tests = {
   'the JavaScript gives what the page shows': {
+    fieldsOnly: true,
     async run(demo) {
       for (const [name, settings] of Object.entries(layers)) {
         await demo.open(`#playground?${addressOf(settings)}`);
@@ -95,6 +96,7 @@ const tests = {
   },
 
   'long lists come when they are asked for': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.open(`#code?${addressOf('preset=echo&tap-count=500&length=80')}`);
       const short = await demo.code('javascript');
@@ -165,6 +167,19 @@ const tests = {
       await demo.click('#code-pytorch-copy');
       await demo.until(`/Ctrl\\+C/.test(document.querySelector('#code-note').textContent)`, 'the sentence');
       expectEqual(await demo.look('getSelection().toString().trim()'), code.trim(), 'what is selected');
+    },
+  },
+
+  'an address of nonsense': {
+    everywhere: true,
+    looksOnly: true,
+    async run(demo) {
+      const settings =
+        'shape=toString&preset=constructor&dtype=int8&padding=valueOf&activation=x&stride=y&drawn=z&a%26b=1';
+      await demo.open(`#code?${addressOf(settings)}`);
+      const said = await demo.code('javascript');
+      await demo.open('#code');
+      expectEqual(said, await demo.code('javascript'), 'the code');
     },
   },
 

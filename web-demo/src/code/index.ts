@@ -2,7 +2,7 @@ import { element, input, setText } from '../common/controls';
 import { copyOnClick } from '../common/copy';
 import type { Page } from '../page';
 import { beyondPage, splitProblem } from '../playground/layer';
-import { allDefaults, bankOf, layerOf, sourceOf, type Settings } from '../playground/settings';
+import { allDefaults, bankOf, layerOf, sourceOf, understood, type Settings } from '../playground/settings';
 import { makeSource, ownRecording, sourceProblem } from '../playground/source';
 import html from './code.html?raw';
 import { javascript } from './javascript';
@@ -28,7 +28,7 @@ export function mount(root: HTMLElement, page: Page): void {
   copyOnClick(element('code-link'), () => page.link().replace(/#[^?]*/, '#playground'), byHand);
 
   const show = () => {
-    const problem = write(playground.get(), own.get().whole);
+    const problem = write(understood(playground.get()), own.get().whole);
     setText(note, problem ?? '');
     element('code-cards').hidden = problem !== null;
   };

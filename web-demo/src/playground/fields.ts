@@ -1,8 +1,7 @@
 import { element, fillSelect, input, select, setText } from '../common/controls';
 import * as kernels from '../common/kernels';
 import { shapes } from '../common/signals';
-import { choices } from './layer';
-import { custom, defaults, freePaddings, type Fields } from './settings';
+import { custom, defaults, freePaddings, offers, type Fields } from './settings';
 import { otherSources, ownRecording, repeats, type SourceName } from './source';
 
 type Field = keyof Fields;
@@ -11,13 +10,11 @@ const ids = Object.keys(defaults) as Field[];
 
 export function fillSelects(): void {
   const labels = (table: Record<string, { label: string }>) => Object.values(table).map(({ label }) => label);
-  fillSelect(
-    'shape',
-    [...Object.keys(shapes), ...Object.keys(otherSources)],
-    [...labels(shapes), ...Object.values(otherSources)],
-  );
-  fillSelect('preset', [...Object.keys(kernels.presets), custom], [...labels(kernels.presets), 'By hand']);
-  for (const [id, values] of Object.entries(choices)) fillSelect(id, values);
+  const named: Record<string, readonly string[]> = {
+    shape: [...labels(shapes), ...Object.values(otherSources)],
+    preset: [...labels(kernels.presets), 'By hand'],
+  };
+  for (const [id, values] of Object.entries(offers)) fillSelect(id, values, named[id]);
 }
 
 /** What the fields say. A number that is not there is NaN. */
@@ -38,15 +35,14 @@ export function writeFields(fields: Fields): void {
     } else if (typeof value === 'number') {
       input(id).value = String(value);
     } else {
-      const isOffered = Array.from(select(id).options, (option) => option.value).includes(value);
-      select(id).value = isOffered ? value : String(defaults[id]);
+      select(id).value = value;
     }
   }
 }
 
 /** The names and limits of a preset's numbers. */
 export function showParameters(preset: string): void {
-  const { parameters } = preset in kernels.presets ? kernels.presets[preset as kernels.PresetName] : { parameters: [] };
+  const { parameters } = preset === custom ? { parameters: [] } : kernels.presets[preset as kernels.PresetName];
   for (const i of [0, 1]) {
     const field = input(`parameter-${i}`);
     const parameter = (parameters as readonly kernels.Parameter[])[i];

@@ -19,12 +19,12 @@ import {
   allDefaults,
   bankOf,
   custom,
-  filled,
   freePaddings,
   layerOf,
   parametersOf,
   shortened,
   sourceOf,
+  understood,
   type Fields,
   type Settings,
 } from './settings';
@@ -63,7 +63,7 @@ export class Playground {
 
   constructor(page: Page) {
     this.#state = page.state('playground', allDefaults);
-    const settings = filled(this.#state.get());
+    const settings = understood(this.#state.get());
     fillSelects();
     writeFields(settings);
     showParameters(settings.preset);

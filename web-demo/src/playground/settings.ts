@@ -1,7 +1,8 @@
 // What the playground is set to, as its fields and the page's address hold it, and what that means. Keys are the fields' ids.
 import * as kernels from '../common/kernels';
-import { mostChannels, type LayerConfig } from './layer';
-import { parseDrawing, type SourceName, type SourceSpec } from './source';
+import { shapes } from '../common/signals';
+import { choices, mostChannels, type LayerConfig } from './layer';
+import { otherSources, parseDrawing, type SourceName, type SourceSpec } from './source';
 
 export const custom = 'custom';
 
@@ -49,19 +50,32 @@ export function sourceOf({ shape, length, cycles, noise, start, drawn }: Setting
   return { shape: shape as SourceName, length, cycles, noise: noise / 100, start, drawn: parseDrawing(drawn) };
 }
 
+/** What each select offers. */
+export const offers: Record<string, readonly string[]> = {
+  shape: [...Object.keys(shapes), ...Object.keys(otherSources)],
+  preset: [...Object.keys(kernels.presets), custom],
+  ...choices,
+};
+
+/** What an address says, with defaults in place of what is not on offer. */
+export function understood(settings: Settings): Settings {
+  const wrong = Object.entries(offers).filter(([id, values]) => !values.includes(settings[id as 'shape']));
+  return filled({ ...settings, ...Object.fromEntries(wrong.map(([id]) => [id, allDefaults[id as 'shape']])) });
+}
+
 export const parametersOf = (fields: Fields) => [fields['parameter-0'], fields['parameter-1']];
 
 type PresetNumbers = Pick<Fields, 'tap-count' | 'parameter-0' | 'parameter-1'>;
 
 function numbersOf(name: string): PresetNumbers | null {
-  if (!(name in kernels.presets)) return null;
+  if (name === custom) return null;
   const { size, parameters }: kernels.Preset = kernels.presets[name as kernels.PresetName];
   const [first, second] = parameters.map(({ value }) => value);
   return { 'tap-count': size, 'parameter-0': first ?? presetsOwn, 'parameter-1': second ?? presetsOwn };
 }
 
 /** With a preset's own numbers where an address leaves them out. */
-export function filled<T extends Fields>(fields: T): T {
+function filled<T extends Fields>(fields: T): T {
   const own = Object.entries(numbersOf(fields.preset) ?? {});
   return { ...fields, ...Object.fromEntries(own.filter(([id]) => fields[id as keyof PresetNumbers] === presetsOwn)) };
 }
@@ -75,7 +89,7 @@ export function shortened<T extends Fields>(fields: T): T {
 }
 
 export function bankOf(settings: Settings): kernels.KernelBank {
-  if (!(settings.preset in kernels.presets)) return kernels.readBank(settings.kernels, mostChannels);
+  if (settings.preset === custom) return kernels.readBank(settings.kernels, mostChannels);
   const all = filled(settings);
   const taps = kernels.presetTaps(all.preset as kernels.PresetName, all['tap-count'], parametersOf(all));
   return new kernels.KernelBank(mostChannels, taps);

@@ -100,11 +100,11 @@ export function difference({ standing }: Cell): string {
 export const libraryColumns = ['Library', 'Runs as', 'First result', 'Download'] as const;
 
 export function libraryTexts(results: Results, library: Library): string[] {
-  const { opened, weight } = library;
+  const { opened, download } = library;
   return [
     describeLibrary(results, library),
     opened ? `${Math.round(opened.firstResult)} ms` : none,
-    weight && weight.bytes > 0 ? bytes(weight.bytes) : none,
+    download ? bytes(download) : none,
   ];
 }
 

@@ -5,13 +5,12 @@ import { describeLayer, makeData, smallLayer } from '../../../bench/layer.js';
 import { stopwatch } from '../../../bench/measure.js';
 import { startChildrenFromPage, childUrls } from './child';
 import { litertFolder, tfjsFiles, welcomeLiteRt } from './assets';
-import type { Answer, Entrant, LaneCalls, LaneConfig, FromChild, Request, Shape, Standing, Weight } from './messages';
+import type { Answer, Entrant, LaneCalls, LaneConfig, FromChild, Request, Shape, Standing } from './messages';
 
 interface Prepared {
   run: () => Promise<void> | undefined;
   output: () => Float32Array;
   dispose: () => void | Promise<void>;
-  explanation?: { kernel: string };
 }
 
 interface Contender extends Entrant {
@@ -96,7 +95,7 @@ const calls: LaneCalls = {
         const difference = against && largestDifference(output, against);
         first ??= output;
         running[index] = { ...entry, watch: stopwatch(entry.run) };
-        standings.push({ state: 'ready', difference, kernel: entry.explanation?.kernel });
+        standings.push({ state: 'ready', difference });
       }
     }
     return { standings, output: reference ?? first?.slice() ?? null };
@@ -110,12 +109,12 @@ const calls: LaneCalls = {
     running = [];
   },
 
-  async weigh(): Promise<Weight> {
+  async weigh() {
     const loaded = performance.getEntriesByType('resource').map(({ name }) => name);
     const files = [...new Set([...loaded, ...childUrls])].filter((url) => !url.startsWith('blob:'));
     let bytes = 0;
     for (const file of files) bytes += await gzippedBytes(file);
-    return { files: files.length, bytes };
+    return bytes;
   },
 };
 

@@ -34,15 +34,7 @@ export type Standing =
       state: 'ready';
       /** The largest difference from `reference`, or else from the first entrant; null for that one. */
       difference: number | null;
-      /** Our kernel and the like. */
-      kernel?: string;
     };
-
-export interface Weight {
-  files: number;
-  /** All files of the library that this worker loaded, gzipped. */
-  bytes: number;
-}
 
 /** What a lane's worker does when it is asked to. */
 export interface LaneCalls {
@@ -60,7 +52,8 @@ export interface LaneCalls {
   /** Gives the milliseconds of a run, once for each sample. */
   burst: (entrant: number, milliseconds: number) => Promise<number[]>;
   leave: () => Promise<void>;
-  weigh: () => Promise<Weight>;
+  /** Bytes of all files that this worker loaded, gzipped. */
+  weigh: () => Promise<number>;
 }
 
 export interface Request {

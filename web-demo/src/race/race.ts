@@ -1,7 +1,7 @@
 // Runs the race: every library in a worker of its own, timed in turn by the benchmark's own stopwatches.
 import { measureInTurn, summarize } from '../../../bench/measure.js';
 import { Lane } from './lane';
-import type { LaneKey, Opened, Shape, Standing, Weight } from './messages';
+import type { LaneKey, Opened, Shape, Standing } from './messages';
 
 export interface RaceSettings {
   shapes: readonly Shape[];
@@ -29,7 +29,8 @@ export interface RaceListener {
   /** Comes after every burst, with all samples until then. */
   timed(shape: Shape, key: LaneKey, entrant: number, timing: Timing): void;
   finished(shape: Shape): void;
-  weighed(key: LaneKey, weight: Weight): void;
+  /** Bytes of the library's files, gzipped. */
+  weighed(key: LaneKey, bytes: number): void;
 }
 
 export const laneKeys: readonly LaneKey[] = ['ours', 'litert', 'tfjs', 'ort', 'plain'];
@@ -128,8 +129,9 @@ export async function race(settings: RaceSettings, tell: RaceListener, signal: A
     for (const key of laneKeys) await open(key);
     for (const shape of shapes) await timeLayer(shape);
     for (const lane of lanes) {
-      const weight = await attempt(lane, () => lane.call('weigh'));
-      if (weight) tell.weighed(lane.key, weight);
+      const bytes = await lane.call('weigh').catch(() => 0); // a file that can not be read again only leaves this out
+      signal.throwIfAborted();
+      if (bytes > 0) tell.weighed(lane.key, bytes);
     }
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,6 +1,6 @@
 import { describeLayer } from '../../../bench/layer.js';
 import { geometricMean } from '../../../bench/statistics.js';
-import type { LaneKey, Opened, Shape, Standing, Weight } from './messages';
+import type { LaneKey, Opened, Shape, Standing } from './messages';
 import { laneKeys, rounds, type RaceListener, type RaceSettings, type Timing } from './race';
 
 /** What has a row of its own: each library, and our float16. */
@@ -21,7 +21,8 @@ export interface Library {
   opened?: Opened;
   /** Why it left. */
   reason?: string;
-  weight?: Weight;
+  /** Bytes of its files, gzipped. */
+  download?: number;
 }
 
 export interface Cell {
@@ -156,8 +157,8 @@ export class Results implements RaceListener {
     this.onChange();
   }
 
-  weighed(key: LaneKey, weight: Weight): void {
-    this.#library(key).weight = weight;
+  weighed(key: LaneKey, bytes: number): void {
+    this.#library(key).download = bytes;
     this.#say('Weighing the downloads');
   }
 

@@ -37,7 +37,7 @@ interface Effect {
 }
 
 /** Each of two channels with a kernel of its own, given as an impulse response. */
-function depthwise(left: Float32Array, right: Float32Array, algorithm: 'auto' | 'direct'): Conv1d {
+function depthwise(left: Float32Array, right: Float32Array): Conv1d {
   const kernelSize = left.length;
   const layer = new Conv1d({
     inChannels: 2,
@@ -46,7 +46,6 @@ function depthwise(left: Float32Array, right: Float32Array, algorithm: 'auto' | 
     kernelSize,
     padding: 'causal',
     bias: false,
-    algorithm,
   });
   // A layer correlates: its last tap meets the newest sample.
   const taps = new Float32Array(2 * kernelSize);
@@ -197,7 +196,7 @@ export const effects = {
     mix: 1,
     make() {
       const tap = Float32Array.of(1);
-      return single(depthwise(tap, tap, 'direct'), 1, 0, 'of weight 1');
+      return single(depthwise(tap, tap), 1, 0, 'of weight 1');
     },
   },
   equaliser: {
@@ -207,7 +206,7 @@ export const effects = {
     make(settings, sampleRate) {
       const kernel = equaliserKernel(settings, sampleRate);
       const delay = (equaliserTaps - 1) / 2;
-      return single(depthwise(kernel, kernel, 'direct'), equaliserTaps, delay, 'of linear phase');
+      return single(depthwise(kernel, kernel), equaliserTaps, delay, 'of linear phase');
     },
   },
   reverb: {
@@ -219,7 +218,7 @@ export const effects = {
         Float32Array,
         Float32Array,
       ];
-      return single(depthwise(left, right, 'auto'), left.length, 0, `${short(seconds)} s, left and right apart`);
+      return single(depthwise(left, right), left.length, 0, `${short(seconds)} s, left and right apart`);
     },
   },
   amp: {
