@@ -1,5 +1,5 @@
 // The demo page, built and served as a user gets it, and used as a person uses it: with mouse and keyboard in Chromium and
-// Firefox; in WebKitGTK, whose driver here only looks, what needs neither. Each panel has its tests in demo/.
+// Firefox; in WebKitGTK, whose driver knows fields and buttons alone, what needs no more. Each panel has its tests in demo/.
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
@@ -19,7 +19,8 @@ import { serve } from './server.mjs';
  * @typedef {object} Test
  * @property {(demo: Demo) => Promise<void>} run
  * @property {boolean} [everywhere]  also without the isolation headers
- * @property {boolean} [looksOnly]  takes no mouse or keyboard, so that WebKitGTK runs it, too
+ * @property {boolean} [looksOnly]  takes no mouse or keyboard; WebKitGTK runs it, too
+ * @property {boolean} [fieldsOnly]  takes no more than `click`, `type` and `choose`; WebKitGTK runs it, too
  * @property {string[]} [engines]  only these
  *
  * `id` is the panel's; `name` what the tests are called by, if it is another.
@@ -79,9 +80,11 @@ function skip({ skipped }, name, reason) {
   else skipped.push({ name, count: 1, reason });
 }
 
-function whyNot({ engines, looksOnly }, engine, page) {
+function whyNot({ engines, looksOnly, fieldsOnly }, engine, page) {
   if (engines && !engines.includes(engine.name)) return `for ${engines.join(' and ')}`;
-  return page.native || looksOnly ? null : 'this driver cannot click and type here';
+  return page.native || looksOnly || fieldsOnly
+    ? null
+    : 'this driver has no mouse and keyboard but for fields and buttons';
 }
 
 async function runTest(result, name, { run }, demo) {

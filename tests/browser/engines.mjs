@@ -16,7 +16,13 @@ import puppeteer from 'puppeteer-core';
  * @property {(size: { width: number, height: number }) => Promise<void>} resize  of the viewport, in CSS pixels
  * @property {(file: string) => Promise<void>} screenshot  writes a PNG of the viewport
  * @property {string[]} log  what the page wrote to the console as errors, where the driver tells
+ * @property {Hands} hands
  * @property {() => Promise<void>} close
+ *
+ * @typedef {object} Hands  what a person does to the elements that selectors name, by real mouse and keyboard
+ * @property {(selector: string) => Promise<void>} click
+ * @property {(selector: string, text: string) => Promise<void>} type  in place of what is there
+ * @property {(selector: string, value: string) => Promise<void>} select
  *
  * @typedef {object} Engine
  * @property {string} name
@@ -354,7 +360,19 @@ async function openPuppeteer(browser, url) {
   page.on('requestfailed', (request) => log.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(url, { timeout: 0 });
   return {
-    native: page, // puppeteer's own page, to click and type
+    native: page, // puppeteer's own page, for what hands can not do
+    hands: {
+      click: (selector) => page.click(selector),
+      async type(selector, text) {
+        await page.focus(selector);
+        await page.keyboard.down('Control');
+        await page.keyboard.press('a');
+        await page.keyboard.up('Control');
+        await page.keyboard.press('Delete');
+        await page.keyboard.type(text);
+      },
+      select: (selector, value) => page.select(selector, value),
+    },
     evaluate: (expression) => page.evaluate(expression),
     resize: (size) => page.setViewport(size),
     screenshot: (file) => page.screenshot({ path: file }),
@@ -447,6 +465,11 @@ async function webDriverCall(method, url, body) {
 async function openWebDriver({ call }, url) {
   await call('POST', '/url', { url });
   const evaluate = (expression) => call('POST', '/execute/sync', { script: `return (${expression});`, args: [] });
+  const element = async (selector) => {
+    const found = await call('POST', '/element', { using: 'css selector', value: selector });
+    return `/element/${Object.values(found)[0]}`;
+  };
+  const click = async (selector) => call('POST', `${await element(selector)}/click`, {});
   return {
     evaluate,
     async resize({ width, height }) {
@@ -465,6 +488,15 @@ async function openWebDriver({ call }, url) {
     },
     async screenshot(file) {
       await writeFile(file, Buffer.from(await call('GET', '/screenshot'), 'base64'));
+    },
+    hands: {
+      click,
+      async type(selector, text) {
+        const field = await element(selector);
+        await call('POST', `${field}/clear`, {});
+        if (text) await call('POST', `${field}/value`, { text });
+      },
+      select: (selector, value) => click(`${selector} option[value='${value}']`),
     },
     log: [],
     close: () => call('POST', '/url', { url: 'about:blank' }),

@@ -68,6 +68,7 @@ const addressOf = (settings) =>
 
 const tests = {
   'the JavaScript gives what the page shows': {
+    fieldsOnly: true,
     async run(demo) {
       for (const [name, settings] of Object.entries(layers)) {
         await demo.open(`#playground?${addressOf(settings)}`);
@@ -95,6 +96,7 @@ const tests = {
   },
 
   'long lists come when they are asked for': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.open(`#code?${addressOf('preset=echo&tap-count=500&length=80')}`);
       const short = await demo.code('javascript');

@@ -113,22 +113,17 @@ export class Demo {
 
   /** Types into a field in place of what is there. */
   async type(id, text) {
-    await this.native.focus(`#${id}`);
-    await this.native.keyboard.down('Control');
-    await this.native.keyboard.press('a');
-    await this.native.keyboard.up('Control');
-    await this.native.keyboard.press('Delete');
-    await this.native.keyboard.type(String(text));
+    await this.page.hands.type(`#${id}`, String(text));
     await this.settle();
   }
 
   async choose(id, value) {
-    await this.native.select(`#${id}`, value);
+    await this.page.hands.select(`#${id}`, value);
     await this.settle();
   }
 
   async click(selector) {
-    await this.native.click(selector);
+    await this.page.hands.click(selector);
     await this.settle();
   }
 

@@ -89,6 +89,7 @@ const tests = {
   },
 
   'every preset': {
+    fieldsOnly: true,
     async run(demo) {
       const seen = new Set();
       for (const preset of await options(demo, 'preset')) {
@@ -108,6 +109,7 @@ const tests = {
   },
 
   'typed taps': {
+    fieldsOnly: true,
     everywhere: true,
     async run(demo) {
       await demo.set({ taps: '1, 0 -2.5e-1;0.125', padding: 'valid' });
@@ -168,6 +170,7 @@ const tests = {
   },
 
   'stride, dilation and padding': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ length: 101, taps: '1 2 3 4', stride: 3, dilation: 2 });
       await demo.expectOutput({ stride: 3, dilation: 2, ...same(101, 4, 3, 2) });
@@ -207,6 +210,7 @@ const tests = {
   },
 
   'bias, activation and float16': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ length: 90, taps: '1 -2 1', biasValue: -0.3 });
       await demo.expectOutput({ bias: -0.3, ...same(90, 3) });
@@ -259,6 +263,7 @@ const tests = {
   },
 
   'padding looks different in each mode': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ length: 40, padding: 'both ends', padLeft: 10 });
       const seen = new Set();
@@ -429,6 +434,7 @@ const tests = {
   },
 
   'the address brings everything back': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ shape: 'chirp', length: 333, cycles: 7.5, inChannels: 2, outChannels: 4, groups: 2 });
       await demo.set({ taps: '0.5 1e-3 -2', stride: 2, dilation: 3, padding: 'left, right', padLeft: 4, padRight: 1 });
@@ -515,6 +521,7 @@ const tests = {
   },
 
   'shapes that do not fit': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.set({ padding: 'valid', length: 20 });
       expect(

@@ -235,6 +235,7 @@ const tests = {
   },
 
   'what makes no sense gets a sentence and changes nothing': {
+    fieldsOnly: true,
     everywhere: true,
     async run(demo) {
       const before = await demo.number('field');

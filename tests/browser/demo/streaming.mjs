@@ -81,6 +81,7 @@ const tests = {
   },
 
   'every network': {
+    fieldsOnly: true,
     async run(demo) {
       const expected = {
         lowpass: [0, 101],
@@ -150,6 +151,7 @@ const tests = {
   },
 
   'random cuts': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.click('#streaming-random');
       await demo.expectSame();
@@ -164,6 +166,7 @@ const tests = {
   },
 
   'a bit that is turned over': {
+    fieldsOnly: true,
     async run(demo) {
       await demo.click('#streaming-flip');
       await demo.through();
@@ -182,6 +185,7 @@ const tests = {
   },
 
   'a size that can not be': {
+    fieldsOnly: true,
     async run(demo) {
       // What was typed on the way counted.
       for (const [wrong, last] of [
