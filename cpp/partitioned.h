@@ -12,8 +12,9 @@
 // in the same order however the signal is cut.
 //
 // An output's error is at most (2^-21 * log2(2 B) + 2^-24 * (B + K / B) * C) * (sum over C input channels of |w| |x| +
-// |b|), with the Euclidean norms of the channel's K taps and of the samples that they reach, up to 2 B of which to either
-// side count as well. The part with C is what as many sums of equal signs may lose; it hardly shows with other data.
+// |b|), with the Euclidean norms of the channel's K taps and of the samples that they reach, up to 2 B of which to
+// either side count as well. The part with C is what sums of so many equal products may lose; it hardly shows with
+// other data.
 #pragma once
 
 #include <memory>
@@ -26,8 +27,8 @@
 
 namespace conv1d {
 
-// B for streams of a layer in pieces of up to `longest` samples, or 0 where the direct kernels are to do all of it: they
-// are faster, or the layer has 'auto' and the spectra of its taps would take more than 128 MB.
+// B for streams of a layer in pieces of up to `longest` samples, or 0 where the direct kernels are to do all of it:
+// they are faster, or the layer has 'auto' and the spectra of its taps would take more than 128 MB.
 int32_t choose_partition(const Params& params, int32_t longest);
 
 class Partitioned {
