@@ -14,7 +14,8 @@ import { algorithms, randomShapes } from './sweep.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/bench');
-const shapes = JSON.parse(readFileSync(new URL('shapes.json', import.meta.url)));
+const readShapes = (file) => JSON.parse(readFileSync(new URL(file, import.meta.url)));
+const shapes = readShapes('shapes.json');
 const peerPackages = {
   ort: 'onnxruntime-web',
   tfjs: '@tensorflow/tfjs-backend-wasm',
@@ -26,6 +27,7 @@ const packedLayer = shapes.find(({ name }) => name === 'wav2vec2.conv1');
 
 const usage = `npm run bench -- [options]
   --only NAME      only layers whose name contains NAME (may be repeated)
+  --more           the layers of more-shapes.json instead: a large dense one, long kernels
   --quick          a fifth of the time, for a first impression
   --node           in Node instead of a browser (without LiteRT.js, which needs a page)
   --engine NAME    chromium (default) or firefox
@@ -57,6 +59,7 @@ function readOptions() {
       native: { type: 'boolean', default: false },
       streams: { type: 'boolean', default: false },
       sweep: { type: 'string' },
+      more: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -73,8 +76,9 @@ function readOptions() {
   check(['relaxed', 'simd'].includes(variants[0]), '--variant is relaxed or simd');
   check(values.sweep === undefined || Number(values.sweep) > 0, '--sweep takes a number');
   check(['chromium', 'firefox'].includes(values.engine), '--engine is chromium or firefox');
-  const layers = shapes.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
-  check(layers.length > 0, `--only: no such layer; there are ${shapes.map(({ name }) => name).join(', ')}`);
+  const all = values.more ? readShapes('more-shapes.json') : shapes;
+  const layers = all.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
+  check(layers.length > 0, `--only: no such layer; there are ${all.map(({ name }) => name).join(', ')}`);
   return { ...values, threads, variants, layers };
 }
 
@@ -239,7 +243,7 @@ async function main() {
       machine: { cpu: cpus()[0].model, processors: availableParallelism(), platform: `${platform()} ${arch()}` },
       versions: Object.fromEntries(Object.values(peerPackages).map((name) => [name, packageVersion(name)])),
       quick: options.quick,
-      complete: !options.quick && options.layers.length === shapes.length,
+      complete: !options.quick && !options.more && options.layers.length === shapes.length,
       wasmBytes: wasmSizes(),
       firstResults: browser ? await measureFirstResults(browser, options.quick ? 2 : 7) : [],
       runs: [],
