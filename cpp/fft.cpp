@@ -99,10 +99,9 @@ void pass(float* re, float* im, int32_t length, int32_t n, const float* twiddles
   }
 }
 
-// `length` / 4 factors of 4 numbers: their values, or back from those, or both and multiplied by a filter's in between.
-template <bool kForward, bool kInverse>
-void last_pass(float* re, float* im, int32_t length, const float* twiddles, const float* filter_re,
-               const float* filter_im) {
+// `length` / 4 factors of 4 numbers: their values, or back from those.
+template <bool kForward>
+void last_pass(float* re, float* im, int32_t length, const float* twiddles) {
   for (int32_t j = 0; j < length; j += 16, twiddles += 16) {
     const Complex4 w = load(twiddles, twiddles + 4);
     const Complex4 v = load(twiddles + 8, twiddles + 12);
@@ -111,11 +110,7 @@ void last_pass(float* re, float* im, int32_t length, const float* twiddles, cons
     if (kForward) {
       transpose(x);
       split(x, w, v);
-    }
-    if (kForward && kInverse) {
-      for (ptrdiff_t i = 0; i < 4; ++i) x[i] = x[i] * load(filter_re + j + 4 * i, filter_im + j + 4 * i);
-    }
-    if (kInverse) {
+    } else {
       join(x, w, v);
       transpose(x);
     }
@@ -157,55 +152,45 @@ bool Fft::prepare(int32_t size) {
   return true;
 }
 
-void Fft::forward(float* block) const { run(Way::kForward, block, block); }
-void Fft::inverse(float* block) const { run(Way::kInverse, block, block); }
-void Fft::filter(float* block, const float* spectrum) const { run(Way::kFilter, block, spectrum); }
-
-void Fft::run(Way way, float* block, const float* filter) const {
+template <bool kForward>
+void Fft::run(float* block) const {
   int32_t length = size_ / 2;
-  float* im = block + length;
-  if (level_[0].blocks == 1) return run_factor(way, 0, 0, length, block, filter);
+  if (level_[0].blocks == 1) return run_factor<kForward>(0, 0, length, block);
   length /= 2;
-  if (way != Way::kInverse) halve<true>(block, im, length);
-  run_factor(way, 0, 0, length, block, filter);
-  run_factor(way, 0, 1, length, block + length, filter + length);
-  if (way != Way::kForward) halve<false>(block, im, length);
+  float* im = block + size_ / 2;
+  if (kForward) halve<true>(block, im, length);
+  run_factor<kForward>(0, 0, length, block);
+  run_factor<kForward>(0, 1, length, block + length);
+  if (!kForward) halve<false>(block, im, length);
 }
 
+template <bool kForward>
 // NOLINTNEXTLINE(misc-no-recursion): as deep as there are levels that no cache holds
-void Fft::run_factor(Way way, int level, int32_t first, int32_t length, float* re, const float* filter) const {
+void Fft::run_factor(int level, int32_t first, int32_t length, float* re) const {
   float* im = re + size_ / 2;
   // Factors `first` * n to `first` * n + n of a level fill this one.
-  const auto split_all = [&](int at_level, int32_t n) {
-    if (way != Way::kInverse) pass<true>(re, im, length / n, n, level_[at_level].twiddles, first * n);
-  };
-  const auto join_all = [&](int at_level, int32_t n) {
-    if (way != Way::kForward) pass<false>(re, im, length / n, n, level_[at_level].twiddles, first * n);
+  const auto pass_all = [&](int at_level, int32_t n) {
+    pass<kForward>(re, im, length / n, n, level_[at_level].twiddles, first * n);
   };
   if (length > kInCache) {
     const int32_t quarter = length / 4;
-    split_all(level, 1);
-    for (int32_t i = 0; i < 4; ++i, filter += quarter) {
-      run_factor(way, level + 1, 4 * first + i, quarter, re + ptrdiff_t{i} * quarter, filter);
+    if (kForward) pass_all(level, 1);
+    for (int32_t i = 0; i < 4; ++i) {
+      run_factor<kForward>(level + 1, 4 * first + i, quarter, re + ptrdiff_t{i} * quarter);
     }
-    return join_all(level, 1);
+    if (!kForward) pass_all(level, 1);
+    return;
   }
   const int top = level;
   int32_t n = 1;
-  for (; length / n > 4; n *= 4, ++level) split_all(level, n);
-  const float* twiddles = level_[level].twiddles + static_cast<ptrdiff_t>(first) * n * 4;
-  switch (way) {
-    case Way::kForward:
-      last_pass<true, false>(re, im, length, twiddles, nullptr, nullptr);
-      break;
-    case Way::kInverse:
-      last_pass<false, true>(re, im, length, twiddles, nullptr, nullptr);
-      break;
-    case Way::kFilter:
-      last_pass<true, true>(re, im, length, twiddles, filter, filter + size_ / 2);
-      break;
+  for (; length / n > 4; n *= 4, ++level) {
+    if (kForward) pass_all(level, n);
   }
-  while (level-- > top) join_all(level, n /= 4);
+  last_pass<kForward>(re, im, length, level_[level].twiddles + static_cast<ptrdiff_t>(first) * n * 4);
+  while (!kForward && level-- > top) pass_all(level, n /= 4);
 }
+
+void Fft::forward(float* block) const { run<true>(block); }
+void Fft::inverse(float* block) const { run<false>(block); }
 
 }  // namespace conv1d

@@ -33,12 +33,8 @@ class Fft {
   void forward(float* block) const;
   // Back again, size / 2 times as large.
   void inverse(float* block) const;
-  // forward(), each value times that of `spectrum`, inverse(): parts of the block stay in the cache from end to end.
-  void filter(float* block, const float* spectrum) const;
 
  private:
-  enum class Way : uint8_t { kForward, kInverse, kFilter };
-
   // Splits `blocks` factors into four each. Their twiddles lie in fours: w of four factors, then its square root.
   struct Level {
     const float* twiddles;
@@ -47,9 +43,11 @@ class Fft {
 
   static constexpr int kMostLevels = 14;
 
-  void run(Way way, float* block, const float* filter) const;
+  template <bool kForward>
+  void run(float* block) const;
   // Factor `first` of a level, of `length` numbers from `re` on, and all that comes of it.
-  void run_factor(Way way, int level, int32_t first, int32_t length, float* re, const float* filter) const;
+  template <bool kForward>
+  void run_factor(int level, int32_t first, int32_t length, float* re) const;
 
   int32_t size_ = 0;
   int levels_ = 0;

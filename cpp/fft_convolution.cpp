@@ -216,7 +216,9 @@ void FftConvolution::filter(const Piece& piece, const void* input, void* output,
   const Block block = this->block(piece.first);
   if (block.count == 0) return;
   copy_row(block, piece.group, 0, input, scratch);
-  fft_.filter(scratch, spectra_ + static_cast<size_t>(piece.group) * static_cast<size_t>(cut_.size));
+  fft_.forward(scratch);
+  multiply_spectrum(scratch, spectra_ + static_cast<size_t>(piece.group) * static_cast<size_t>(cut_.size), cut_.size);
+  fft_.inverse(scratch);
   write(block, piece.group, scratch, output);
 }
 

@@ -67,6 +67,12 @@ void multiply(const SpectraTile& tile) {
 
 }  // namespace
 
+void multiply_spectrum(float* x, const float* h, int32_t size) {
+  float* im = x + size / 2;
+  const float* h_im = h + size / 2;
+  for (int32_t j = 0; j < size / 2; j += 4) store(x + j, im + j, load(x + j, im + j) * load(h + j, h_im + j));
+}
+
 void add_products(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
                   int32_t size) {
   const int32_t half = size / 2;

@@ -6,6 +6,9 @@
 
 namespace conv1d {
 
+// x *= h, of spectra of `size` numbers.
+void multiply_spectrum(float* x, const float* h, int32_t size);
+
 // sum += x[0] * h[0] + ... + x[rows - 1] * h[rows - 1], of spectra of `size` numbers, in this order. Those of x lie
 // `x_pitch` floats apart, those of h `h_pitch`. Nothing needs alignment.
 void add_products(const float* x, size_t x_pitch, const float* h, size_t h_pitch, int32_t rows, float* sum,
