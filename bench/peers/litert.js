@@ -3,6 +3,8 @@ import { loadAndCompile, loadLiteRt, Tensor } from '@litertjs/core';
 import { paddedChannelsLast, swapLast } from '../layer.js';
 import { tfliteConv } from './tflite.js';
 
+const mostTaps = 16384; // with 48,000 its delegate fails, and brings the page down later
+
 export const name = 'LiteRT.js';
 
 function contender(placement, threads) {
@@ -10,7 +12,8 @@ function contender(placement, threads) {
     name,
     placement,
     async prepare(layer, data) {
-      const { N, Cin, Cout, L, p, Lout } = layer;
+      const { N, Cin, Cout, k, L, p, Lout } = layer;
+      if (k > mostTaps) return null;
       const file = tfliteConv(layer, data);
       if (!file) return null;
       const model = await loadAndCompile(file, { accelerator: 'wasm', cpuOptions: { numThreads: threads } });
