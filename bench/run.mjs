@@ -124,9 +124,10 @@ async function measureThreads(threads, { variants, layers, timing, nativeModule 
       return { ...parts[0], results: parts.flatMap(({ results }) => results) };
     };
     const run = { threads, missing, layers: [], small: null, packing: null };
-    for (const shape of layers) run.layers.push(await measureLayer(shape));
+    // The layers last: there are some that peers do not survive.
     run.small = await measureLayer(smallLayer);
     run.packing = await main.call('measurePacking', packedLayer, timing);
+    for (const shape of layers) run.layers.push(await measureLayer(shape));
     return run;
   } finally {
     for (const host of hosts) await host.close();

@@ -52,7 +52,10 @@ export async function openSession(config) {
       const sound = results.filter(({ error }) => !error);
       const marks = limits.map(({ name, prepare }) => ({ name, ...prepare(layer) }));
       await timeAll([...marks, ...sound], options);
-      for (const entry of sound) await entry.dispose();
+      for (const { name, dispose } of sound) {
+        // What a peer can not free any more was timed all the same.
+        await (async () => dispose())().catch((error) => console.warn(`${name} on ${layer.name}: ${text(error)}`));
+      }
       return { layer, limits: marks.map(plain), results: results.map(plain) };
     },
 
