@@ -147,12 +147,13 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
 std::string AlgorithmChoice::reason() const {
   if (asked_for) return "asked for";
   std::string text = short_of_memory ? "no memory for the fastest; " : "";
-  text += "estimated times of direct's:";
+  text += "estimated times of direct's: ";
   for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
     std::array<char, 32> times{};
     const double ratio = cost[static_cast<size_t>(other)] / cost[static_cast<size_t>(Algorithm::kDirect)];
     std::snprintf(times.data(), times.size(), " %.2f", ratio);
-    text += std::string(" ") + algorithm_name(other) + (std::isfinite(ratio) ? times.data() : " not possible");
+    text += algorithm_name(other) + std::string(std::isfinite(ratio) ? times.data() : " unfit");
+    if (other != Algorithm::kFft) text += ", ";
   }
   return text;
 }

@@ -23,7 +23,10 @@ export interface CoreOptions {
 export interface Explanation {
   /** `'direct'`, `'toom_cook'` or `'fft'`, see the option of that name. */
   algorithm: string;
-  /** `'asked for'`, or what was compared: the estimated times of the others, in times of direct's. */
+  /**
+   * `'asked for'`, or what was compared: the estimated times of the others, in times of direct's; 'unfit' is what can not
+   * compute the layer, or not as exactly as `'auto'` promises.
+   */
   reason: string;
   /** The kernel that computes most output channels, or the form of the transform. */
   kernel: string;
