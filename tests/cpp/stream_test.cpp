@@ -449,7 +449,8 @@ TEST(Stream, NewWeightsOfALongKernelCountFromTheNextPush) {
     int32_t pushed = 0;
     const Signal got = run_stream(*stream, DType::kFloat32, in, [&] {
       if (pushed == before) {
-        std::memcpy(layer.plan().weights().weight(), other.plan().weights().weight(), 2 * 2 * 600 * sizeof(float));
+        std::memcpy(layer.plan().weights().weight(), other.plan().weights().weight(),
+                    size_t{2} * 2 * 600 * sizeof(float));
         std::memcpy(layer.plan().weights().bias(), other.plan().weights().bias(), 2 * sizeof(float));
         layer.plan().weights().changed();
       }
@@ -461,7 +462,7 @@ TEST(Stream, NewWeightsOfALongKernelCountFromTheNextPush) {
     const double limit = 0x1p-21 * largest_sum(other, in);
     for (int32_t row = 0; row < 2; ++row) {
       for (int32_t t = before; t < 2000; ++t) {
-        const auto i = static_cast<size_t>(row * 2000 + t);
+        const size_t i = static_cast<size_t>(row) * 2000 + t;
         ASSERT_NEAR(expected->values[i], got.values[i], limit) << before << " at " << t;
       }
     }

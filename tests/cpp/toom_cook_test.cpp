@@ -108,8 +108,8 @@ double tile_bound(Layer& layer, const std::vector<float>& input, int32_t image, 
   const int32_t reach = (p.kernel_size + cut.phases - 1) / cut.phases + 7;
   double bound = std::abs(b[oc]);
   for (int32_t c = 0; c < p.group_in(); ++c) {
-    const float* row =
-        input.data() + (static_cast<ptrdiff_t>(image) * p.in_channels + group * p.group_in() + c) * g.length;
+    const ptrdiff_t channel = static_cast<ptrdiff_t>(image) * p.in_channels + ptrdiff_t{group} * p.group_in() + c;
+    const float* row = input.data() + channel * g.length;
     for (int32_t phase = 0; phase < std::min(cut.phases, p.kernel_size); ++phase) {
       double largest = 0;
       for (int32_t j = 0; j < reach; ++j) {
@@ -144,7 +144,7 @@ TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
     const int length = pick(41, 500) + static_cast<int>(o.dilation * (o.kernel_size - 1));
     Layer layer(o, static_cast<uint32_t>(round));
     const Params& p = layer.plan().params();
-    auto input = random_values(static_cast<size_t>(batch * p.in_channels * length), 7);
+    auto input = random_values(static_cast<size_t>(batch) * p.in_channels * length, 7);
     const int kind = pick(0, 3);
     auto* w = static_cast<float*>(layer.plan().weights().weight());
     if (kind == 1) {
@@ -203,8 +203,8 @@ TEST(ToomCook, EveryPaddingModeAndDType) {
             EXPECT_FALSE(layer.plan().prepare(1, 301, 1));
             std::vector<uint16_t> output(static_cast<size_t>(7) * layer.plan().geometry().out_length);
             layer.plan().run(halves.data(), output.data(), pool);
-            std::vector<double> result;
-            for (const uint16_t half : output) result.push_back(half_to_float(half));
+            std::vector<double> result(output.size());
+            std::ranges::transform(output, result.begin(), half_to_float);
             return result;
           };
           const auto expected = run("direct");
