@@ -65,6 +65,10 @@ layer.weight = null;
 expectType<Tensor>()(conv1d(input, layer.weight, null, { stride: 2, runtime }));
 // @ts-expect-error: the weight says how many there are
 conv1d(input, layer.weight, null, { inChannels: 3 });
+conv1d(input, layer.weight, null, { algorithm: 'toom_cook' });
+// @ts-expect-error: no such algorithm
+conv1d(input, layer.weight, null, { algorithm: 'winograd' });
+expectType<string>()(layer.explain([3, 100]).reason);
 
 layer.loadStateDict(readSafetensors(new ArrayBuffer(8)), { strict: false, prefix: 'conv.' });
 layer.loadStateDict(await readNpz(new Uint8Array(8)));
@@ -77,9 +81,14 @@ expectType<ConvolverNode>()(node);
 context.createBufferSource().connect(node).connect(context.destination);
 await node.update(layer);
 await node.update(layer, { fade: 0.02 });
-const loads: ConvolverLoad[] = [];
-await createConvolverNode(context, { source: layer, onLoad: (load) => void loads.push(load) });
-expectType<number | undefined>()(loads[0]?.share);
+await createConvolverNode(context, {
+  source: layer,
+  onLoad: (load) => {
+    expectType<ConvolverLoad>()(load);
+    expectType<number>()(load.share);
+    expectType<number>()(load.dropouts);
+  },
+});
 
 try {
   layer.dispose();
