@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "fft_convolution.h"
 #include "kernel_table.h"
@@ -72,8 +71,7 @@ double direct_cost(const Params& params, const Geometry& geometry) {
   if (packed > 0) {
     const double lines = schedule.direct ? std::min(2.0, packed) : blocks;
     const double channels = params.group_in();
-    const int32_t phases = params.stride / std::gcd(params.stride, params.dilation);
-    const double rows = schedule.tap_windows ? params.kernel_size : std::min(params.kernel_size, phases);
+    const double rows = schedule.tap_windows ? params.kernel_size : std::min(params.kernel_size, params.phases());
     const auto reach = static_cast<double>(params.reach());
     cost += channels * lines * rows * kPackedRow;
     if (schedule.tap_windows) {

@@ -1,7 +1,6 @@
 #include "direct.h"
 
 #include <new>
-#include <numeric>
 
 #include "finish.h"
 #include "padding.h"
@@ -54,7 +53,7 @@ bool Direct::lay_out_block() {
   const auto reach = static_cast<int32_t>(params_.reach());
 
   // Taps lie dilation apart, so they meet stride / gcd(stride, dilation) phases before they come round again.
-  const int32_t phases = std::min(params_.kernel_size, stride / std::gcd(stride, params_.dilation));
+  const int32_t phases = std::min(params_.kernel_size, params_.phases());
   rows_ = windows ? params_.kernel_size : phases;
   const int32_t row_count = windows ? outputs : outputs + reach / stride;
   pitch_ = static_cast<int32_t>(pitch_of(row_count));

@@ -19,6 +19,9 @@
 
 namespace conv1d {
 
+// Floats that the spectra of a layer's weights may have where nobody asked for them: 128 MB.
+inline constexpr double kMostAutoSpectra = 33554432;
+
 class Fft {
  public:
   static constexpr int32_t kLeastSize = 32;

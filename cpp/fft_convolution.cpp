@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
-#include <numeric>
 
 #include "activation.h"
 #include "finish.h"
@@ -33,8 +32,6 @@ constexpr double kLargeFloats = 1048576;
 constexpr double kWindowFloats = 65536;
 constexpr double kManyWindowFloats = 131072;
 constexpr int32_t kMostTogether = 16;
-// Of the weights' spectra, unless they are asked for.
-constexpr double kMostFloats = 33554432;
 // Of a piece: a run can pause only between pieces.
 constexpr double kLongestPiece = 30e6;
 
@@ -71,9 +68,8 @@ int doublings(int32_t size) {
 
 FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) {
   FftCut cut{};
-  const int32_t common = std::gcd(params.stride, params.dilation);
-  cut.phases = std::min(params.kernel_size, params.stride / common);
-  cut.layers = params.dilation / common;
+  cut.phases = std::min(params.kernel_size, params.phases());
+  cut.layers = params.phase_dilation();
   cut.taps = (params.kernel_size - 1) / cut.phases + 1;
   const int32_t layers = std::min(cut.layers, geometry.out_length);
   const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
@@ -84,7 +80,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
     if (size < cut.taps) continue;
     const double floats = rows * params.out_channels * static_cast<double>(size);
-    if (floats > (params.algorithm == Algorithm::kAuto ? kMostFloats : static_cast<double>(kMaxElements))) break;
+    if (floats > (params.algorithm == Algorithm::kAuto ? kMostAutoSpectra : static_cast<double>(kMaxElements))) break;
     const auto outputs = static_cast<int32_t>(std::min<int64_t>(size - cut.taps + 1, row_outputs));
     const int32_t blocks = (row_outputs - 1) / outputs + 1;
     const int32_t together = rows * params.group_out() > 1

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
-#include <numeric>
 
 namespace conv1d {
 namespace {
@@ -65,8 +64,6 @@ std::string output_length_text(const Params& params, const Geometry& g, int64_t 
 }
 
 }  // namespace
-
-bool Params::has_toom_cook() const { return kernel_size > stride / std::gcd(stride, dilation); }
 
 std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
   if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 
@@ -69,8 +70,12 @@ struct Params {
   int64_t reach() const { return static_cast<int64_t>(dilation) * (kernel_size - 1); }
   // Elements of the weight array (groups, group_out, group_in, kernel_size).
   int64_t weight_size() const { return static_cast<int64_t>(out_channels) * group_in() * kernel_size; }
-  // Whether several taps meet the same phase of the stride, which Toom-Cook combines.
-  bool has_toom_cook() const;
+  // A stride and a dilation make of each input channel so many phases, rows in which a layer with stride 1 finds its
+  // taps so far apart.
+  int32_t phases() const { return stride / std::gcd(stride, dilation); }
+  int32_t phase_dilation() const { return dilation / std::gcd(stride, dilation); }
+  // Whether several taps meet the same phase, which Toom-Cook combines.
+  bool has_toom_cook() const { return kernel_size > phases(); }
   int32_t element_bytes() const { return dtype == DType::kFloat32 ? 4 : 2; }
 };
 

@@ -22,8 +22,6 @@ constexpr double kShortTapCycles = 4;
 constexpr double kProductCycles = 0.8;
 constexpr double kTransformCycles = 3.5;
 constexpr double kWorth = 0.7;
-// Of the taps' spectra, unless they are asked for.
-constexpr double kMostFloats = 33554432;
 
 int64_t floor_divide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -47,7 +45,7 @@ int32_t choose_partition(const Params& params, int32_t longest) {
   // Of one sample.
   const double pairs = static_cast<double>(params.out_channels) * params.group_in();
   const double tap = std::max(params.group_out() < 4 ? kShortTapCycles / longest : 0, kTapCycles) / params.stride;
-  if (!asked_for && 2 * pairs * static_cast<double>(params.reach()) > kMostFloats) return 0;
+  if (!asked_for && 2 * pairs * static_cast<double>(params.reach()) > kMostAutoSpectra) return 0;
   double least = asked_for ? -1 : kWorth * pairs * params.kernel_size * tap;
   int32_t best = 0;
   for (int32_t partition = kLeastPartition; partition <= std::min<int64_t>(kMostPartition, params.reach());

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <new>
-#include <numeric>
 #include <utility>
 
 #include "finish.h"
@@ -45,9 +44,8 @@ void copy_run(const T* source, int32_t count, T* destination) {
 
 ToomCut cut_taps(const Params& params) {
   ToomCut cut{};
-  const int32_t common = std::gcd(params.stride, params.dilation);
-  cut.phases = params.stride / common;
-  cut.dilation = params.dilation / common;
+  cut.phases = params.phases();
+  cut.dilation = params.phase_dilation();
   const int32_t taps = (params.kernel_size + cut.phases - 1) / cut.phases;
   cut.chunk_taps = taps <= 5 ? taps : kTile;
   cut.chunks = taps <= 5 ? 1 : (taps + kTile - 1) / kTile;
