@@ -1,5 +1,13 @@
 // What Emscripten writes into dist/wasm/ at build time.
-declare module '*.mjs' {
-  const factory: unknown;
+declare module '*/single.js' {
+  const factory: import('./core.js').GlueFactory;
   export default factory;
+}
+
+declare module '*/threads.web.js' {
+  export { default } from '*/single.js';
+}
+
+declare module '*/threads.node.js' {
+  export { default } from '*/single.js';
 }

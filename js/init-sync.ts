@@ -1,4 +1,3 @@
-import type { GlueFactory } from './core.js';
 import { checkOptions, Conv1dError } from './errors.js';
 import {
   expectedStamp,
@@ -10,7 +9,7 @@ import {
   usableDefault,
   type Variant,
 } from './runtime.js';
-import glue from './wasm/single.mjs';
+import glue from './wasm/single.js';
 
 const variants: readonly Variant[] = ['relaxed', 'simd'];
 
@@ -38,7 +37,7 @@ export function initSync(module: WebAssembly.Module, options: { maximumMemory?: 
     startSync(
       { variant, threads: 1, threadsReason, deterministic: false, module, maximumMemory, threadScript: '' },
       memory,
-      glue as GlueFactory,
+      glue,
     ),
   );
 }

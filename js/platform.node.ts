@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { whenMissing, wasmError } from './compile.js';
-import type { GlueFactory } from './core.js';
 import type { Platform } from './platform.js';
 import { readFetched } from './platform.web.js';
 
@@ -11,8 +10,8 @@ export const nodePlatform: Platform = {
   hardwareThreads: availableParallelism,
   whyNoWorkers: () => null,
   loadGlue: async (threaded) =>
-    (threaded ? await import('./wasm/threads.node.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
-  threadScript: () => fileURLToPath(new URL('./wasm/threads.node.mjs', import.meta.url)),
+    (threaded ? await import('./wasm/threads.node.js') : await import('./wasm/single.js')).default,
+  threadScript: () => fileURLToPath(new URL('./wasm/threads.node.js', import.meta.url)),
   async read(url) {
     if (url.protocol !== 'file:') return readFetched(url);
     try {

@@ -1,5 +1,4 @@
 import { whenMissing, wasmError } from './compile.js';
-import type { GlueFactory } from './core.js';
 import type { FromWorker } from './messages.js';
 import type { Platform } from './platform.js';
 
@@ -18,9 +17,9 @@ export const webPlatform: Platform = {
   hardwareThreads: () => navigator.hardwareConcurrency,
   whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
   loadGlue: async (threaded) =>
-    (threaded ? await import('./wasm/threads.web.mjs') : await import('./wasm/single.mjs')).default as GlueFactory,
+    (threaded ? await import('./wasm/threads.web.js') : await import('./wasm/single.js')).default,
   // Written out, as all such addresses here: bundlers find the file by reading this.
-  threadScript: () => new URL('./wasm/threads.web.mjs', import.meta.url).href,
+  threadScript: () => new URL('./wasm/threads.web.js', import.meta.url).href,
   read: readFetched,
   startWorker(onMessage, onDown) {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });

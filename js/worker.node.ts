@@ -1,8 +1,7 @@
 import { parentPort } from 'node:worker_threads';
-import type { GlueFactory } from './core.js';
 import { serve } from './serve.js';
-import single from './wasm/single.mjs';
-import threads from './wasm/threads.node.mjs';
+import single from './wasm/single.js';
+import threads from './wasm/threads.node.js';
 
 if (!parentPort) throw new Error('conv1d-wasm starts this file as a worker');
 const port = parentPort;
@@ -12,5 +11,5 @@ serve(
     listen: (onMessage) => port.on('message', onMessage),
     post: (message, transfer) => port.postMessage(message, transfer),
   },
-  (threaded) => (threaded ? threads : single) as GlueFactory,
+  (threaded) => (threaded ? threads : single),
 );

@@ -1,9 +1,8 @@
-import type { GlueFactory } from './core.js';
 import type { ToWorker } from './messages.js';
 import { serve } from './serve.js';
 // Not import(): bundlers make a classic script of a worker unless they are told otherwise, and that has no other parts.
-import single from './wasm/single.mjs';
-import threads from './wasm/threads.web.mjs';
+import single from './wasm/single.js';
+import threads from './wasm/threads.web.js';
 
 serve(
   {
@@ -12,5 +11,5 @@ serve(
     },
     post: (message, transfer) => postMessage(message, { transfer }),
   },
-  (threaded) => (threaded ? threads : single) as GlueFactory,
+  (threaded) => (threaded ? threads : single),
 );

@@ -39,7 +39,7 @@ async function bundleFiles() {
 
 async function buildTypeScript() {
   const stamp = inRoot('build/tsc.stamp');
-  const glue = filesBelow(inRoot('dist/wasm')).filter((file) => file.endsWith('.mjs'));
+  const glue = filesBelow(inRoot('dist/wasm')).filter((file) => file.endsWith('.js'));
   const inputs = [inRoot('tsconfig.json'), inRoot('scripts/build.mjs'), ...glue, ...filesBelow(inRoot('js'))];
   if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');

@@ -1,11 +1,12 @@
 // From what Emscripten linked to dist/wasm/: four binaries, three pieces of glue.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { minify } from 'terser';
 import { isUpToDate } from './files.mjs';
 import { CommandError, inRoot } from './run.mjs';
 
-const glues = ['single.mjs', 'threads.web.mjs', 'threads.node.mjs'];
+// Not .mjs: many servers do not know it, and send a media type that pages refuse.
+const glues = ['single.js', 'threads.web.js', 'threads.node.js'];
 const binaries = ['simd', 'relaxed'].flatMap((isa) => [
   { file: `conv1d-${isa}.wasm`, links: [`${isa}/single.wasm`] },
   { file: `conv1d-${isa}-threads.wasm`, links: [`${isa}/threads.web.wasm`, `${isa}/threads.node.wasm`] },
@@ -43,7 +44,7 @@ async function finishGlue(text, file) {
     const reject = 'PThread.terminateAllThreads();readyPromiseReject(Error("a worker did not load"))';
     code = patch(code, file, failure, `if(runtimeInitialized)throw e;${reject}`);
   }
-  if (file === 'threads.node.mjs') {
+  if (file === 'threads.node.js') {
     // A worker refuses some flags that Node itself may have been started with (--input-type, say), and needs none.
     code = patch(code, file, /workerData:"em-pthread"/g, '$&,execArgv:[]');
   }
@@ -76,4 +77,6 @@ export async function finishWasm(folder) {
     write(file, await finishGlue(text, file));
   }
   for (const { file, links: same } of binaries) write(file, stamp(common(folder, same), file));
+  // No leftovers of a file that is gone.
+  for (const file of readdirSync(output)) if (!outputs.includes(join(output, file))) rmSync(join(output, file));
 }

@@ -63,7 +63,7 @@ else
         code: 'ERR_WASM_LOAD',
         field: 'runtime',
         message:
-          /the threads' script http.*\/dist\/wasm\/threads\.web\.mjs does not load; it must come from the page's own/,
+          /the threads' script http.*\/dist\/wasm\/threads\.web\.js does not load; it must come from the page's own/,
       });
     } finally {
       globalThis.Worker = Worker;

@@ -9,7 +9,7 @@ import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
 import { output } from './install.mjs';
 
 const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
-const runtimeFile = /^dist\/([\w.-]+\.(js|d\.ts)|wasm\/[\w.-]+\.(mjs|wasm))$/;
+const runtimeFile = /^dist\/([\w.-]+\.(js|d\.ts)|wasm\/[\w.-]+\.(js|wasm))$/;
 
 // Kilobytes after gzip. What a page loads at the start is the entry; the glue and a .wasm file come when it calls init().
 const budgets = [
@@ -21,7 +21,7 @@ const budgets = [
 ];
 
 async function bundle(input) {
-  const { output: chunks } = await build({ input, external: /\.mjs$/, write: false, output: { minify: true } });
+  const { output: chunks } = await build({ input, external: /\/wasm\//, write: false, output: { minify: true } });
   return chunks[0].code;
 }
 

@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { isolationHeaders, serve } from '../browser/server.mjs';
 import { there, tool } from './install.mjs';
 
+// As nginx does, and many a host of static files.
+const types = { '.mjs': 'application/octet-stream' };
+
 /** The files of `root` in the consumer's folder, and in there the page at `path`. */
 export const files =
   ({ root = '.', path = '', isolated = true, headers }) =>
   async (folder) => {
-    const { url, close } = await serve({ root: join(folder, root), isolated, headers });
+    const { url, close } = await serve({ root: join(folder, root), isolated, headers, types });
     return { url: url + path, close };
   };
 
