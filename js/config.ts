@@ -1,7 +1,7 @@
 // A layer's options by the names that PyTorch and MegEngine give them.
 import type { ActivationName, Conv1dOptions } from './conv1d.js';
 import type { CoreOptions } from './core.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { pickOptions } from './errors.js';
 
 /**
  * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults
@@ -46,7 +46,7 @@ const takeDType: Take = (value) => {
   return dtypeAliases.get(name) ?? name;
 };
 
-const options: Readonly<Record<string, readonly [option: keyof Conv1dOptions, take: Take]>> = {
+const options: Readonly<Record<Exclude<keyof Conv1dConfig, 'device'>, readonly [keyof Conv1dOptions, Take]>> = {
   in_channels: ['inChannels', same],
   out_channels: ['outChannels', same],
   kernel_size: ['kernelSize', single],
@@ -66,14 +66,11 @@ const options: Readonly<Record<string, readonly [option: keyof Conv1dOptions, ta
 /** The options that `config` stands for. Their values are for the layer to check. */
 export function optionsOf(config: Conv1dConfig): Conv1dOptions {
   const taken: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(checkOptions(config, 'config'))) {
-    if (key === 'device') continue;
-    const [option, take] = (Object.hasOwn(options, key) ? options[key] : undefined) ?? [];
-    if (!option || !take) {
-      const text = `unknown key ${show(key)}; there are ${Object.keys(options).join(', ')} and device`;
-      throw new Conv1dError('ERR_OPTION', key, text, value);
-    }
-    taken[option] = take(value);
+  const keys = Object.keys(options) as (keyof typeof options)[];
+  const given = pickOptions(config, [...keys, 'device'], 'config');
+  for (const key of keys) {
+    const [option, take] = options[key];
+    taken[option] = take(given[key]);
   }
   return taken as unknown as Conv1dOptions;
 }

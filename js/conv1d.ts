@@ -1,7 +1,7 @@
 import type { Background, CallOptions, LayerCopy } from './background.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import type { NetworkCopy, PlanCopy } from './plan-copy.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
@@ -15,6 +15,7 @@ import {
   type DType,
   elementCount,
   splitShape,
+  takeOut,
   Tensor,
 } from './tensor.js';
 
@@ -63,6 +64,14 @@ export interface Conv1dOptions {
    */
   algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
 }
+
+// The names of a layer's options: those that its weight and bias tell, and the others.
+const tensorOptions = ['inChannels', 'outChannels', 'kernelSize', 'bias', 'dtype'] as const;
+export const otherOptions = [
+  ...(['stride', 'padding', 'dilation', 'groups', 'activation', 'algorithm'] as const),
+  ...(['paddingMode', 'convMode', 'computeMode'] as const),
+  'runtime',
+] as const;
 
 /** Options of one `forward`. */
 export interface ForwardOptions {
@@ -119,16 +128,14 @@ export function takeActivation(activation: unknown): Taken {
 }
 
 /** The options as C++ takes them: `defaults` with what the caller gave. Checks JavaScript's types; C++ checks values. */
-function takeOptions(given: object, defaults: CoreOptions): CoreOptions {
+function takeOptions(given: Conv1dOptions, defaults: CoreOptions): CoreOptions {
   const taken: Record<string, unknown> = { ...defaults };
   for (const required of ['inChannels', 'outChannels', 'kernelSize']) taken[required] = undefined;
-  for (const [key, value] of Object.entries(checkOptions(given))) {
-    if (key === 'runtime' || value === undefined) continue;
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined) continue;
     if (key === 'padding') Object.assign(taken, takePadding(value));
     else if (key === 'activation') Object.assign(taken, takeActivation(value));
-    else if (Object.hasOwn(taken, key) && !['paddingRule', 'padLeft', 'padRight', 'slope'].includes(key))
-      taken[key] = value;
-    else throw new Conv1dError('ERR_OPTION', key, `unknown option ${show(key)}`, value);
+    else taken[key] = value;
   }
   for (const [key, value] of Object.entries(defaults)) {
     if (typeof taken[key] !== typeof value) throw wrongType(key, `a ${typeof value}`, taken[key]);
@@ -137,11 +144,7 @@ function takeOptions(given: object, defaults: CoreOptions): CoreOptions {
 }
 
 function takeAsyncOptions(given: ForwardAsyncOptions): CallOptions {
-  const { signal, onProgress, ...others } = checkOptions(given);
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are signal, onProgress`);
-  }
+  const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
   // No instanceof: it may come from another realm.
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
     throw wrongType('signal', 'an AbortSignal', signal);
@@ -184,13 +187,14 @@ export class Conv1d {
    * @throws Conv1dError ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
    */
   constructor(options: Conv1dOptions & { runtime?: Runtime }) {
-    this.#runtime = requireRuntime(checkOptions(options).runtime);
+    const { runtime, ...given } = pickOptions(options, [...tensorOptions, ...otherOptions]);
+    this.#runtime = requireRuntime(runtime);
     this.#options = takeOptions(
-      options,
+      given,
       this.#runtime.guard((core) => core.defaultOptions()),
     );
     const plan = this.#runtime.guard((core) => core.createPlan(this.#planOptions));
-    if (plan === 0) throw this.#failure(options);
+    if (plan === 0) throw this.#failure(given);
     this.#owned = { runtime: this.#runtime, plan, copy: null };
     forgotten.register(this, this.#owned, this);
     this.resetParameters();
@@ -203,7 +207,7 @@ export class Conv1d {
    * @throws Conv1dError as the constructor; ERR_OPTION for an unknown key.
    */
   static fromConfig(config: Conv1dConfig, options: { runtime?: Runtime } = {}): Conv1d {
-    return new Conv1d({ ...optionsOf(config), runtime: checkOptions(options).runtime });
+    return new Conv1d({ ...optionsOf(config), runtime: pickOptions(options, ['runtime']).runtime });
   }
 
   get #planOptions(): CoreOptions {
@@ -263,7 +267,7 @@ export class Conv1d {
     const [batch, length] = this.#splitShape(input.shape);
     this.#prepare(batch, length, input.shape);
     const outShape = this.#joinShape(input.shape, batch, this.#outLength);
-    const out = options === undefined ? undefined : checkOptions(options).out;
+    const out = takeOut(options);
     if (out !== undefined) checkOut(out, outShape, this.#dtype, input.placement, input);
 
     if (inputPointer !== null) {
@@ -433,10 +437,11 @@ export class Conv1d {
 
   /** Draws new weights. */
   resetParameters(options: ResetOptions = {}): void {
-    const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = checkOptions(options);
+    const given = pickOptions(options, ['scheme', 'seed']);
+    const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = given;
     if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
     if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
-    if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(options);
+    if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(given);
     this.#forgetCopy();
   }
 

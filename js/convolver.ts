@@ -1,5 +1,5 @@
 import { Conv1d } from './conv1d.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import { compileModule } from './load.js';
 import { Network } from './network.js';
 import type { NetworkCopy } from './plan-copy.js';
@@ -108,8 +108,8 @@ function takeSource(source: unknown, quantum: number): { network: NetworkCopy; l
   return { network, latency };
 }
 
-function takeFade(options: unknown, sampleRate: number): number {
-  const { fade = 0 } = options === undefined ? {} : checkOptions(options as { fade?: number });
+function takeFade(options: { fade?: number }, sampleRate: number): number {
+  const { fade = 0 } = pickOptions(options, ['fade']);
   if (typeof fade === 'number' && fade >= 0 && fade < Infinity) return Math.round(fade * sampleRate);
   throw new Conv1dError('ERR_OPTION', 'fade', `fade must be a number of seconds >= 0, got ${show(fade)}`, fade);
 }
@@ -131,7 +131,12 @@ export async function createConvolverNode(
   context: BaseAudioContext,
   options: ConvolverOptions,
 ): Promise<ConvolverNode> {
-  const { source, wasmModule, processorUrl, onLoad } = checkOptions(options);
+  const { source, wasmModule, processorUrl, onLoad } = pickOptions(options, [
+    'source',
+    'wasmModule',
+    'processorUrl',
+    'onLoad',
+  ]);
   // Contexts may have quanta of other lengths one day.
   const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };
   if (onLoad !== undefined && typeof onLoad !== 'function') {
@@ -184,7 +189,7 @@ export async function createConvolverNode(
   return Object.defineProperties(node, {
     latency: { get: () => latency },
     update: {
-      value: async (next: ConvolverSource, updateOptions?: { fade?: number }) => {
+      value: async (next: ConvolverSource, updateOptions: { fade?: number } = {}) => {
         if (disposed) throw new Conv1dError('ERR_DISPOSED', 'node', 'this node is disposed');
         const taken = takeSource(next, quantum);
         const fade = takeFade(updateOptions, context.sampleRate);

@@ -33,23 +33,91 @@ export class Conv1dError extends Error {
 }
 
 /** `value` as an error text shows it: short, on one line, strings in quotes. */
-export function show(value: unknown, depth = 0): string {
+export function show(value: unknown): string {
+  try {
+    return describe(value, 0);
+  } catch {
+    // A proxy's trap, or a getter.
+    return 'an object that cannot be read';
+  }
+}
+
+function describe(value: unknown, depth: number): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}...` : value}'`;
   if (Array.isArray(value)) {
     if (depth > 2) return '[...]';
-    const items = Array.from(value.slice(0, 8), (item) => show(item, depth + 1));
+    const items = Array.from(value.slice(0, 8), (item) => describe(item, depth + 1));
     return `[${items.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
   }
+  if (value instanceof Error) return String(value);
   if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${String(value)}n`;
   return String(value);
 }
 
-/** `options`, which must be an object. */
-export function checkOptions<Options extends object>(options: Options, field = 'options'): Options {
-  if (typeof options === 'object' && (options as unknown) !== null) return options;
-  throw new Conv1dError('ERR_OPTION', field, `${field} must be an object, got ${show(options)}`, options);
+/** How many letters have to be put in, taken out or changed to get from `a` to `b`: the Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; ++i) {
+    const above = row;
+    row = [i + 1];
+    for (let j = 0; j < b.length; ++j) {
+      const changed = (above[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
+      row.push(Math.min(changed, (above[j + 1] ?? 0) + 1, (row[j] ?? 0) + 1));
+    }
+  }
+  return row[b.length] ?? 0;
+}
+
+/** The one of `names` that `name` seems to stand for, in another spelling or with a slip. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '');
+  const given = plain(name);
+  if (given.length < 3 || given.length > 40) return undefined;
+  const costs = names.map((known) => {
+    const wanted = plain(known);
+    if (given === wanted) return 0;
+    const longer = given.startsWith(wanted) && given.length < 3 * wanted.length;
+    return longer || wanted.includes(given) ? 1 : distance(given, wanted);
+  });
+  const least = Math.min(...costs);
+  return least <= given.length / 3 ? names[costs.indexOf(least)] : undefined;
+}
+
+/** ERR_OPTION for a name that is none of `known`; `what` is what the names are of. */
+export function unknownName(what: string, name: string, known: readonly string[], got: unknown): Conv1dError {
+  const meant = nearest(name, known);
+  const guess = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+  const text = `unknown ${what} ${show(name)}${guess}; there are ${known.join(', ')}`;
+  return new Conv1dError('ERR_OPTION', name, text, got);
+}
+
+/**
+ * The options with names in `known`.
+ *
+ * @throws Conv1dError ERR_OPTION when `options` is no object, has another name or cannot be read.
+ */
+export function pickOptions<Options extends object, Name extends keyof Options & string>(
+  options: Options,
+  known: readonly Name[],
+  field = 'options',
+): Pick<Options, Name> {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new Conv1dError('ERR_OPTION', field, `${field} must be an object, got ${show(options)}`, options);
+  }
+  const picked: Partial<Pick<Options, Name>> = {};
+  try {
+    for (const [name, value] of Object.entries(options)) {
+      if (!(known as readonly string[]).includes(name)) throw unknownName('option', name, known, value);
+    }
+    for (const name of known) picked[name] = options[name];
+  } catch (error) {
+    if (error instanceof Conv1dError) throw error;
+    // A getter's, or a proxy's.
+    throw new Conv1dError('ERR_OPTION', field, `${field} cannot be read: ${show(error)}`, options, error);
+  }
+  return picked as Pick<Options, Name>;
 }
 
 /** What is wrong with a dictionary of tensors, or with the file that holds one. */

@@ -1,5 +1,5 @@
-import { Conv1d, type Conv1dOptions, type ForwardOptions } from './conv1d.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1d, type Conv1dOptions, type ForwardOptions, otherOptions } from './conv1d.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import type { Runtime } from './runtime.js';
 import { Tensor } from './tensor.js';
 
@@ -21,11 +21,11 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
   if (!(weight instanceof Tensor)) {
     throw new Conv1dError('ERR_DTYPE', 'weight', `weight must be a Tensor, got ${show(weight)}`, weight);
   }
-  const { out, ...layerOptions } = checkOptions(options);
+  const { out, ...given } = pickOptions(options, [...otherOptions, 'out']);
   const { shape } = weight;
-  const { groups: given = 1 } = options;
+  const { groups: wanted = 1 } = given;
   // A wrong one is for the layer to refuse.
-  const groups = Number.isInteger(given) && given > 0 ? given : 1;
+  const groups = Number.isInteger(wanted) && wanted > 0 ? wanted : 1;
   const [outChannels, groupIn, kernelSize] =
     shape.length === 4 ? [(shape[0] ?? 0) * (shape[1] ?? 0), shape[2], shape[3]] : shape;
   if (
@@ -42,7 +42,7 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
     );
   }
   const layer = new Conv1d({
-    ...layerOptions,
+    ...given,
     inChannels: groupIn * groups,
     outChannels,
     kernelSize,

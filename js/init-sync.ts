@@ -1,4 +1,4 @@
-import { checkOptions, Conv1dError } from './errors.js';
+import { Conv1dError, pickOptions } from './errors.js';
 import {
   expectedStamp,
   makeMemory,
@@ -24,7 +24,7 @@ const variants: readonly Variant[] = ['relaxed', 'simd'];
 export function initSync(module: WebAssembly.Module, options: { maximumMemory?: number } = {}): Runtime {
   const usable = usableDefault();
   if (usable) return usable;
-  const { maximumMemory } = checkOptions(options);
+  const { maximumMemory } = pickOptions(options, ['maximumMemory']);
   const found = stampOf(module);
   const variant = variants.find((name) => expectedStamp(name, false) === found);
   if (variant === undefined) {

@@ -1,6 +1,6 @@
 import { compileBytes, wasmError, type WasmSource } from './compile.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import { currentPlatform } from './platform.js';
 import {
   expectedStamp,
@@ -139,15 +139,12 @@ export async function createRuntime(options: InitOptions = {}): Promise<Runtime>
   return load(options);
 }
 
-function checkInitOptions(options: InitOptions): void {
-  const known = ['threads', 'variant', 'deterministic', 'wasmUrl', 'wasmBinary', 'wasmModule', 'maximumMemory'];
-  const unknown = Object.keys(checkOptions(options)).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new Conv1dError('ERR_OPTION', unknown, `unknown option ${show(unknown)}; there are ${known.join(', ')}`);
-}
+// The names of the options that lead to a module, and of those that a runtime has besides.
+const moduleOptions = ['variant', 'deterministic', 'wasmUrl', 'wasmBinary', 'wasmModule'] as const;
+const runtimeOptions = [...moduleOptions, 'threads', 'maximumMemory'] as const;
 
-async function load(options: InitOptions): Promise<LoadedRuntime> {
-  checkInitOptions(options);
+async function load(given: InitOptions): Promise<LoadedRuntime> {
+  const options = pickOptions(given, runtimeOptions);
   const variant = chooseVariant(options);
   const { threads, reason: threadsReason } = chooseThreads(options);
   const threaded = threads > 1;
@@ -168,9 +165,9 @@ async function load(options: InitOptions): Promise<LoadedRuntime> {
  * @throws as createRuntime.
  */
 export async function compileModule(
-  options: Omit<InitOptions, 'threads' | 'maximumMemory'> = {},
+  given: Omit<InitOptions, 'threads' | 'maximumMemory'> = {},
 ): Promise<WebAssembly.Module> {
-  checkInitOptions(options);
+  const options = pickOptions(given, moduleOptions);
   return loadModule(options, chooseVariant(options), false);
 }
 

@@ -1,10 +1,10 @@
 import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
 import { elementwiseKinds } from './core.js';
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1dError, show } from './errors.js';
 import type { NetworkCopy } from './plan-copy.js';
 import type { LoadedRuntime } from './runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
-import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
+import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, takeOut, Tensor } from './tensor.js';
 
 type ElementwiseKind = (typeof elementwiseKinds)[number];
 
@@ -225,7 +225,7 @@ export class Network {
     checkTensor('input', input, this.dtype);
     const inWasm = input.pointerIn(runtime, 'input') !== null;
     const outShape = this.outputShape(input.shape);
-    const out = options === undefined ? undefined : checkOptions(options).out;
+    const out = takeOut(options);
     if (out !== undefined) checkOut(out, outShape, this.dtype, input.placement, input);
 
     const values = [inWasm ? input : input.toWasm(runtime)];

@@ -1,6 +1,6 @@
 // The format is specified at https://github.com/huggingface/safetensors#format.
 import { bytesOf, bytesPerElement, decodeElements, type ElementType } from './elements.js';
-import { checkOptions, Conv1dError, show, stateDictError } from './errors.js';
+import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { checkShape, elementCount, Tensor } from './tensor.js';
 
 /** Options of `writeSafetensors`. */
@@ -171,7 +171,7 @@ export function writeSafetensors(
   dict: Readonly<Record<string, Tensor>>,
   options: SafetensorsOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const { metadata } = checkOptions(options);
+  const { metadata } = pickOptions(options, ['metadata']);
   // The wider elements first, so that all are aligned.
   const tensors = checkTensors(dict).sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   if (metadata !== undefined && !isMetadata(metadata)) {

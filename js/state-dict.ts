@@ -1,5 +1,5 @@
 // From a dictionary of tensors, as a framework saved it, to the weight and bias of one layer. Sums are float64.
-import { checkOptions, Conv1dError, show, stateDictError } from './errors.js';
+import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { checkFit, type DType, Tensor } from './tensor.js';
 
 export type ParameterName = 'weight' | 'bias';
@@ -131,7 +131,7 @@ function takeWeight(reader: Reader, prefix: string, layer: LayerParameters): Ten
 }
 
 function checkBatchNorm(given: BatchNormOptions, layer: LayerParameters): Required<BatchNormOptions> {
-  const { prefix, eps = 1e-5 } = checkOptions(given, 'batchNorm');
+  const { prefix, eps = 1e-5 } = pickOptions(given, ['prefix', 'eps'], 'batchNorm');
   const fail = (rule: string, got: unknown) => new Conv1dError('ERR_OPTION', 'batchNorm', rule, got);
   if (typeof prefix !== 'string') throw fail(`batchNorm's prefix must be a string, got ${show(prefix)}`, prefix);
   if (!(Number.isFinite(eps) && eps >= 0)) throw fail(`batchNorm's eps must be a number >= 0, got ${show(eps)}`, eps);
@@ -181,7 +181,7 @@ export function readStateDict(
   layer: LayerParameters,
   options: LoadStateDictOptions,
 ): Map<ParameterName, Tensor> {
-  const { strict = true, prefix = '', batchNorm } = checkOptions(options);
+  const { strict = true, prefix = '', batchNorm } = pickOptions(options, ['strict', 'prefix', 'batchNorm']);
   const norm = batchNorm === undefined ? undefined : checkBatchNorm(batchNorm, layer);
   const reader = new Reader(dict);
   const hasBias = reader.has(`${prefix}bias`);

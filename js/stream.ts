@@ -1,6 +1,6 @@
-import { checkOptions, Conv1dError, show } from './errors.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
-import { checkOut, checkTensor, type DType, elementCount, splitShape, Tensor } from './tensor.js';
+import { checkOut, checkTensor, type DType, elementCount, splitShape, takeOut, Tensor } from './tensor.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {
@@ -110,7 +110,8 @@ export class Conv1dStream {
   /** @internal See `Conv1d.stream` and `Network.stream`. */
   constructor(source: StreamSource, options: StreamOptions) {
     const { runtime, records, dtype } = source;
-    const { batch = 1, maxChunk, denormals = 'flush' } = checkOptions(options);
+    const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
+    const { batch = 1, maxChunk, denormals = 'flush' } = given;
     this.batch = takeCount('batch', batch);
     this.maxChunk = takeCount('maxChunk', maxChunk);
     if (denormals !== 'flush' && denormals !== 'keep') {
@@ -135,7 +136,7 @@ export class Conv1dStream {
       ),
     );
     runtime.release(recordsAt);
-    if (this.#stream === 0) throw runtime.lastError({ ...options });
+    if (this.#stream === 0) throw runtime.lastError(given);
     forgotten.register(this, { runtime, stream: this.#stream }, this);
     this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
     this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
@@ -245,7 +246,7 @@ export class Conv1dStream {
   ): Tensor {
     const { runtime, dtype, inChannels, outChannels } = this.#source;
     const shape = batched ? [this.batch, outChannels, count] : [outChannels, count];
-    const out = options === undefined ? undefined : checkOptions(options).out;
+    const out = takeOut(options);
     if (out !== undefined) checkOut(out, shape, dtype, placement, chunk);
     if (placement === 'wasm') {
       const output = out ?? Tensor.allocate(runtime, shape, dtype);

@@ -1,4 +1,4 @@
-import { Conv1dError, show } from './errors.js';
+import { Conv1dError, pickOptions, show } from './errors.js';
 import { fromHalf, toHalf } from './half.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 
@@ -364,6 +364,10 @@ export function splitShape(
   }
   return [batch, length];
 }
+
+/** The tensor that is to take the output of a call with `options`, still to be checked. */
+export const takeOut = (options: { out?: Tensor } | undefined): Tensor | undefined =>
+  options === undefined ? undefined : pickOptions(options, ['out']).out;
 
 /** Checks a tensor that is to take an output of `shape` and live where the input does, without being it. */
 export function checkOut(

@@ -299,6 +299,8 @@ describe('misuse', () => {
     ['other batch', () => fed().push(chunk(2, 2, 4)), 'ERR_SHAPE', 'chunk'],
     ['longer than maxChunk', () => fed().push(chunk(2, 9)), 'ERR_SHAPE', 'chunk'],
     ['out of another shape', () => fed().push(chunk(2, 8), { out: chunk(3, 8) }), 'ERR_SHAPE', 'out'],
+    ['an unknown option of push', () => fed().push(chunk(2, 8), { output: chunk(3, 8) }), 'ERR_OPTION', 'output'],
+    ['an unknown option of flush', () => fed().flush({ shape: [3, 1] }), 'ERR_OPTION', 'shape'],
     ['count of too many', () => fed().outputCount(9), 'ERR_SHAPE', 'chunk'],
     [
       'circular',
