@@ -411,8 +411,9 @@ export class Conv1d {
 
   /**
    * Takes `weight` and `bias` from `dict`, under names that start with `prefix` (default none), and rounds them to the
-   * layer's dtype. PyTorch's `weight_norm`, old (`weight_g`, `weight_v`) or new (`parametrizations.weight.original0`,
-   * `original1`), over dimension 0 or all, is folded into `weight`.
+   * layer's dtype. PyTorch's `weight_norm` over any dimension and `spectral_norm`, each under the names of
+   * `torch.nn.utils` (`weight_g`, `weight_v`; `weight_orig`, `weight_u`, `weight_v`) or of its `parametrizations`, are
+   * folded into `weight`. Keras's dictionaries are read with `layout: 'tensorflow'`.
    *
    * `batchNorm` folds the BatchNorm1d that follows the layer, as it is in eval mode, into both: `weight` and `bias`
    * (unless it was made with affine=False), `running_mean` and `running_var` under a prefix of its own. The layer must
@@ -425,9 +426,10 @@ export class Conv1d {
    */
   loadStateDict(dict: Record<string, Tensor>, options: LoadStateDictOptions = {}): void {
     this.#live();
-    const { outChannels, bias } = this.#options;
+    const { inChannels, outChannels, bias } = this.#options;
     const layer: LayerParameters = {
       names: bias ? ['weight', 'bias'] : ['weight'],
+      inChannels,
       outChannels,
       dtype: this.#dtype,
       shapesOf: (name) => this.#shapesOf(name),

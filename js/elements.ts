@@ -1,21 +1,69 @@
-// Arrays as files hold them: bytes, an element type and a byte order.
+// Arrays as files hold them: bytes, an element type, a byte order and strides.
 import { show, stateDictError } from './errors.js';
 import { asHalves, elementCount, Tensor } from './tensor.js';
 
 /** Element types by NumPy's names: a letter and the bytes of one. `bf2` is bfloat16. */
 export type ElementType = 'f2' | 'f4' | 'f8' | 'bf2' | 'b1' | 'i1' | 'i2' | 'i4' | 'i8' | 'u1' | 'u2' | 'u4' | 'u8';
 
+/** An array in a file. */
+export interface StoredArray {
+  type: ElementType;
+  shape: readonly number[];
+  /** From its first element to its last. */
+  bytes: Uint8Array;
+  /** How many elements lie between neighbours, for each dimension. Default row-major. */
+  strides?: readonly number[];
+  /** Default true. */
+  littleEndian?: boolean;
+}
+
 export const bytesPerElement = (type: ElementType): number => Number(type.at(-1));
+
+/** From the first element to behind the last, in elements. */
+export const spanOf = (shape: readonly number[], strides: readonly number[]): number =>
+  elementCount(shape) === 0 ? 0 : shape.reduce((sum, extent, d) => sum + (extent - 1) * (strides[d] ?? 0), 1);
+
+/** Whether elements with these strides lie one after the other, the last dimension innermost. */
+function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
+  let stride = 1;
+  for (let d = shape.length - 1; d >= 0; --d) {
+    const extent = shape[d] ?? 1;
+    if (extent !== 1 && strides[d] !== stride) return false;
+    stride *= extent;
+  }
+  return true;
+}
+
+/** Gives, call by call, where the elements of `shape` lie in row-major order, `strides` apart. */
+export function positions(shape: readonly number[], strides: readonly number[]): () => number {
+  const index = new Float64Array(shape.length);
+  let next = 0;
+  return () => {
+    const position = next;
+    for (let d = shape.length - 1; d >= 0; --d) {
+      const extent = shape[d] ?? 1;
+      const stride = strides[d] ?? 0;
+      const i = (index[d] ?? 0) + 1;
+      next += stride;
+      index[d] = i;
+      if (i < extent) break;
+      next -= stride * extent;
+      index[d] = 0;
+    }
+    return position;
+  };
+}
 
 type Read<Value = number> = (view: DataView, at: number, littleEndian: boolean) => Value;
 
-// Types whose bits are kept, as bits of float32.
-const bits: Record<'f4' | 'bf2', Read> = {
+// Types whose bits are kept, those of bfloat16 as bits of float32.
+const bits: Record<'f2' | 'f4' | 'bf2', Read> = {
+  f2: (view, at, little) => view.getUint16(at, little),
   f4: (view, at, little) => view.getUint32(at, little),
   bf2: (view, at, little) => view.getUint16(at, little) << 16,
 };
 
-const numbers: Record<Exclude<ElementType, 'f2' | 'f4' | 'bf2'>, Read<number | bigint>> = {
+const numbers: Record<Exclude<ElementType, keyof typeof bits>, Read<number | bigint>> = {
   f8: (view, at, little) => view.getFloat64(at, little),
   b1: (view, at) => Number(view.getUint8(at) !== 0),
   i1: (view, at) => view.getInt8(at),
@@ -28,50 +76,49 @@ const numbers: Record<Exclude<ElementType, 'f2' | 'f4' | 'bf2'>, Read<number | b
   u8: (view, at, little) => view.getBigUint64(at, little),
 };
 
-function fill<Words extends Uint16Array | Uint32Array>(words: Words, read: (index: number) => number): Words {
-  for (let i = 0; i < words.length; ++i) words[i] = read(i);
-  return words;
-}
-
 /** Whether `value`, an element of `type`, may become `rounded`: whole numbers must stay what they are. */
 function survives(type: ElementType, value: number | bigint, rounded: number): boolean {
   if (typeof value === 'bigint') return BigInt(rounded) === value;
   return type === 'f8' ? Number.isFinite(rounded) || !Number.isFinite(value) : rounded === value;
 }
 
+/** `bytes`, or a copy of them where words of `step` bytes cannot be read in place. */
+const aligned = (bytes: Uint8Array, step: number) => (bytes.byteOffset % step === 0 ? bytes : bytes.slice());
+
 /**
- * The elements in `bytes`, row-major, as a tensor with an array of its own: float16 of `f2`, float32 of all else.
+ * A tensor of a stored array: float16 of `f2`, float32 of all else. Where the file has its very bits it is a view of
+ * `bytes`.
  *
  * @param name what errors call the array.
  * @throws Conv1dError ERR_STATE_DICT when a number is beyond float32, or a whole number is none of float32's.
  */
-export function decodeElements(
-  name: string,
-  type: ElementType,
-  bytes: Uint8Array,
-  shape: readonly number[],
-  littleEndian = true,
-): Tensor {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function decodeArray(name: string, { type, shape, bytes, strides, littleEndian = true }: StoredArray): Tensor {
+  const fail = (text: string, got?: unknown) => stateDictError(name, `${show(name)}: ${text}`, got);
   const count = elementCount(shape);
   const step = bytesPerElement(type);
-  if (type === 'f2') {
-    const words = fill(new Uint16Array(count), (i) => view.getUint16(i * step, littleEndian));
-    return new Tensor(asHalves(words), shape, 'float16');
+  const inPlace = strides === undefined || isRowMajor(shape, strides);
+  if (bytes.length !== step * (inPlace ? count : spanOf(shape, strides))) {
+    throw fail('it can no longer be read: the buffer was transferred or resized', bytes.length);
   }
-  if (type === 'f4' || type === 'bf2') {
-    const readBits = bits[type];
-    const words = fill(new Uint32Array(count), (i) => readBits(view, i * step, littleEndian));
-    return new Tensor(new Float32Array(words.buffer), shape);
+  if (inPlace && littleEndian && (type === 'f2' || type === 'f4')) {
+    const { buffer, byteOffset } = aligned(bytes, step);
+    const halves = () => asHalves(new Uint16Array(buffer, byteOffset, count));
+    return new Tensor(type === 'f2' ? halves() : new Float32Array(buffer, byteOffset, count), shape);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let index = 0;
+  const next = inPlace ? () => index++ : positions(shape, strides);
+  if (type === 'f2' || type === 'f4' || type === 'bf2') {
+    const words = type === 'f2' ? new Uint16Array(count) : new Uint32Array(count);
+    for (let i = 0; i < count; ++i) words[i] = bits[type](view, next() * step, littleEndian);
+    return new Tensor(words instanceof Uint16Array ? asHalves(words) : new Float32Array(words.buffer), shape);
   }
   const readNumber = numbers[type];
   const floats = new Float32Array(count);
   for (let i = 0; i < count; ++i) {
-    const value = readNumber(view, i * step, littleEndian);
+    const value = readNumber(view, next() * step, littleEndian);
     const rounded = Math.fround(Number(value));
-    if (!survives(type, value, rounded)) {
-      throw stateDictError(name, `${show(name)}: element ${i} is no float32 number: ${show(value)}`, value);
-    }
+    if (!survives(type, value, rounded)) throw fail(`element ${i} is no float32 number: ${show(value)}`, value);
     floats[i] = rounded;
   }
   return new Tensor(floats, shape);

@@ -1,8 +1,18 @@
 // The format is specified at https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
-import { bytesOf, bytesPerElement, decodeElements, type ElementType } from './elements.js';
-import { Conv1dError, show, stateDictError } from './errors.js';
-import { checkShape, elementCount, Tensor } from './tensor.js';
-import { unzip } from './zip.js';
+import { bytesOf, bytesPerElement, decodeArray, type ElementType } from './elements.js';
+import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
+import { otherFormat } from './file-format.js';
+import { elementCount, type Tensor } from './tensor.js';
+import {
+  dictionaryOf,
+  type FileItem,
+  mostBytesOf,
+  readOptions,
+  type ReadOptions,
+  selectionOf,
+  shapeProblem,
+} from './tensor-file.js';
+import { isStored, type Member, verify, ZipArchive } from './zip.js';
 
 const magic = '\x93NUMPY';
 // Only records need more, and they are not read here.
@@ -11,7 +21,17 @@ const types: readonly string[] = ['f2', 'f4', 'f8', 'b1', 'i1', 'i2', 'i4', 'i8'
 
 type Fail = (message: string, got?: unknown, cause?: unknown) => Conv1dError;
 
+/** Options of `readNpz`. */
+export interface ReadNpzOptions extends ReadOptions {
+  /**
+   * The most bytes to which compressed arrays, those that are chosen, may inflate together. Default 64 MiB, or 32 times
+   * the length of the file if that is more.
+   */
+  maxBytes?: number;
+}
+
 interface Header {
+  /** A type, or the list of fields of a record as it is written. */
   descr: string;
   fortranOrder: boolean;
   shape: number[];
@@ -19,27 +39,30 @@ interface Header {
 
 /** Where the header's text lies; its length has two bytes in version 1 and four later. */
 function headerRange(bytes: Uint8Array, fail: Fail): [start: number, end: number] {
-  if (String.fromCharCode(...bytes.subarray(0, magic.length)) !== magic) throw fail('it is not a .npy file');
+  if (String.fromCharCode(...bytes.subarray(0, magic.length)) !== magic) {
+    throw fail(otherFormat(bytes, 'npy') ?? 'it is not a .npy file');
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = bytes[6] ?? 0;
   const start = version === 1 ? 10 : 12;
   if (version < 1 || version > 3) throw fail(`version must be 1, 2 or 3, got ${version}`, version);
   if (bytes.length < start) throw fail(`it ends after ${bytes.length} bytes`);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > Math.min(mostHeaderBytes, bytes.length - start)) throw fail(`its header can not have ${length} bytes`);
+  if (length > Math.min(mostHeaderBytes, bytes.length - start)) throw fail(`its header cannot have ${length} bytes`);
   return [start, start + length];
 }
 
 /** Reads the header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
 function parseHeader(text: string, fail: Fail): Header {
-  const entry = /\s*'(\w+)'\s*:\s*(?:'([^']*)'|(True|False)|\(\s*((?:\d+L?\s*,\s*)*(?:\d+L?\s*)?)\))\s*(?:,|(?=\}))/y;
+  const entry =
+    /\s*(["'])(?<key>\w+)\1\s*:\s*(?:(["'])(?<text>[^"']*)\3|(?<fields>\[.*\])|(?<flag>True|False)|\(\s*(?<extents>(?:\d+L?\s*,\s*)*(?:\d+L?\s*)?)\))\s*(?:,|(?=\}))/y;
   const found = new Map<string, unknown>();
   entry.lastIndex = text.indexOf('{') + 1;
   let end = entry.lastIndex;
   for (let match = entry.exec(text); match; match = entry.exec(text)) {
-    const [, key = '', string, boolean, tuple] = match;
-    const numbers = tuple?.match(/\d+/g)?.map(Number) ?? [];
-    found.set(key, string ?? (boolean === undefined ? numbers : boolean === 'True'));
+    const { key = '', text: string, fields, flag, extents } = match.groups ?? {};
+    const numbers = extents?.match(/\d+/g)?.map(Number) ?? [];
+    found.set(key, string ?? fields ?? (flag === undefined ? numbers : flag === 'True'));
     end = entry.lastIndex;
   }
   const [descr, fortranOrder, shape] = ['descr', 'fortran_order', 'shape'].map((key) => found.get(key));
@@ -50,53 +73,45 @@ function parseHeader(text: string, fail: Fail): Header {
   return { descr, fortranOrder, shape: shape as number[] };
 }
 
-/** `tensor`, whose elements lie with the first index fastest, in row-major order. */
-function fromFortran(tensor: Tensor): Tensor {
-  const strides: number[] = [];
-  const extents = tensor.shape.filter((extent) => extent !== 1);
-  extents.reduce((stride, extent) => (strides.push(stride), stride * extent), 1);
-  const ordered = tensor.toJs();
-  const [source, target] = [tensor.data, ordered.data];
-  for (let i = 0; i < tensor.size; ++i) {
-    let rest = i;
-    let from = 0;
-    for (let d = extents.length - 1; d >= 0; --d) {
-      const extent = extents[d] ?? 1;
-      from += (rest % extent) * (strides[d] ?? 0);
-      rest = Math.floor(rest / extent);
-    }
-    target[i] = source[from] ?? 0;
-  }
-  return ordered;
+/** The strides of elements that lie with the first index fastest. */
+function fortranStrides(shape: readonly number[]): number[] {
+  let next = 1;
+  return shape.map((extent) => {
+    const stride = next;
+    next *= extent;
+    return stride;
+  });
 }
 
-function parseNpy(name: string, bytes: Uint8Array): Tensor {
+function parseNpy(name: string, bytes: Uint8Array): FileItem {
   const fail: Fail = (message, got, cause) => stateDictError(name, `${show(name)}: ${message}`, got, cause);
   const [start, end] = headerRange(bytes, fail);
   // Nothing that is read has other letters than ASCII's, whatever the version's encoding.
-  const header = parseHeader(new TextDecoder('latin1').decode(bytes.slice(start, end)), fail);
-  const [, order = '', type = ''] = /^([<>|])(.*)$/.exec(header.descr) ?? [];
+  const { descr, fortranOrder, shape } = parseHeader(new TextDecoder('latin1').decode(bytes.slice(start, end)), fail);
+  const described = { name, dtype: descr, shape };
+  // '=' is the machine's own order, which is little-endian on all that run this.
+  const [, order = '', type = ''] = /^([<>=|])(.*)$/.exec(descr) ?? [];
   if (!types.includes(type) || (order === '|' && !type.endsWith('1'))) {
-    throw fail(`dtype must be one of ${types.join(', ')} with its byte order, got ${show(header.descr)}`, header.descr);
-  }
-  let shape;
-  try {
-    shape = checkShape('shape', header.shape);
-  } catch (error) {
-    throw fail((error as Error).message, header.shape, error);
+    return {
+      ...described,
+      problem: `dtype must be one of ${types.join(', ')} with its byte order, got ${show(descr)}`,
+    };
   }
   const data = bytes.subarray(end);
   const size = elementCount(shape) * bytesPerElement(type as ElementType);
   if (data.length !== size) {
-    throw fail(`${show(header.descr)} of shape ${show(shape)} takes ${size} bytes, there are ${data.length}`);
+    throw fail(`${show(descr)} of shape ${show(shape)} takes ${size} bytes, there are ${data.length}`);
   }
-  const tensor = decodeElements(name, type as ElementType, data, shape, order !== '>');
-  return header.fortranOrder ? fromFortran(tensor) : tensor;
+  const problem = shapeProblem(shape);
+  if (problem !== undefined) return { ...described, problem };
+  const stored = { type: type as ElementType, shape, bytes: data, littleEndian: order !== '>' };
+  const strides = fortranOrder ? { strides: fortranStrides(shape) } : {};
+  return { ...described, array: () => ({ ...stored, ...strides }) };
 }
 
 /**
- * The array of a .npy file (versions 1 to 3, either byte order, C or Fortran order) as a 'js' tensor in an array of its
- * own, row-major: `buffer` is free afterwards.
+ * The array of a .npy file (versions 1 to 3, either byte order, C or Fortran order) as a 'js' tensor, row-major. It is a
+ * view of `buffer` where that has the very elements, aligned, and a copy otherwise.
  *
  * float16 and float32 are read as they are, float64 is rounded to float32. Booleans and whole numbers become float32
  * where that holds the very number, otherwise the file is refused; so are other dtypes.
@@ -104,22 +119,71 @@ function parseNpy(name: string, bytes: Uint8Array): Tensor {
  * @throws Conv1dError ERR_STATE_DICT.
  */
 export function readNpy(buffer: ArrayBufferLike | ArrayBufferView): Tensor {
-  return parseNpy('buffer', bytesOf(buffer));
+  const name = 'buffer';
+  const { array, dtype, problem = '' } = parseNpy(name, bytesOf(buffer));
+  if (!array) throw stateDictError(name, `${show(name)}: ${problem}`, dtype);
+  return decodeArray(name, array());
+}
+
+const extension = '.npy';
+
+/** What `member` holds, inflated if need be. Its checksum is looked at when the array is. */
+async function readMember(archive: ZipArchive, member: Member): Promise<FileItem> {
+  if (!member.name.endsWith(extension)) return { name: member.name, dtype: 'file', problem: 'it is not a .npy file' };
+  const bytes = await archive.extract(member);
+  const { array, ...described } = parseNpy(nameOf(member), bytes);
+  if (!array) return described;
+  return {
+    ...described,
+    array() {
+      verify(member, bytes);
+      return array();
+    },
+  };
+}
+
+const nameOf = ({ name }: Member): string => (name.endsWith(extension) ? name.slice(0, -extension.length) : name);
+
+/** Nothing is inflated before it is known to how much. */
+function checkInflated(members: readonly Member[], maxBytes: number): void {
+  if (typeof maxBytes !== 'number' || !(maxBytes >= 0)) {
+    throw new Conv1dError('ERR_OPTION', 'maxBytes', `maxBytes must be a number >= 0, got ${show(maxBytes)}`, maxBytes);
+  }
+  const bytes = members.reduce((sum, member) => sum + (isStored(member) ? 0 : member.size), 0);
+  if (bytes <= maxBytes) return;
+  throw stateDictError('buffer', `its arrays inflate to ${bytes} bytes, and maxBytes is ${maxBytes}`, bytes);
 }
 
 /**
- * The arrays of a .npz file by name, each as `readNpy` gives it; the dictionary has no prototype. `buffer` must stay
- * as it is until the promise settles.
+ * The arrays of a .npz file by name, each as `readNpy` gives it but decoded when it is first asked for: `buffer` must
+ * stay as it is meanwhile. Compressed arrays are inflated at once, those alone that `options` choose.
  *
- * @returns a promise that is rejected with Conv1dError ERR_STATE_DICT when any part of the file is wrong, and with
- *   ERR_UNSUPPORTED when the file is compressed and the engine has no `DecompressionStream('deflate-raw')`.
+ * What cannot be a tensor, such as an array of strings or a file that is no array, is not enumerated, and asking for it
+ * is an error; `contentsOf` lists it too. The dictionary has no prototype, so any name is safe.
+ *
+ * @returns a promise that is rejected with Conv1dError ERR_STATE_DICT when the file breaks its format or inflates to more
+ *   than `maxBytes`, with ERR_OPTION, and with ERR_UNSUPPORTED when the file is compressed and the engine has no
+ *   `DecompressionStream('deflate-raw')`.
  */
-export async function readNpz(buffer: ArrayBufferLike | ArrayBufferView): Promise<Record<string, Tensor>> {
-  const tensors = Object.create(null) as Record<string, Tensor>;
-  for (const [file, bytes] of await unzip(bytesOf(buffer))) {
-    if (!file.endsWith('.npy')) throw stateDictError(file, `${show(file)} is not a .npy file`);
-    const name = file.slice(0, -'.npy'.length);
-    tensors[name] = parseNpy(name, bytes);
+export async function readNpz(
+  buffer: ArrayBufferLike | ArrayBufferView,
+  options: ReadNpzOptions = {},
+): Promise<Record<string, Tensor>> {
+  const bytes = bytesOf(buffer);
+  const { maxBytes = mostBytesOf(bytes), ...selection } = pickOptions(options, [...readOptions, 'maxBytes']);
+  const isSelected = selectionOf(selection);
+  const archive = new ZipArchive(bytes);
+  const names = [...archive.members.keys()];
+  if (names.length > 0 && !names.some((name) => name.endsWith(extension))) {
+    const remedy = names.some((name) => name.endsWith('/data.pkl')) ? '; it is from PyTorch: readTorch reads it' : '';
+    throw stateDictError('buffer', `not a .npz file: it has no .npy file but ${show(names)}${remedy}`);
   }
-  return tensors;
+  const members = [...archive.members.values()].filter((member) => isSelected(nameOf(member)));
+  checkInflated(
+    members.filter(({ name }) => name.endsWith(extension)),
+    maxBytes,
+  );
+  const items: FileItem[] = [];
+  for (const member of members) items.push(await readMember(archive, member));
+  return dictionaryOf(items, selection);
 }

@@ -1,7 +1,16 @@
 // The format is specified at https://github.com/huggingface/safetensors#format.
-import { bytesOf, bytesPerElement, decodeElements, type ElementType } from './elements.js';
+import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
 import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
-import { checkShape, elementCount, Tensor } from './tensor.js';
+import { otherFormat } from './file-format.js';
+import { checkExtents, elementCount, Tensor } from './tensor.js';
+import {
+  dictionaryOf,
+  type FileItem,
+  readOptions,
+  type ReadOptions,
+  selectionOf,
+  shapeProblem,
+} from './tensor-file.js';
 
 /** Options of `writeSafetensors`. */
 export interface SafetensorsOptions {
@@ -20,10 +29,9 @@ const typeOf: Readonly<Record<string, ElementType>> = {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
+/** An item and where its bytes lie in the data. */
 interface Entry {
-  name: string;
-  type: ElementType;
-  shape: readonly number[];
+  item: FileItem;
   begin: number;
   end: number;
 }
@@ -33,11 +41,13 @@ function headerError(message: string, cause?: unknown): Conv1dError {
 }
 
 function headerBytes(file: Uint8Array): Uint8Array {
+  const fail = (message: string) => headerError(otherFormat(file, 'safetensors') ?? message);
   const room = file.length - lengthBytes;
-  if (room < 0) throw headerError(`it has ${String(file.length)} bytes, fewer than 8`);
+  if (room < 0) throw fail(`it has ${String(file.length)} bytes, fewer than 8`);
   const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  if (length > mostHeaderBytes) throw headerError(`its header of ${length} bytes exceeds ${mostHeaderBytes}`);
-  if (length > room) throw headerError(`its header of ${length} bytes exceeds the ${room} that follow`);
+  if (length > mostHeaderBytes) throw fail(`its header of ${length} bytes exceeds ${mostHeaderBytes}`);
+  if (length > room) throw fail(`its header of ${length} bytes exceeds the ${room} that follow`);
+  if (file[lengthBytes] !== '{'.charCodeAt(0)) throw fail("its header does not start with '{'");
   return file.subarray(lengthBytes, lengthBytes + length);
 }
 
@@ -61,7 +71,6 @@ function repeatedKey(json: string): string | undefined {
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes[0] !== '{'.charCodeAt(0)) throw headerError("its header does not start with '{'");
   let text: string;
   let header: Record<string, unknown>;
   try {
@@ -79,44 +88,49 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 const isMetadata = (value: unknown): boolean =>
   isObject(value) && !Array.isArray(value) && Object.values(value).every((text) => typeof text === 'string');
 
-function readEntry(name: string, value: unknown, dataLength: number): Entry {
+function readEntry(name: string, value: unknown, data: Uint8Array): Entry {
   const fail = (message: string, got?: unknown, cause?: unknown) =>
     stateDictError(name, `${show(name)}: ${message}`, got, cause);
   if (!isObject(value)) throw fail(`it must be described by an object, got ${show(value)}`, value);
-  const { dtype, shape, data_offsets: offsets } = value;
-  const type = typeof dtype === 'string' && Object.hasOwn(typeOf, dtype) ? typeOf[dtype] : undefined;
-  if (type === undefined) {
-    throw fail(`dtype must be one of ${Object.keys(typeOf).join(', ')}, got ${show(dtype)}`, dtype);
-  }
-  let checkedShape;
+  const { dtype, shape: extents, data_offsets: offsets } = value;
+  if (typeof dtype !== 'string') throw fail(`dtype must be a string, got ${show(dtype)}`, dtype);
+  let shape;
   try {
-    checkedShape = checkShape('shape', shape);
+    shape = checkExtents('shape', extents);
   } catch (error) {
-    throw fail((error as Error).message, shape, error);
+    throw fail((error as Error).message, extents, error);
   }
   const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : [];
   if (!Number.isSafeInteger(begin) || !Number.isSafeInteger(end)) {
     throw fail(`data_offsets must be two integers, got ${show(offsets)}`, offsets);
   }
-  const entry = { name, type, shape: checkedShape, begin: begin as number, end: end as number };
-  if (entry.begin < 0 || entry.begin > entry.end || entry.end > dataLength) {
-    throw fail(`data_offsets must rise and lie in the data of ${dataLength} bytes, got ${show(offsets)}`, offsets);
+  const place = { begin: begin as number, end: end as number };
+  if (place.begin < 0 || place.begin > place.end || place.end > data.length) {
+    throw fail(`data_offsets must rise and lie in the data of ${data.length} bytes, got ${show(offsets)}`, offsets);
   }
-  const bytes = elementCount(checkedShape) * bytesPerElement(type);
-  if (entry.end - entry.begin !== bytes) {
-    throw fail(
-      `${show(dtype)} of shape ${show(shape)} takes ${bytes} bytes, got data_offsets ${show(offsets)}`,
-      offsets,
-    );
+  const described = { name, dtype, shape };
+  const type = Object.hasOwn(typeOf, dtype) ? typeOf[dtype] : undefined;
+  if (type === undefined) {
+    const problem = `dtype must be one of ${Object.keys(typeOf).join(', ')}, got ${show(dtype)}`;
+    return { ...place, item: { ...described, problem } };
   }
-  return entry;
+  const size = elementCount(shape) * bytesPerElement(type);
+  if (place.end - place.begin !== size) {
+    const text = `${show(dtype)} of shape ${show(extents)} takes ${size} bytes, got data_offsets ${show(offsets)}`;
+    throw fail(text, offsets);
+  }
+  const problem = shapeProblem(shape);
+  if (problem !== undefined) return { ...place, item: { ...described, problem } };
+  const bytes = data.subarray(place.begin, place.end);
+  return { ...place, item: { ...described, array: () => ({ type, shape, bytes }) } };
 }
 
 /** Every byte of the data must belong to one tensor. */
 function checkLayout(entries: readonly Entry[], dataLength: number): void {
   let next = 0;
-  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+  for (const { item, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== next) {
+      const { name } = item;
       throw stateDictError(name, `${show(name)}: data_offsets must continue at ${next}, got ${begin}`, begin);
     }
     next = end;
@@ -125,29 +139,33 @@ function checkLayout(entries: readonly Entry[], dataLength: number): void {
 }
 
 /**
- * The tensors of a .safetensors file by name, as 'js' tensors in arrays of their own: `buffer` is free afterwards.
+ * The tensors of a .safetensors file by name, 'js' tensors that are decoded when they are first asked for. `buffer` must
+ * stay as it is meanwhile; float32 and float16 tensors are views of it where they are aligned there.
  *
  * F32 and F16 are read as they are. BF16 becomes float32 exactly, F64 is rounded to float32. BOOL and whole numbers
- * become float32 where that holds the very number, otherwise the file is refused; so are dtypes not named here. The
- * dictionary has no prototype, so any name is safe.
+ * become float32 where that holds the very number, otherwise asking for them is an error. Dtypes that are not named here
+ * are not enumerated, and asking for them is an error; `contentsOf` lists them too. The dictionary has no prototype, so
+ * any name is safe.
  *
- * @throws Conv1dError ERR_STATE_DICT when any part of the file breaks the format; nothing is half read.
+ * @throws Conv1dError ERR_STATE_DICT when any part of the file breaks the format; ERR_OPTION.
  */
-export function readSafetensors(buffer: ArrayBufferLike | ArrayBufferView): Record<string, Tensor> {
+export function readSafetensors(
+  buffer: ArrayBufferLike | ArrayBufferView,
+  options: ReadOptions = {},
+): Record<string, Tensor> {
+  const selection = pickOptions(options, readOptions);
+  const isSelected = selectionOf(selection);
   const file = bytesOf(buffer);
   const headerPart = headerBytes(file);
   const data = file.subarray(lengthBytes + headerPart.length);
   const entries: Entry[] = [];
   for (const [name, value] of Object.entries(parseHeader(headerPart))) {
-    if (name !== metadataName) entries.push(readEntry(name, value, data.length));
+    if (name !== metadataName) entries.push(readEntry(name, value, data));
     else if (!isMetadata(value)) throw headerError(`${metadataName} must be an object of texts`);
   }
   checkLayout(entries, data.length);
-  const tensors = Object.create(null) as Record<string, Tensor>;
-  for (const { name, type, shape, begin, end } of entries) {
-    tensors[name] = decodeElements(name, type, data.subarray(begin, end), shape);
-  }
-  return tensors;
+  const items = entries.map(({ item }) => item).filter(({ name }) => isSelected(name));
+  return dictionaryOf(items, selection);
 }
 
 function checkTensors(dict: unknown): [name: string, tensor: Tensor][] {

@@ -1,4 +1,5 @@
 // From a dictionary of tensors, as a framework saved it, to the weight and bias of one layer. Sums are float64.
+import { positions } from './elements.js';
 import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { checkFit, type DType, Tensor } from './tensor.js';
 
@@ -8,7 +9,7 @@ export type ParameterName = 'weight' | 'bias';
 export interface BatchNormOptions {
   /** What its names in the dictionary start with, such as `'encoder.1.'`. */
   prefix: string;
-  /** Added to its variances, >= 0. Default 1e-5, as PyTorch's. */
+  /** Added to its variances, >= 0. Default 1e-5, as PyTorch's; with layout 'tensorflow' 1e-3, as Keras's. */
   eps?: number;
 }
 
@@ -20,11 +21,19 @@ export interface LoadStateDictOptions {
   prefix?: string;
   /** Folds a BatchNorm1d into weight and bias. Default none. */
   batchNorm?: BatchNormOptions;
+  /**
+   * Whose names and order of dimensions the dictionary has. Default 'pytorch', which is MegEngine's too. 'tensorflow' is
+   * that of Keras, TensorFlow.js and Flax: `kernel` (or `weight`) is (kernelSize, inChannels / groups, outChannels), or
+   * (kernelSize, inChannels, outChannels / inChannels) of a DepthwiseConv1D, and a batch norm has `gamma`, `beta`,
+   * `moving_mean` and `moving_variance`. It is never guessed from a shape.
+   */
+  layout?: 'pytorch' | 'tensorflow';
 }
 
 /** What a layer takes. */
 export interface LayerParameters {
   names: readonly ParameterName[];
+  inChannels: number;
   outChannels: number;
   dtype: DType;
   shapesOf(name: ParameterName): readonly (readonly number[])[];
@@ -35,13 +44,6 @@ interface Exact {
   numbers: Float64Array;
   shape: readonly number[];
 }
-
-// The names of a weight that was split into magnitude and direction: torch.nn.utils.weight_norm, then
-// torch.nn.utils.parametrizations.weight_norm.
-const weightNormNames: readonly (readonly [g: string, v: string])[] = [
-  ['weight_g', 'weight_v'],
-  ['parametrizations.weight.original0', 'parametrizations.weight.original1'],
-];
 
 /** A dictionary that remembers what was read from it. */
 class Reader {
@@ -100,38 +102,132 @@ function round(key: string, value: Tensor | Exact, dtype: DType): Tensor {
   throw stateDictError(key, `${key}: ${show(numbers[lost])} is too large for ${dtype}`, numbers[lost]);
 }
 
-/** g * v / |v|, the norm over each row of v, or over all of v where g is one number: PyTorch's `weight_norm`. */
-function joinWeightNorm(g: Float64Array, v: Exact): Exact {
-  const rowLength = v.numbers.length / g.length;
-  const numbers = new Float64Array(v.numbers.length);
-  g.forEach((magnitude, row) => {
-    const start = row * rowLength;
-    const direction = v.numbers.subarray(start, start + rowLength);
-    const norm = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0));
-    direction.forEach((value, i) => (numbers[start + i] = (magnitude * value) / norm));
-  });
-  return { numbers, shape: v.shape };
+type Shapes = readonly (readonly number[])[];
+type TakePart = (name: string, shapes: Shapes) => Tensor;
+
+/** A weight that training keeps in parts. */
+interface SplitWeight {
+  /** Of its parts; either of the first two tells that it is split so. */
+  names: readonly string[];
+  join(take: TakePart, layer: LayerParameters): Exact;
 }
 
-/** The names of the parts into which the weight was split, if it was. */
-const splitNames = (reader: Reader, prefix: string): readonly [g: string, v: string] | undefined =>
-  weightNormNames.find((names) => names.some((name) => reader.has(prefix + name)));
+/** (outChannels, inChannels / groups, kernelSize), the order in which every shape of a weight has its elements. */
+const plainShape = (layer: LayerParameters): readonly number[] => layer.shapesOf('weight').at(-1) ?? [];
 
-const hasWeight = (reader: Reader, prefix: string): boolean =>
-  reader.has(`${prefix}weight`) || splitNames(reader, prefix) !== undefined;
+/** g * v / |v|, the norm over all elements of v that share one of g: PyTorch's `weight_norm`, over any dimension. */
+const weightNorm = (gName: string, vName: string): SplitWeight => ({
+  names: [gName, vName],
+  join(take, layer) {
+    const shape = plainShape(layer);
+    const only = (dimension: number) => shape.map((extent, d) => (d === dimension ? extent : 1));
+    const g = take(gName, [only(0), only(1), only(2), []]);
+    const v = exact(take(vName, layer.shapesOf('weight')));
+    const strides = shape.map((_, d) => ((g.shape[d] ?? 1) > 1 ? 1 : 0));
+    const owners = Uint32Array.from(v.numbers, positions(shape, strides));
+    const squares = new Float64Array(g.size);
+    owners.forEach((owner, i) => (squares[owner] = (squares[owner] ?? 0) + (v.numbers[i] ?? 0) ** 2));
+    const scales = g.numbers().map((magnitude, i) => magnitude / Math.sqrt(squares[i] ?? 0));
+    return { numbers: v.numbers.map((value, i) => value * (scales[owners[i] ?? 0] ?? 0)), shape: v.shape };
+  },
+});
 
-/** The weight in whichever form there is. */
-function takeWeight(reader: Reader, prefix: string, layer: LayerParameters): Tensor | Exact {
-  const shapes = layer.shapesOf('weight');
-  const split = splitNames(reader, prefix);
-  if (reader.has(`${prefix}weight`) || !split) return reader.take(prefix, 'weight', shapes);
-  const [g, v] = split;
-  const magnitudes = reader.take(prefix, g, [[layer.outChannels, 1, 1], []]);
-  return joinWeightNorm(magnitudes.numbers(), exact(reader.take(prefix, v, shapes)));
+/** W / (u . W v), W a row for each output channel: PyTorch's `spectral_norm` in eval mode. */
+const spectralNorm = (weightName: string, uName: string, vName: string): SplitWeight => ({
+  names: [weightName, uName, vName],
+  join(take, layer) {
+    const weight = exact(take(weightName, layer.shapesOf('weight')));
+    const rowLength = weight.numbers.length / layer.outChannels;
+    const u = take(uName, [[layer.outChannels]]).numbers();
+    const v = take(vName, [[rowLength]]).numbers();
+    const along = (value: number, i: number) => value * (u[Math.floor(i / rowLength)] ?? 0) * (v[i % rowLength] ?? 0);
+    const sigma = weight.numbers.reduce((sum, value, i) => sum + along(value, i), 0);
+    return { numbers: weight.numbers.map((value) => value / sigma), shape: weight.shape };
+  },
+});
+
+interface Layout {
+  /** Of a weight in one piece, the first one usual. */
+  weightNames: readonly [string, ...string[]];
+  splitWeights: readonly SplitWeight[];
+  weightShapes(layer: LayerParameters): Shapes;
+  /** A weight of those shapes in the layer's order. */
+  order(weight: Tensor, layer: LayerParameters): Tensor | Exact;
+  batchNorm: {
+    names: Readonly<Record<'gamma' | 'beta' | 'mean' | 'variance', string>>;
+    eps: number;
+    /** Whether it has both gamma and beta or neither. */
+    paired: boolean;
+  };
 }
 
-function checkBatchNorm(given: BatchNormOptions, layer: LayerParameters): Required<BatchNormOptions> {
-  const { prefix, eps = 1e-5 } = pickOptions(given, ['prefix', 'eps'], 'batchNorm');
+const layouts: Readonly<Record<NonNullable<LoadStateDictOptions['layout']>, Layout>> = {
+  pytorch: {
+    weightNames: ['weight'],
+    // Each as torch.nn.utils names its parts, then as torch.nn.utils.parametrizations does.
+    splitWeights: [
+      spectralNorm('weight_orig', 'weight_u', 'weight_v'),
+      spectralNorm('parametrizations.weight.original', 'parametrizations.weight.0._u', 'parametrizations.weight.0._v'),
+      weightNorm('weight_g', 'weight_v'),
+      weightNorm('parametrizations.weight.original0', 'parametrizations.weight.original1'),
+    ],
+    weightShapes: (layer) => layer.shapesOf('weight'),
+    order: (weight) => weight,
+    batchNorm: {
+      names: { gamma: 'weight', beta: 'bias', mean: 'running_mean', variance: 'running_var' },
+      eps: 1e-5,
+      paired: true,
+    },
+  },
+  tensorflow: {
+    weightNames: ['kernel', 'weight'],
+    splitWeights: [],
+    weightShapes(layer) {
+      const [outChannels = 0, inChannels = 0, kernelSize = 0] = plainShape(layer);
+      const shape = [kernelSize, inChannels, outChannels];
+      const depthwise = [kernelSize, layer.inChannels, outChannels / layer.inChannels];
+      return inChannels === 1 && layer.inChannels > 1 ? [shape, depthwise] : [shape];
+    },
+    order(weight, layer) {
+      const shape = plainShape(layer);
+      const [outChannels = 0, inChannels = 0] = shape;
+      const numbers = weight.numbers();
+      const next = positions(shape, [1, outChannels, outChannels * inChannels]);
+      return { numbers: numbers.map(() => numbers[next()] ?? 0), shape };
+    },
+    batchNorm: {
+      names: { gamma: 'gamma', beta: 'beta', mean: 'moving_mean', variance: 'moving_variance' },
+      eps: 1e-3,
+      paired: false,
+    },
+  },
+};
+
+function checkLayout(layout: NonNullable<LoadStateDictOptions['layout']>): Layout {
+  if (Object.hasOwn(layouts, layout)) return layouts[layout];
+  const text = `layout must be one of ${Object.keys(layouts).join(', ')}, got ${show(layout)}`;
+  throw new Conv1dError('ERR_OPTION', 'layout', text, layout);
+}
+
+/** The weight in whichever form there is; `required`, it is an error that there is none. */
+function takeWeight(
+  reader: Reader,
+  prefix: string,
+  layer: LayerParameters,
+  layout: Layout,
+  required: boolean,
+): Tensor | Exact | undefined {
+  const { weightNames, splitWeights } = layout;
+  const has = (name: string) => reader.has(prefix + name);
+  const name = weightNames.find(has);
+  const split = splitWeights.find(({ names }) => names.slice(0, 2).some(has));
+  if (name === undefined && split) return split.join((part, shapes) => reader.take(prefix, part, shapes), layer);
+  if (name === undefined && !required) return undefined;
+  return layout.order(reader.take(prefix, name ?? weightNames[0], layout.weightShapes(layer)), layer);
+}
+
+function checkBatchNorm(given: BatchNormOptions, layer: LayerParameters, layout: Layout): Required<BatchNormOptions> {
+  const { prefix, eps = layout.batchNorm.eps } = pickOptions(given, ['prefix', 'eps'], 'batchNorm');
   const fail = (rule: string, got: unknown) => new Conv1dError('ERR_OPTION', 'batchNorm', rule, got);
   if (typeof prefix !== 'string') throw fail(`batchNorm's prefix must be a string, got ${show(prefix)}`, prefix);
   if (!(Number.isFinite(eps) && eps >= 0)) throw fail(`batchNorm's eps must be a number >= 0, got ${show(eps)}`, eps);
@@ -142,32 +238,36 @@ function checkBatchNorm(given: BatchNormOptions, layer: LayerParameters): Requir
 }
 
 /**
- * Folds the BatchNorm1d at `prefix`, as it is in eval mode: weight * scale and (bias - running_mean) * scale + shift,
- * with scale = gamma / sqrt(running_var + eps) for each output channel.
+ * Folds the BatchNorm1d at `prefix`, as it is in eval mode: weight * scale and (bias - mean) * scale + beta, with
+ * scale = gamma / sqrt(variance + eps) for each output channel.
  */
 function foldBatchNorm(
   reader: Reader,
   { prefix, eps }: Required<BatchNormOptions>,
+  { names, paired }: Layout['batchNorm'],
   weight: Exact,
   bias: Exact,
 ): Record<ParameterName, Exact> {
   const channels = bias.numbers.length;
-  const take = (name: string) => reader.take(prefix, name, [[channels]]).numbers();
-  const [mean, variance] = [take('running_mean'), take('running_var')];
-  // Neither is there with affine=False.
-  const affine = reader.has(`${prefix}weight`) || reader.has(`${prefix}bias`);
-  const gamma = affine ? take('weight') : new Float64Array(channels).fill(1);
-  const shift = affine ? take('bias') : new Float64Array(channels);
+  // PyTorch's shape, then those of MegEngine's versions.
+  const shapes = [[channels], [1, channels, 1], [1, channels, 1, 1]];
+  const take = (name: string) => reader.take(prefix, name, shapes).numbers();
+  const [mean, variance] = [take(names.mean), take(names.variance)];
+  const has = (name: string) => reader.has(prefix + name);
+  const affine = [names.gamma, names.beta].some(has) && paired;
+  const takeOr = (name: string, value: number) =>
+    affine || has(name) ? take(name) : new Float64Array(channels).fill(value);
+  const [gamma, beta] = [takeOr(names.gamma, 1), takeOr(names.beta, 0)];
   reader.skip(`${prefix}num_batches_tracked`);
   const scale = gamma.map((value, o) => {
     const spread = (variance[o] ?? 0) + eps;
     if (spread > 0) return value / Math.sqrt(spread);
-    const key = `${prefix}running_var`;
+    const key = prefix + names.variance;
     throw stateDictError(key, `${key}[${o}] + eps must be > 0, got ${spread}`, variance[o]);
   });
   const rowLength = weight.numbers.length / channels;
   const scaled = weight.numbers.map((value, i) => value * (scale[Math.floor(i / rowLength)] ?? 0));
-  const shifted = bias.numbers.map((value, o) => (value - (mean[o] ?? 0)) * (scale[o] ?? 0) + (shift[o] ?? 0));
+  const shifted = bias.numbers.map((value, o) => (value - (mean[o] ?? 0)) * (scale[o] ?? 0) + (beta[o] ?? 0));
   return { weight: { numbers: scaled, shape: weight.shape }, bias: { numbers: shifted, shape: bias.shape } };
 }
 
@@ -181,21 +281,24 @@ export function readStateDict(
   layer: LayerParameters,
   options: LoadStateDictOptions,
 ): Map<ParameterName, Tensor> {
-  const { strict = true, prefix = '', batchNorm } = pickOptions(options, ['strict', 'prefix', 'batchNorm']);
-  const norm = batchNorm === undefined ? undefined : checkBatchNorm(batchNorm, layer);
+  const given = pickOptions(options, ['strict', 'prefix', 'batchNorm', 'layout']);
+  const { strict = true, prefix = '', batchNorm, layout: layoutName = 'pytorch' } = given;
+  const layout = checkLayout(layoutName);
+  const norm = batchNorm === undefined ? undefined : checkBatchNorm(batchNorm, layer, layout);
   const reader = new Reader(dict);
   const hasBias = reader.has(`${prefix}bias`);
   const takeBias = () => reader.take(prefix, 'bias', layer.shapesOf('bias'));
 
-  let found: Partial<Record<ParameterName, Tensor | Exact>> = {};
-  if (norm) {
+  const found: Partial<Record<ParameterName, Tensor | Exact>> = {};
+  const weight = takeWeight(reader, prefix, layer, layout, strict || norm !== undefined);
+  if (norm && weight) {
     // A layer in front of a BatchNorm1d mostly goes without a bias.
     const bias = hasBias
       ? exact(takeBias())
       : { numbers: new Float64Array(layer.outChannels), shape: [layer.outChannels] };
-    found = foldBatchNorm(reader, norm, exact(takeWeight(reader, prefix, layer)), bias);
+    Object.assign(found, foldBatchNorm(reader, norm, layout.batchNorm, exact(weight), bias));
   } else {
-    if (strict || hasWeight(reader, prefix)) found.weight = takeWeight(reader, prefix, layer);
+    if (weight) found.weight = weight;
     if (layer.names.includes('bias') && (strict || hasBias)) found.bias = takeBias();
   }
 

@@ -36,13 +36,12 @@ const tagOf = Object.getOwnPropertyDescriptor(
 ) as { get: () => string | undefined };
 const typedArrayTag = (value: unknown): string | undefined => tagOf.get.call(value);
 
-/** Checks a shape: a list of integers >= 0. Returns a frozen copy. */
-export function checkShape(field: string, shape: unknown): readonly number[] {
+/** Checks that `shape` is a list of integers >= 0. Returns a frozen copy. */
+export function checkExtents(field: string, shape: unknown): readonly number[] {
   if (!Array.isArray(shape)) {
     throw new Conv1dError('ERR_SHAPE', field, `${field} must be an array of integers >= 0, got ${show(shape)}`, shape);
   }
   const copy: number[] = [];
-  let size = 1;
   for (let i = 0; i < shape.length; ++i) {
     const dimension = shape[i] as unknown;
     if (!(Number.isInteger(dimension) && (dimension as number) >= 0)) {
@@ -50,13 +49,16 @@ export function checkShape(field: string, shape: unknown): readonly number[] {
       throw new Conv1dError('ERR_SHAPE', field, text, shape);
     }
     copy.push(dimension as number);
-    size *= dimension as number;
-  }
-  if (!(size <= mostElements)) {
-    const text = `${field} ${show(copy)} has more than ${String(mostElements)} elements`;
-    throw new Conv1dError('ERR_SHAPE', field, text, shape);
   }
   return Object.freeze(copy);
+}
+
+/** As `checkExtents`, of a shape that a tensor can have. */
+export function checkShape(field: string, shape: unknown): readonly number[] {
+  const extents = checkExtents(field, shape);
+  if (elementCount(extents) <= mostElements) return extents;
+  const text = `${field} ${show(extents)} has more than ${String(mostElements)} elements`;
+  throw new Conv1dError('ERR_SHAPE', field, text, shape);
 }
 
 export function checkDType(dtype: unknown): DType {

@@ -1,9 +1,12 @@
-// ZIP archives as NumPy writes them: stored or deflated members, ZIP64 where a size asks for it.
+// ZIP archives as NumPy and PyTorch write them: stored or deflated members, ZIP64 where a size asks for it.
 import { Conv1dError, show, stateDictError } from './errors.js';
+import { otherFormat } from './file-format.js';
 
-interface Member {
+/** A file in an archive, as the directory tells of it. */
+export interface Member {
   name: string;
   method: number;
+  isEncrypted: boolean;
   checksum: number;
   compressedSize: number;
   size: number;
@@ -13,7 +16,7 @@ interface Member {
 const signature = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50 };
 const largest16 = 0xffff;
 const largest32 = 0xffffffff;
-const method = { stored: 0, deflated: 8 };
+const methods = { stored: 0, deflated: 8 };
 
 function zipError(message: string, cause?: unknown): Conv1dError {
   return stateDictError('buffer', `not a ZIP archive: ${message}`, undefined, cause);
@@ -62,7 +65,7 @@ function findEnd(reader: Reader): number {
   for (let at = length - 22; at >= Math.max(0, length - 22 - largest16); --at) {
     if (reader.u32(at) === signature.end && at + 22 + reader.u16(at + 20) === length) return at;
   }
-  throw zipError('it has no end record');
+  throw zipError(otherFormat(reader.bytes, 'zip') ?? 'it has no end record');
 }
 
 function findDirectory(reader: Reader): { count: number; start: number } {
@@ -95,7 +98,7 @@ function decodeName(bytes: Uint8Array): string {
   }
 }
 
-function readDirectory(reader: Reader): Member[] {
+function readDirectory(reader: Reader): Map<string, Member> {
   const { count, start } = findDirectory(reader);
   const members = new Map<string, Member>();
   for (let i = 0, at = start; i < count; ++i) {
@@ -106,10 +109,10 @@ function readDirectory(reader: Reader): Member[] {
     const short = [reader.u32(at + 24), reader.u32(at + 20), reader.u32(at + 42)];
     const [size = 0, compressedSize = 0, offset = 0] = widen(reader, extra, next, short);
     if (members.has(name)) throw zipError(`it has ${show(name)} twice`);
-    if ((reader.u16(at + 8) & 1) !== 0) throw zipError(`${show(name)} is encrypted`);
     members.set(name, {
       name,
       method: reader.u16(at + 10),
+      isEncrypted: (reader.u16(at + 8) & 1) !== 0,
       checksum: reader.u32(at + 16),
       compressedSize,
       size,
@@ -117,14 +120,17 @@ function readDirectory(reader: Reader): Member[] {
     });
     at = next + reader.u16(at + 32);
   }
-  return [...members.values()];
+  // Members that share their bytes would let a small file inflate to any size.
+  const packed = [...members.values()].reduce((sum, { compressedSize }) => sum + compressedSize, 0);
+  if (packed > reader.bytes.length) throw zipError('its members overlap');
+  return members;
 }
 
 function inflater(): ReadableWritablePair<Uint8Array, Uint8Array<ArrayBuffer>> {
   try {
     return new DecompressionStream('deflate-raw');
   } catch (error) {
-    const text = "this engine can not inflate: it has no DecompressionStream('deflate-raw')";
+    const text = "this engine cannot inflate: it has no DecompressionStream('deflate-raw')";
     throw new Conv1dError('ERR_UNSUPPORTED', 'buffer', text, undefined, error);
   }
 }
@@ -142,7 +148,7 @@ async function inflate({ name, size }: Member, compressed: Uint8Array): Promise<
       total += part.value.length;
     }
   } catch (error) {
-    throw zipError(`${show(name)} can not be inflated`, error);
+    throw zipError(`${show(name)} cannot be inflated`, error);
   }
   if (total > size) {
     await inflated.cancel();
@@ -170,33 +176,53 @@ function checksumOf(bytes: Uint8Array): number {
   return (value ^ largest32) >>> 0;
 }
 
-async function extract(reader: Reader, member: Member): Promise<Uint8Array> {
-  const { name, offset, size } = member;
-  reader.expect(offset, signature.local, `member ${show(name)}`);
-  const start = offset + 30 + reader.u16(offset + 26) + reader.u16(offset + 28);
-  const compressed = reader.slice(start, member.compressedSize);
-  if (member.method !== method.stored && member.method !== method.deflated) {
-    throw zipError(`${show(name)} is compressed by method ${member.method}, neither stored nor deflated`);
+export const isStored = ({ method }: Member): boolean => method === methods.stored;
+
+/** A ZIP archive, whose directory is read at once and whose members are when they are asked for. */
+export class ZipArchive {
+  readonly #reader: Reader;
+  /** By name. */
+  readonly members: ReadonlyMap<string, Member>;
+
+  /** @throws Conv1dError ERR_STATE_DICT, as all that is here does. */
+  constructor(bytes: Uint8Array) {
+    this.#reader = new Reader(bytes);
+    this.members = readDirectory(this.#reader);
   }
-  const bytes = member.method === method.stored ? compressed : await inflate(member, compressed);
-  if (bytes.length !== size) throw zipError(`${show(name)} has ${bytes.length} bytes, the directory says ${size}`);
-  if (checksumOf(bytes) !== member.checksum) throw zipError(`the checksum of ${show(name)} is wrong`);
-  return bytes;
+
+  /** The bytes of `member` as they lie in the archive. */
+  #packed({ name, offset, compressedSize, isEncrypted }: Member): Uint8Array {
+    if (isEncrypted) throw zipError(`${show(name)} is encrypted`);
+    this.#reader.expect(offset, signature.local, `member ${show(name)}`);
+    const start = offset + 30 + this.#reader.u16(offset + 26) + this.#reader.u16(offset + 28);
+    return this.#reader.slice(start, compressedSize);
+  }
+
+  #checkSize({ name, size }: Member, bytes: Uint8Array): Uint8Array {
+    if (bytes.length === size) return bytes;
+    throw zipError(`${show(name)} has ${bytes.length} bytes, the directory says ${size}`);
+  }
+
+  /** The content of `member`, which must not be compressed: a view of the archive. */
+  view(member: Member): Uint8Array {
+    if (isStored(member)) return this.#checkSize(member, this.#packed(member));
+    throw zipError(`${show(member.name)} is compressed by method ${member.method}, and should be stored as it is`);
+  }
+
+  /**
+   * The content of `member`: a view of the archive, or inflated.
+   *
+   * @throws Conv1dError ERR_UNSUPPORTED too.
+   */
+  async extract(member: Member): Promise<Uint8Array> {
+    if (isStored(member)) return this.view(member);
+    const packed = this.#packed(member);
+    if (member.method === methods.deflated) return this.#checkSize(member, await inflate(member, packed));
+    throw zipError(`${show(member.name)} is compressed by method ${member.method}, neither stored nor deflated`);
+  }
 }
 
-/**
- * The members of a ZIP archive by name.
- *
- * @throws Conv1dError ERR_STATE_DICT, ERR_UNSUPPORTED.
- */
-export async function unzip(bytes: Uint8Array): Promise<Map<string, Uint8Array>> {
-  const reader = new Reader(bytes);
-  const directory = readDirectory(reader);
-  // Members that share their bytes would let a small file inflate to any size.
-  if (directory.reduce((sum, { compressedSize }) => sum + compressedSize, 0) > bytes.length) {
-    throw zipError('its members overlap');
-  }
-  const members = new Map<string, Uint8Array>();
-  for (const member of directory) members.set(member.name, await extract(reader, member));
-  return members;
+/** Checks that `bytes` are the content of `member`. */
+export function verify({ name, checksum }: Member, bytes: Uint8Array): void {
+  if (checksumOf(bytes) !== checksum) throw zipError(`the checksum of ${show(name)} is wrong`);
 }

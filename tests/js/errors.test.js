@@ -11,6 +11,9 @@ import {
   createRuntime,
   init,
   Network,
+  readNpz,
+  readSafetensors,
+  readTorch,
   Tensor,
   writeSafetensors,
 } from 'conv1d-wasm';
@@ -128,7 +131,13 @@ describe('once loaded', () => {
       ['forward', 'output', 'out', 'out', (options) => layer.forward(input, options)],
       ['forwardAsync', 'progress', 'onProgress', 'signal, onProgress', (options) => layer.forwardAsync(input, options)],
       ['resetParameters', 'sceme', 'scheme', 'scheme, seed', (options) => layer.resetParameters(options)],
-      ['loadStateDict', 'Prefix', 'prefix', 'strict, prefix, batchNorm', (options) => layer.loadStateDict({}, options)],
+      [
+        'loadStateDict',
+        'Prefix',
+        'prefix',
+        'strict, prefix, batchNorm, layout',
+        (options) => layer.loadStateDict({}, options),
+      ],
       [
         ...['loadStateDict, batchNorm', 'epsilon', 'eps', 'prefix, eps'],
         (more) => layer.loadStateDict({}, { batchNorm: { prefix: '', ...more } }),
@@ -144,6 +153,21 @@ describe('once loaded', () => {
       [
         ...['createConvolverNode', 'Source', 'source', 'source, wasmModule, processorUrl, onLoad'],
         (options) => createConvolverNode({}, options),
+      ],
+      [
+        'readSafetensors',
+        'Prefix',
+        'prefix',
+        'names, prefix, filter',
+        (options) => readSafetensors(new Uint8Array(0), options),
+      ],
+      ['readTorch', 'name', 'names', 'names, prefix, filter', (options) => readTorch(new Uint8Array(0), options)],
+      [
+        'readNpz',
+        'maxbytes',
+        'maxBytes',
+        'names, prefix, filter, maxBytes',
+        (options) => readNpz(new Uint8Array(0), options),
       ],
       ['writeSafetensors', 'meta', 'metadata', 'metadata', (options) => writeSafetensors({}, options)],
     ])('%s: %s, meant %s', async (_, name, meant, known, call) => {

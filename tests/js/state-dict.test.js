@@ -117,6 +117,124 @@ describe('forms', () => {
     expectSameBits(folded.bias.data, from.bias.data);
   });
 
+  test.each([
+    ['an output channel', [4, 1, 1], (o) => o],
+    ['an input channel', [1, 3, 1], (o, i) => i],
+    ['a tap', [1, 1, 2], (o, i, k) => k],
+    ['all', [], () => 0],
+  ])('weight_norm with a magnitude for %s', (_, shape, part) => {
+    const indices = Array.from({ length: 24 }, (_, n) => [Math.floor(n / 6), Math.floor(n / 2) % 3, n % 2]);
+    const g = noiseTensor(shape, 7);
+    const squares = new Map();
+    indices.forEach((at, n) => squares.set(part(...at), (squares.get(part(...at)) ?? 0) + weight.data[n] ** 2));
+    const expected = indices.map(
+      (at, n) => (g.data[part(...at)] * weight.data[n]) / Math.sqrt(squares.get(part(...at))),
+    );
+    const layer = new Conv1d(sizes);
+    layer.loadStateDict({ weight_g: g, weight_v: weight, bias });
+    flat(layer.weight).forEach((value, n) => expect(Math.abs(value - expected[n])).toBeLessThanOrEqual(2 ** -23));
+  });
+
+  test.each([
+    ['[4]', [4]],
+    ['[1, 4, 1]', [1, 4, 1]],
+    ['[1, 4, 1, 1]', [1, 4, 1, 1]],
+  ])('a BatchNorm1d with parameters of shape %s', (_, shape) => {
+    const layer = new Conv1d(sizes);
+    const reshaped = Object.entries(norm).map(([name, { data, size }]) => [
+      name,
+      new Tensor(data, size === 4 ? shape : []),
+    ]);
+    layer.loadStateDict({ weight, bias, ...Object.fromEntries(reshaped) }, { batchNorm });
+    const plain = new Conv1d(sizes);
+    plain.loadStateDict({ weight, bias, ...norm }, { batchNorm });
+    expectSameBits(layer.weight.data, plain.weight.data);
+    expectSameBits(layer.bias.data, plain.bias.data);
+  });
+
+  describe("layout 'tensorflow'", () => {
+    const layout = 'tensorflow';
+
+    /** A kernel of (K, C, O) from a function of its indices. */
+    const kernelOf = (shape, valueAt) => {
+      const [taps, inputs, outputs] = shape;
+      const indices = Array.from({ length: taps * inputs * outputs }, (_, n) => [
+        Math.floor(n / (inputs * outputs)),
+        Math.floor(n / outputs) % inputs,
+        n % outputs,
+      ]);
+      return new Tensor(
+        Float32Array.from(indices, (at) => valueAt(...at)),
+        shape,
+      );
+    };
+    const code = (k, i, o) => 100 * k + 10 * i + o;
+
+    test.each(['kernel', 'weight'])('a %s that is square is transposed', (name) => {
+      const layer = new Conv1d({ inChannels: 3, outChannels: 3, kernelSize: 3 });
+      const square = kernelOf([3, 3, 3], code);
+      layer.loadStateDict({ [`c/${name}`]: square, 'c/bias': new Tensor([1, 2, 3], [3]) }, { prefix: 'c/', layout });
+      const rows = layer.weight.toArray();
+      rows.forEach((row, o) => row.forEach((taps, i) => taps.forEach((tap, k) => expect(tap).toBe(code(k, i, o)))));
+      expect(flat(layer.bias)).toEqual([1, 2, 3]);
+      layer.loadStateDict({ weight: square, bias: layer.bias });
+      expectSameBits(layer.weight.data, square.data);
+    });
+
+    test('with groups, as float16', () => {
+      const layer = new Conv1d({ inChannels: 4, outChannels: 6, kernelSize: 3, groups: 2, dtype: 'float16' });
+      layer.loadStateDict(
+        { kernel: kernelOf([3, 2, 6], code), bias: new Tensor(new Float32Array(6), [6]) },
+        { layout },
+      );
+      expect(layer.weight.toArray()[1][2][1]).toEqual([15, 115, 215]); // output 5, the second input of its group
+    });
+
+    test("a DepthwiseConv1D's kernel", () => {
+      const layer = new Conv1d({ inChannels: 3, outChannels: 6, kernelSize: 2, groups: 3, bias: false });
+      layer.loadStateDict({ kernel: kernelOf([2, 3, 2], code) }, { layout });
+      // Output 2 c + m reads input c.
+      expect(flat(layer.weight)).toEqual([0, 100, 1, 101, 10, 110, 11, 111, 20, 120, 21, 121]);
+      layer.loadStateDict({ kernel: kernelOf([2, 1, 6], code) }, { layout });
+      expect(flat(layer.weight)).toEqual([0, 100, 1, 101, 2, 102, 3, 103, 4, 104, 5, 105]);
+    });
+
+    test("Keras's BatchNormalization, in whole and in parts", () => {
+      const kernel = kernelOf([2, 3, 4], (k, i, o) => weight.data[6 * o + 2 * i + k]);
+      const names = { weight: 'gamma', bias: 'beta', running_mean: 'moving_mean', running_var: 'moving_variance' };
+      const parts = Object.entries(names).map(([from, to]) => [to, norm[`bn.${from}`]]);
+      const ones = new Tensor([1, 1, 1, 1], [4]);
+      const zeros = new Tensor([0, 0, 0, 0], [4]);
+      for (const [without, stand] of [
+        [null, null],
+        ['gamma', { 'bn.weight': ones }],
+        ['beta', { 'bn.bias': zeros }],
+      ]) {
+        const keras = new Conv1d(sizes);
+        const kept = parts.filter(([name]) => name !== without).map(([name, tensor]) => [`bn/${name}`, tensor]);
+        keras.loadStateDict({ kernel, bias, ...Object.fromEntries(kept) }, { layout, batchNorm: { prefix: 'bn/' } });
+        const torch = new Conv1d(sizes);
+        torch.loadStateDict({ weight, bias, ...norm, ...stand }, { batchNorm: { prefix: 'bn.', eps: 1e-3 } });
+        expectSameBits(keras.weight.data, torch.weight.data);
+        expectSameBits(keras.bias.data, torch.bias.data);
+      }
+    });
+
+    test('not strict, without a kernel', () => {
+      const layer = makeLayer(sizes);
+      const before = layer.weight.data;
+      layer.loadStateDict({ bias }, { layout, strict: false });
+      expectSameBits(layer.weight.data, before);
+      expectSameBits(layer.bias.data, bias.data);
+    });
+
+    test.each(['keras', 1, null, 'toString'])('%s is no layout', (given) => {
+      const error = thrown(() => new Conv1d(sizes).loadStateDict({ weight, bias }, { layout: given }));
+      expect(error).toMatchObject({ code: 'ERR_OPTION', field: 'layout', got: given });
+      expect(error.message).toMatch(/^layout must be one of pytorch, tensorflow, got /);
+    });
+  });
+
   test('not strict: what is missing stays, unknown names are passed over', () => {
     const layer = makeLayer(sizes, { seed: 9 });
     const before = layer.weight.data;
@@ -155,11 +273,47 @@ describe('refused', () => {
     ],
     ['a weight beside its parts', { ...vAndG, weight }, {}, 'weight_g', unknown('weight_g')],
     [
-      'a weight_norm over another dimension',
-      { ...vAndG, weight_g: noiseTensor([1, 3, 1]) },
+      'a weight_norm over two dimensions',
+      { ...vAndG, weight_g: noiseTensor([4, 3, 1]) },
       {},
       'weight_g',
-      'weight_g: weight_g must have shape [4, 1, 1] or [], got [1, 3, 1]',
+      'weight_g: weight_g must have shape [4, 1, 1] or [1, 3, 1] or [1, 1, 2] or [], got [4, 3, 1]',
+    ],
+    [
+      'a spectral_norm without its vectors',
+      { weight_orig: weight, weight_v: noiseTensor([6]), bias },
+      {},
+      'weight_u',
+      lost('weight_u', { weight_orig: 1, weight_v: 1, bias: 1 }),
+    ],
+    [
+      'a spectral_norm over another dimension',
+      { weight_orig: weight, weight_u: noiseTensor([3]), weight_v: noiseTensor([8]), bias },
+      {},
+      'weight_u',
+      'weight_u: weight_u must have shape [4], got [3]',
+    ],
+    [
+      "Keras's order, not asked for",
+      { weight: noiseTensor([2, 3, 4]), bias },
+      {},
+      'weight',
+      'weight: weight must have shape [4, 3, 2], got [2, 3, 4]',
+    ],
+    [
+      "PyTorch's order in Keras's place",
+      { weight, bias },
+      { layout: 'tensorflow' },
+      'weight',
+      'weight: weight must have shape [2, 3, 4], got [4, 3, 2]',
+    ],
+    ['no kernel', { bias }, { layout: 'tensorflow' }, 'kernel', lost('kernel', { bias: 1 })],
+    [
+      'a kernel and a weight',
+      { kernel: noiseTensor([2, 3, 4]), weight, bias },
+      { layout: 'tensorflow' },
+      'weight',
+      unknown('weight'),
     ],
     [
       'a direction of another shape',
@@ -203,7 +357,7 @@ describe('refused', () => {
       { ...state, 'bn.running_mean': noiseTensor([5]) },
       { batchNorm },
       'bn.running_mean',
-      'bn.running_mean: running_mean must have shape [4], got [5]',
+      'bn.running_mean: running_mean must have shape [4] or [1, 4, 1] or [1, 4, 1, 1], got [5]',
     ],
     [
       'a negative variance',

@@ -3,11 +3,13 @@ import {
   conv1d,
   Conv1d,
   Conv1dError,
+  contentsOf,
   createConvolverNode,
   createRuntime,
   init,
   readNpz,
   readSafetensors,
+  readTorch,
   Tensor,
   writeSafetensors,
   type Conv1dOptions,
@@ -71,7 +73,13 @@ conv1d(input, layer.weight, null, { algorithm: 'winograd' });
 expectType<string>()(layer.explain([3, 100]).reason);
 
 layer.loadStateDict(readSafetensors(new ArrayBuffer(8)), { strict: false, prefix: 'conv.' });
-layer.loadStateDict(await readNpz(new Uint8Array(8)));
+layer.loadStateDict(await readNpz(new Uint8Array(8), { names: ['weight'], maxBytes: 1e6 }));
+layer.loadStateDict(readTorch(new Uint8Array(8), { filter: (name) => name !== 'epoch' }), { layout: 'tensorflow' });
+expectType<string[]>()(
+  contentsOf(readTorch(new Uint8Array(8))).map(({ name, dtype, problem = '' }) => name + dtype + problem),
+);
+// @ts-expect-error: no such layout
+layer.loadStateDict({}, { layout: 'keras' });
 // It goes where a Blob or a Response takes it.
 new Blob([writeSafetensors(layer.stateDict(), { metadata: { made: 'here' } })]);
 
