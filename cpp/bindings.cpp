@@ -146,6 +146,26 @@ double stream_end_count(uintptr_t stream) {
 void end_stream(uintptr_t stream, uintptr_t output) { stream_at(stream)->end(reinterpret_cast<void*>(output)); }
 void reset_stream(uintptr_t stream) { stream_at(stream)->reset(); }
 
+double stream_state_bytes(uintptr_t stream) {
+  return static_cast<double>(stream_at(stream)->state_words()) * sizeof(int32_t);
+}
+
+void save_stream(uintptr_t stream, uintptr_t state) { stream_at(stream)->save(reinterpret_cast<int32_t*>(state)); }
+
+bool restore_stream(uintptr_t stream, uintptr_t state, double bytes) {
+  return !failed(stream_at(stream)->restore(reinterpret_cast<const int32_t*>(state), static_cast<int64_t>(bytes)));
+}
+
+// 0 when refused.
+uintptr_t clone_stream(uintptr_t stream) {
+  std::unique_ptr<Stream> made;
+  return failed(stream_at(stream)->clone(&made)) ? 0 : reinterpret_cast<uintptr_t>(made.release());
+}
+
+void settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
+  stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output));
+}
+
 // The index of an activation, or -1 when refused.
 int activation_index(const std::string& name, double slope) {
   Activation activation{};
@@ -223,6 +243,11 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("streamEndCount", &stream_end_count);
   function("endStream", &end_stream);
   function("resetStream", &reset_stream);
+  function("streamStateBytes", &stream_state_bytes);
+  function("saveStream", &save_stream);
+  function("restoreStream", &restore_stream);
+  function("cloneStream", &clone_stream);
+  function("settleStream", &settle_stream);
   function("activationIndex", &activation_index);
   function("elementwise", &run_elementwise<float>);
   function("elementwiseHalf", &run_elementwise<uint16_t>);

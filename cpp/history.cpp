@@ -30,10 +30,11 @@ void copy_flushed(const float* source, float* destination, size_t n) {
 
 void flush_tiny(float* values, size_t n) { copy_flushed(values, values, n); }
 
-bool History::allocate(int32_t rows, int32_t phases, int64_t samples) {
+bool History::allocate(int32_t rows, int32_t phases, int64_t kept, int64_t more) {
   rows_ = rows;
   phases_ = phases;
-  capacity_ = (samples + phases - 1) / phases + 1;
+  kept_ = kept;
+  capacity_ = (kept + more + phases - 1) / phases + 1;
   const int64_t pitch = pitch_of(2 * capacity_);
   if (pitch > kMaxElements / rows / phases) return false;
   plane_pitch_ = static_cast<size_t>(pitch);
@@ -73,6 +74,25 @@ void History::append(const float* source, size_t row_stride, int32_t count, bool
   size_ += count;
 }
 
+void History::save(float* latest) const {
+  for (int32_t row = 0; row < rows_; ++row, latest += kept_) {
+    copy(row, size_ - kept_, static_cast<int32_t>(kept_), latest);
+  }
+}
+
+void History::restore(const float* latest, int64_t size) {
+  const int64_t held = std::min(kept_, size);
+  clear(size - held);
+  append(latest + (kept_ - held), static_cast<size_t>(kept_), static_cast<int32_t>(held), false);
+}
+
+void History::settle(const float* source, size_t row_stride, int64_t size, bool flush) {
+  size_ = size;
+  for (int32_t row = 0; row < rows_; ++row, source += row_stride) {
+    std::fill_n(plane(row, 0), row_pitch(), flush ? flushed(*source) : *source);
+  }
+}
+
 void History::copy(int32_t row, int64_t q, int32_t count, float* destination) const {
   const auto zeros = static_cast<int32_t>(std::clamp<int64_t>(-q, 0, count));
   std::fill_n(destination, zeros, 0.0F);
@@ -95,7 +115,7 @@ void History::set(int32_t row, int64_t q, float value) {
   to[slot + capacity_] = value;
 }
 
-void History::mirror(float* plane, int64_t slot, int64_t count) const {
+void History::mirror(float* plane, int64_t slot, int64_t count) {
   if (count == 1) {
     plane[slot + capacity_] = plane[slot];
     return;

@@ -18,8 +18,9 @@ void flush_tiny(float* values, size_t n);
 // With `phases` p, sample q of a row lies in the row's plane q % p, at index q / p: every p-th sample is contiguous.
 class History {
  public:
-  // Makes room for the latest `samples` samples, all zero. False when memory is short.
-  [[nodiscard]] bool allocate(int32_t rows, int32_t phases, int64_t samples);
+  // Makes room for the latest `kept` samples and `more` that are appended at once, all zero. False when memory is
+  // short.
+  [[nodiscard]] bool allocate(int32_t rows, int32_t phases, int64_t kept, int64_t more);
 
   // Forgets everything, and holds `zeros` zeros a row instead.
   void clear(int64_t zeros);
@@ -30,6 +31,15 @@ class History {
 
   // Samples a row so far, those that were dropped included.
   int64_t size() const { return size_; }
+
+  // The latest `kept` samples, (rows, kept), zeros before the first.
+  int64_t kept() const { return kept_; }
+  int64_t kept_floats() const { return rows_ * kept_; }
+  void save(float* latest) const;
+  // Holds these again, as the end of `size` samples.
+  void restore(const float* latest, int64_t size);
+  // Holds `size` samples a row, each as the one at `source` + r * `row_stride`. Where `flush`, tiny ones are 0.
+  void settle(const float* source, size_t row_stride, int64_t size, bool flush);
 
   // Samples [q, q + count) of a row, which it still holds; those before the first are zeros.
   void copy(int32_t row, int64_t q, int32_t count, float* destination) const;
@@ -58,11 +68,12 @@ class History {
     return data_.data() + row * row_pitch() + static_cast<size_t>(phase) * plane_pitch_;
   }
   // Copies what was written at [slot, slot + count) to where it stands the second time.
-  void mirror(float* plane, int64_t slot, int64_t count) const;
+  void mirror(float* plane, int64_t slot, int64_t count);
 
   Buffer<float> data_;
   int32_t rows_ = 0;
   int32_t phases_ = 1;
+  int64_t kept_ = 0;
   int64_t capacity_ = 1;  // indices a plane
   size_t plane_pitch_ = 0;
   int64_t size_ = 0;

@@ -62,6 +62,12 @@ int32_t choose_partition(const Params& params, int32_t longest) {
   return best;
 }
 
+int64_t kept_samples(const Params& params) {
+  // Shorter pieces never make fewer partitions worth while. The oldest window begins two partitions before the reach.
+  const bool partitioned = choose_partition(params, 1) > 0;
+  return params.reach() + (partitioned ? 2 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
+}
+
 Partitioned::Partitioned(const Params& params, const Params& head, int32_t batch, int32_t partition, bool flush)
     : params_(params),
       batch_(batch),
@@ -104,17 +110,28 @@ int32_t Partitioned::slot(int64_t window) const {
   return static_cast<int32_t>(partitions_ - 1 - (window - floor_divide(window, partitions_) * partitions_));
 }
 
-void Partitioned::load(Weights& weights) {
-  if (version_ == weights.version()) return;
-  version_ = weights.version();
+void Partitioned::resume(Weights& weights, const History& history, int64_t known) {
+  reset(known);
+  step_ = floor_divide(known, step_samples());
+  for (int64_t window = block() - partitions_; window < block(); ++window) transform_window(history, window);
   pack(weights);
+  redo();
+}
+
+void Partitioned::load(Weights& weights) {
+  if (pack(weights)) redo();
+}
+
+void Partitioned::redo() {
   std::memset(sums_.data(), 0, sums_.size() * sizeof(float));
   for (int32_t step = 0; step < steps_; ++step) multiply_step(block(), step);
   finish_tail(block());
   for (int32_t step = 0; step < step_ - block() * steps_; ++step) multiply_step(block() + 1, step);
 }
 
-void Partitioned::pack(Weights& weights) {
+bool Partitioned::pack(Weights& weights) {
+  if (version_ == weights.version()) return false;
+  version_ = weights.version();
   const auto element = static_cast<size_t>(params_.element_bytes());
   const auto taps = static_cast<size_t>(params_.kernel_size);
   const auto head_taps = static_cast<size_t>(head_.params().kernel_size);
@@ -137,6 +154,7 @@ void Partitioned::pack(Weights& weights) {
   }
   if (params_.bias) std::memcpy(head_.bias(), weights.bias(), static_cast<size_t>(params_.out_channels) * element);
   head_.changed();
+  return true;
 }
 
 void Partitioned::advance(const History& history) {

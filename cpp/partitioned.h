@@ -31,6 +31,10 @@ namespace conv1d {
 // they are faster, or the layer has 'auto' and the spectra of its taps would take more than 128 MB.
 int32_t choose_partition(const Params& params, int32_t longest);
 
+// Samples to keep of a layer's signal, beside those of a push, so that it can go on from them with any partition that
+// may be chosen, or none.
+int64_t kept_samples(const Params& params);
+
 class Partitioned {
  public:
   // For `batch` signals, whose samples below 2^-100 count as 0 where `flush` says so. Null when memory is short.
@@ -38,12 +42,13 @@ class Partitioned {
 
   // The taps whose lag is less than B, as a layer of its own: the last of the whole.
   Weights& head() { return head_; }
-  // Samples that must be kept of the signal, beside those of a push.
-  int64_t kept_samples() const { return 3 * int64_t{partition_}; }
 
   // Back to where all samples up to position `start` are zero. Positions count from where the first output's last tap
   // is; sample q of the history, 0 the first, lies at position q - reach.
   void reset(int64_t start);
+
+  // To where all samples before position `known` and no others are there, those that `history` keeps.
+  void resume(Weights& weights, const History& history, int64_t known);
 
   // Takes the weights of the layer if they changed, and redoes with them what was done ahead.
   void load(Weights& weights);
@@ -65,7 +70,10 @@ class Partitioned {
   int64_t block() const;
   // The windows' ring goes backwards, so that later partitions meet later slots.
   int32_t slot(int64_t window) const;
-  void pack(Weights& weights);
+  // Takes the weights; false if it has them.
+  bool pack(Weights& weights);
+  // What is done ahead, from the windows on.
+  void redo();
   void transform_window(const History& history, int64_t window);
   // sums (+)= the products of partitions [begin, end), for the tail of `block`.
   void multiply(int64_t block, int32_t begin, int32_t end, float* sums) const;

@@ -1,6 +1,8 @@
 #include "stream.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -14,6 +16,15 @@ namespace {
 
 constexpr int64_t kMostStride = int64_t{1} << 31;
 
+// A saved state: these words, what the stream is, how many samples it got, and the latest that it keeps.
+constexpr int32_t kMark = 0x73643163;  // "c1ds"
+constexpr int32_t kFormat = 1;
+constexpr int64_t kWordBytes = 4;
+constexpr int64_t kHeaderWords = 2;
+constexpr int64_t kSamplesWords = 2;
+constexpr int64_t kUntouched = -1;  // before the first push
+constexpr int64_t kMostSamples = int64_t{1} << 62;
+
 bool is_pair(const Step& step) {
   const auto kind = step.elementwise.kind;
   return !step.plan && (kind == Elementwise::Kind::kAdd || kind == Elementwise::Kind::kMultiply);
@@ -24,6 +35,8 @@ bool is_gate(const Step& step) { return !step.plan && step.elementwise.kind == E
 Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
 }
+
+Error state_error(std::string message) { return {"ERR_STREAM_STATE", "state", std::move(message)}; }
 
 Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the stream's history"}; }
 
@@ -129,12 +142,11 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
   node->keeps = !(p.kernel_size == 1 && in_step && node->step.input > 0);
   History& history = node->history[0];
-  int64_t samples = node->tail ? node->tail->kept_samples() : reach;
-  if (!node->tail || node->known_after > 0) samples = std::max(samples, left + node->known_after);
-  samples += in.longest + p.stride;
-  if (p.padding_mode == PaddingMode::kReflect) samples = std::max(samples, 2 * right + 1 + in.longest);
+  int64_t kept = std::max({kept_samples(p), left + node->known_after, int64_t{1}});
+  if (p.padding_mode == PaddingMode::kReflect) kept = std::max(kept, 2 * right + 1);
   const int64_t rows = int64_t{batch_} * p.in_channels;
-  if (rows > kMaxElements || (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, samples))) {
+  if (rows > kMaxElements ||
+      (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, kept, in.longest + p.stride))) {
     return out_of_memory();
   }
   const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
@@ -153,16 +165,15 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
 }
 
 std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
-  if (!same_lengths(node->step)) {
+  const Value& a = operand(*node, 0);
+  const Value& b = operand(*node, 1);
+  if (a.stride != b.stride || a.surplus != b.surplus) {
     return Error{"ERR_SHAPE", "other",
                  "the two operands of a sum or product must have the same length for every input"};
   }
-  const Value& a = operand(*node, 0);
-  const Value& b = operand(*node, 1);
   out->longest = std::max(a.longest, b.longest);
   out->lead = std::max(a.lead, b.lead);
   out->first = std::max(a.first, b.first);
-  out->surplus = std::max(a.surplus, b.surplus);
   out->earliest = std::min(a.earliest, b.earliest);
   out->latest = std::max(a.latest, b.latest);
   if (a.pace == b.pace) return std::nullopt;
@@ -174,26 +185,13 @@ std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
     const Value& other = operand(*node, 1 - which);
     // How far this one may be ahead of the other, in the middle of the signal or while its end trickles down.
     const int64_t ahead = std::max(other.lead, other.first) + std::max(own.surplus, -own.lead);
-    const int64_t samples = own.longest + std::max<int64_t>(ahead, 0) / own.stride + 3;
+    const int64_t kept = std::max<int64_t>(ahead, 0) / own.stride + 3;
     const int64_t rows = int64_t{batch_} * own.channels;
-    if (rows > kMaxElements || !node->history[which].allocate(static_cast<int32_t>(rows), 1, samples)) {
+    if (rows > kMaxElements || !node->history[which].allocate(static_cast<int32_t>(rows), 1, kept, own.longest)) {
       return out_of_memory();
     }
   }
   return std::nullopt;
-}
-
-bool Stream::same_lengths(const Step& step) {
-  const Value& a = values_[static_cast<size_t>(step.input)];
-  const Value& b = values_[static_cast<size_t>(step.other)];
-  if (a.stride != b.stride) return false;
-  // Rounding repeats with the stride.
-  constexpr int64_t kLong = int64_t{1} << 40;
-  for (int64_t phase = 0; phase < a.stride; ++phase) {
-    forecast_whole(kLong + phase, static_cast<size_t>(std::max(step.input, step.other)));
-    if (a.forecast != b.forecast) return false;
-  }
-  return true;
 }
 
 bool Stream::lay_out_rows() {
@@ -237,7 +235,7 @@ void Stream::reset() {
     node.history[0].clear(node.padding.pad_left);
     if (node.tail) {
       const int64_t zeros = node.known_after > 0 ? 0 : node.padding.pad_left;
-      node.tail->reset(zeros - node.step.plan->params().reach());
+      node.tail->reset(std::min<int64_t>(zeros - node.step.plan->params().reach(), 0));  // where the outputs begin
       node.tail->load(node.step.plan->weights());
     }
     if (is_pair(node.step)) node.history[1].clear(0);
@@ -248,6 +246,16 @@ void Stream::reset() {
   }
 }
 
+void Stream::skip_to(int64_t samples) {
+  forecast(samples, false);
+  for (Value& value : values_) value.total = value.forecast;
+}
+
+int64_t Stream::known_positions(const Node& node) const {
+  const bool padded = operand(node, 0).total >= node.known_after;
+  return (padded ? node.history[0].size() : 0) - node.step.plan->params().reach();
+}
+
 int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right) {
   if (!node.step.plan) return std::min(samples, others);
   const Params& p = node.step.plan->params();
@@ -255,27 +263,23 @@ int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others,
   return samples < node.known_after || room < 0 ? 0 : room / p.stride + 1;
 }
 
-void Stream::forecast_whole(int64_t samples, size_t nodes) {
+void Stream::forecast(int64_t samples, bool whole) {
   values_[0].forecast = samples;
-  for (size_t i = 0; i < nodes; ++i) {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
     values_[i + 1].forecast =
-        outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, node.padding.pad_right);
+        outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, whole ? node.padding.pad_right : 0);
   }
 }
 
 int32_t Stream::output_count(int32_t samples) {
-  values_[0].forecast = values_[0].total + samples;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    const Node& node = nodes_[i];
-    values_[i + 1].forecast = outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, 0);
-  }
+  forecast(values_[0].total + samples, false);
   return static_cast<int32_t>(values_.back().forecast - values_.back().total);
 }
 
-void Stream::push(const void* chunk, int32_t samples, void* output) {
-  const auto out_stride = static_cast<size_t>(output_count(samples));
+void Stream::take(const void* chunk, int32_t samples) {
   Value& in = values_[0];
+  in.fresh = samples;
   in.row_stride = static_cast<size_t>(samples);
   if (dtype_ == DType::kFloat32) {
     in.rows = static_cast<const float*>(chunk);
@@ -284,13 +288,17 @@ void Stream::push(const void* chunk, int32_t samples, void* output) {
     widen(dtype_, chunk, rows, static_cast<size_t>(batch_) * static_cast<size_t>(in.channels) * in.row_stride);
     in.rows = rows;
   }
-  in.fresh = samples;
-  in.total += samples;
-  run_pass(output, out_stride, 0);
+}
+
+void Stream::push(const void* chunk, int32_t samples, void* output) {
+  const auto out_stride = static_cast<size_t>(output_count(samples));
+  take(chunk, samples);
+  values_[0].total += samples;
+  run_pass(output, out_stride, 0, &Stream::run_node);
 }
 
 std::optional<Error> Stream::end_count(int64_t* count) {
-  forecast_whole(values_[0].total, nodes_.size());
+  forecast(values_[0].total, true);
   for (const Node& node : nodes_) {
     if (!node.step.plan) continue;
     const int64_t length = operand(node, 0).forecast;
@@ -307,15 +315,174 @@ std::optional<Error> Stream::end_count(int64_t* count) {
 }
 
 void Stream::end(void* output) {
-  forecast_whole(values_[0].total, nodes_.size());
+  forecast(values_[0].total, true);
   const int64_t before = values_.back().total;
   const auto out_stride = static_cast<size_t>(values_.back().forecast - before);
   values_[0].ended = true;
   values_[0].fresh = 0;
-  while (!values_.back().ended) run_pass(output, out_stride, static_cast<size_t>(values_.back().total - before));
+  while (!values_.back().ended) {
+    run_pass(output, out_stride, static_cast<size_t>(values_.back().total - before), &Stream::run_node);
+  }
 }
 
-void Stream::run_pass(void* output, size_t out_stride, size_t offset) {
+template <class Visit>
+void Stream::describe(Visit visit) const {
+  visit("dtype", 0, static_cast<int32_t>(dtype_), false);
+  visit("inChannels", 0, values_[0].channels, true);
+  visit("batch", 0, batch_, true);
+  visit("denormals", 0, flush_tiny_ ? 1 : 0, false);
+  visit("steps", 0, static_cast<int32_t>(nodes_.size()), true);
+  for (int32_t i = 1; i <= static_cast<int32_t>(nodes_.size()); ++i) {
+    const Node& node = nodes_[static_cast<size_t>(i) - 1];
+    const auto& [input, other, plan, elementwise] = node.step;
+    visit("input", i, input, true);
+    visit("other", i, other, true);
+    visit("operation", i, plan ? -1 : static_cast<int32_t>(elementwise.kind), false);
+    visit("activation", i, static_cast<int32_t>(plan ? plan->params().activation : elementwise.activation), false);
+    visit("slope", i, std::bit_cast<int32_t>(plan ? plan->params().slope : elementwise.slope), false);
+    if (!plan) continue;
+    const Params& p = plan->params();
+    visit("outChannels", i, p.out_channels, true);
+    visit("kernelSize", i, p.kernel_size, true);
+    visit("stride", i, p.stride, true);
+    visit("dilation", i, p.dilation, true);
+    visit("groups", i, p.groups, true);
+    visit("padLeft", i, node.padding.pad_left, true);
+    visit("padRight", i, node.padding.pad_right, true);
+    visit("paddingMode", i, static_cast<int32_t>(p.padding_mode), false);
+    visit("bias", i, p.bias ? 1 : 0, false);
+    visit("algorithm", i, static_cast<int32_t>(p.algorithm), false);
+  }
+}
+
+template <class Self, class Visit>
+void Stream::visit_histories(Self& self, Visit visit) {
+  for (auto& node : self.nodes_) {
+    if (!node.keeps) continue;
+    visit(node.history[0], self.operand(node, 0), node.padding.pad_left);
+    if (is_pair(node.step)) visit(node.history[1], self.operand(node, 1), 0);
+  }
+}
+
+int64_t Stream::state_words() const {
+  int64_t words = kHeaderWords + kSamplesWords;
+  describe([&](const char*, int32_t, int32_t, bool) { ++words; });
+  visit_histories(*this, [&](const History& history, const Value&, int64_t) { words += history.kept_floats(); });
+  return words;
+}
+
+void Stream::save(int32_t* state) const {
+  *state++ = kMark;
+  *state++ = kFormat;
+  describe([&](const char*, int32_t, int32_t value, bool) { *state++ = value; });
+  // Padding alone may determine outputs, which come with the first push.
+  const auto untouched = [](const Value& value) { return value.total == 0; };
+  const int64_t samples = std::ranges::all_of(values_, untouched) ? kUntouched : values_[0].total;
+  std::memcpy(state, &samples, sizeof samples);
+  state += kSamplesWords;
+  visit_histories(*this, [&](const History& history, const Value&, int64_t) {
+    history.save(reinterpret_cast<float*>(state));
+    state += history.kept_floats();
+  });
+}
+
+std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
+  const int64_t words = bytes / kWordBytes;
+  if (words < kHeaderWords || state[0] != kMark) {
+    return state_error("state must be what a stream's state() gave, got something else");
+  }
+  if (state[1] != kFormat) {
+    return state_error("state must have format " + std::to_string(kFormat) + ", got " + std::to_string(state[1]) +
+                       ", of another version of the library");
+  }
+  int64_t at = kHeaderWords;
+  std::optional<Error> error;
+  describe([&](const char* name, int32_t step, int32_t value, bool is_number) {
+    if (!error && at < words && state[at] != value) {
+      error = state_error("state must be of a stream with the same " + std::string(name) +
+                          (step > 0 ? " in step " + std::to_string(step) : "") +
+                          (is_number ? " (" + std::to_string(value) + "), got " + std::to_string(state[at]) : ""));
+    }
+    ++at;
+  });
+  if (error) return error;
+  if (bytes != state_words() * kWordBytes) {
+    return state_error("state must have " + std::to_string(state_words() * kWordBytes) + " bytes, got " +
+                       std::to_string(bytes));
+  }
+  int64_t samples = 0;
+  std::memcpy(&samples, state + at, sizeof samples);
+  if (samples < kUntouched || samples > kMostSamples) {
+    return state_error("state must be of a stream that got from 0 to 2^62 samples, got " + std::to_string(samples));
+  }
+
+  reset();
+  if (samples == kUntouched) return std::nullopt;
+  skip_to(samples);
+  const auto* latest = reinterpret_cast<const float*>(state + at + kSamplesWords);
+  visit_histories(*this, [&](History& history, const Value& in, int64_t padding) {
+    history.restore(latest, padding + in.total);
+    latest += history.kept_floats();
+  });
+  for (Node& node : nodes_) {
+    if (node.tail) node.tail->resume(node.step.plan->weights(), node.history[0], known_positions(node));
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Stream::clone(std::unique_ptr<Stream>* stream) const {
+  std::vector<Step> steps;
+  for (const Node& node : nodes_) steps.push_back(node.step);
+  std::unique_ptr<Stream> made;
+  if (std::optional<Error> error =
+          create(std::move(steps), dtype_, values_[0].channels, batch_, values_[0].longest, flush_tiny_, &made)) {
+    return error;
+  }
+  Buffer<int32_t> state;
+  if (!state.reserve(static_cast<size_t>(state_words()))) return out_of_memory();
+  save(state.data());
+  if (std::optional<Error> error = made->restore(state.data(), state_words() * kWordBytes)) return error;
+  *stream = std::move(made);
+  return std::nullopt;
+}
+
+int64_t Stream::settled_samples() const {
+  int64_t samples = 0;
+  const auto require = [&](const Value& value, int64_t kept) {
+    samples = std::max({samples, value.first, value.lead + value.stride * kept - value.earliest});
+  };
+  for (const Value& value : values_) require(value, 1);
+  visit_histories(*this, [&](const History& history, const Value& in, int64_t) { require(in, history.kept()); });
+  const int64_t stride = values_.back().stride;
+  return (samples + stride - 1) / stride * stride;
+}
+
+void Stream::settle(const void* sample, void* output) {
+  reset();
+  skip_to(settled_samples());
+  take(sample, 1);
+  run_pass(output, 1, 0, &Stream::settle_node);
+}
+
+void Stream::settle_node(Node* node, Value* out, float* rows) {
+  const Value& a = operand(*node, 0);
+  const Value& b = operand(*node, 1);
+  if (node->keeps && node->step.plan) {
+    node->history[0].settle(a.rows, a.row_stride, node->padding.pad_left + a.total, flush_tiny_);
+  } else if (node->keeps) {
+    node->history[0].settle(a.rows, a.row_stride, a.total, false);
+    node->history[1].settle(b.rows, b.row_stride, b.total, false);
+  }
+  out->fresh = 1;
+  if (!node->step.plan) return combine(*node, *out, rows);
+  Plan& plan = *node->step.plan;
+  const int64_t latest = out->total - 1;
+  // From there on the next push goes on.
+  if (node->tail) node->tail->resume(plan.weights(), node->history[0], latest * plan.params().stride);
+  convolve(node, a, latest, 1, rows, out->row_stride);
+}
+
+void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*)) {
   const bool narrow = dtype_ == DType::kFloat16;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     Value& out = values_[i + 1];
@@ -324,7 +491,7 @@ void Stream::run_pass(void* output, size_t out_stride, size_t offset) {
     float* rows = in_place ? static_cast<float*>(output) + offset : buffer_of(out);
     out.rows = rows;
     out.row_stride = in_place ? out_stride : out.pitch;
-    run_node(&nodes_[i], &out, rows);
+    (this->*run)(&nodes_[i], &out, rows);
     if (!narrow || out.fresh == 0) continue;
     const auto count = static_cast<size_t>(out.fresh);
     for (size_t r = 0; r < static_cast<size_t>(batch_) * static_cast<size_t>(out.channels); ++r) {
@@ -348,15 +515,15 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
   }
   out->fresh = static_cast<int32_t>(outputs_after(*node, a.total, b.total, node->padded) - out->total);
   if (node->tail) {
-    convolve_partitioned(*node, a, *out, rows);
+    convolve_partitioned(node, a, *out, rows);
   } else if (out->fresh > 0) {
-    node->step.plan ? convolve(*node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
+    node->step.plan ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
   }
   out->total += out->fresh;
   out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
 }
 
-void Stream::feed_conv(Node* node, const Value& in) const {
+void Stream::feed_conv(Node* node, const Value& in) {
   History& history = node->history[0];
   const PaddingMode mode = node->step.plan->params().padding_mode;
   const int64_t left = node->padding.pad_left;
@@ -385,26 +552,25 @@ void Stream::feed_conv(Node* node, const Value& in) const {
   }
 }
 
-void Stream::convolve(const Node& node, const Value& in, int64_t first, int32_t count, float* rows,
-                      size_t row_stride) const {
-  Weights& weights = node.tail ? node.tail->head() : node.step.plan->weights();
+void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) {
+  Weights& weights = node->tail ? node->tail->head() : node->step.plan->weights();
   const Params& p = weights.params();
   const Vectors vectors = choose_vectors(p, count);
   const float* panels = weights.panels(vectors);
   const float* bias = weights.wide_bias();
   Strip strip{};
-  strip.offsets = node.offsets.data();
+  strip.offsets = node->offsets.data();
   strip.depth = p.group_in() * p.kernel_size;
   strip.row_stride = row_stride;
   for (int32_t image_group = 0; image_group < batch_ * p.groups; ++image_group) {
     const int32_t image = image_group / p.groups;
     const int32_t first_out = image_group % p.groups * p.group_out();
     float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * row_stride;
-    for (int32_t t = 0; t < count; t += node.strip) {
-      strip.count = std::min(node.strip, count - t);
+    for (int32_t t = 0; t < count; t += node->strip) {
+      strip.count = std::min(node->strip, count - t);
       const int32_t row = image_group * p.group_in();
-      strip.input = (node.keeps ? node.history[0].at(row, first + node.head_shift)
-                                : in.rows + static_cast<size_t>(row) * in.pitch) +
+      strip.input = (node->keeps ? node->history[0].at(row, first + node->head_shift)
+                                 : in.rows + static_cast<size_t>(row) * in.pitch) +
                     t;
       for (int32_t o = 0; o < p.group_out();) {
         const Tile& tile = choose_tile(vectors, p.group_out() - o);
@@ -415,7 +581,7 @@ void Stream::convolve(const Node& node, const Value& in, int64_t first, int32_t 
         tile.run(strip);
         for (int32_t r = 0; r < tile.rows; ++r) {
           float* sums = strip.output + static_cast<size_t>(r) * row_stride;
-          if (node.tail) node.tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
+          if (node->tail) node->tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
           apply_activation(p.activation, p.slope, sums, static_cast<size_t>(strip.count));
         }
         o += tile.rows;
@@ -424,21 +590,21 @@ void Stream::convolve(const Node& node, const Value& in, int64_t first, int32_t 
   }
 }
 
-void Stream::convolve_partitioned(const Node& node, const Value& in, const Value& out, float* rows) const {
-  const Params& p = node.step.plan->params();
-  const History& history = node.history[0];
-  node.tail->load(node.step.plan->weights());
-  const int64_t known = (in.total < node.known_after ? 0 : history.size()) - p.reach();
+void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows) {
+  const Params& p = node->step.plan->params();
+  const History& history = node->history[0];
+  node->tail->load(node->step.plan->weights());
+  const int64_t known = known_positions(*node);
   int64_t t = out.total;
   for (;;) {
-    const int64_t due = node.tail->next();
+    const int64_t due = node->tail->next();
     const int64_t end = (std::min(known, due) + p.stride - 1) / p.stride;  // of the outputs before it, if there are any
     if (end > t) {
       convolve(node, in, t, static_cast<int32_t>(end - t), rows + (t - out.total), out.row_stride);
       t = end;
     }
     if (known < due) return;
-    node.tail->advance(history);
+    node->tail->advance(history);
   }
 }
 

@@ -58,6 +58,23 @@ class Stream {
   // Back to before the first sample.
   void reset();
 
+  // Between pushes: what the stream is, how many samples it got, and the latest of each signal that it keeps. A stream
+  // of the same steps and batch takes that, with pieces of any length: whatever else there is follows from it. Not for
+  // a stream that has ended.
+  int64_t state_words() const;
+  void save(int32_t* state) const;
+  // Fails with ERR_STREAM_STATE where these are not `bytes` that save() wrote of such a stream; the stream is then as
+  // it was. Reads no more than state_words().
+  std::optional<Error> restore(const int32_t* state, int64_t bytes);
+
+  // Another stream of the same steps in the same state. Fails with ERR_OUT_OF_MEMORY.
+  std::optional<Error> clone(std::unique_ptr<Stream>* stream) const;
+
+  // To the middle of an endless signal that is `sample`, (batch, in_channels, 1), all the time. Writes what that gives
+  // all the time, (batch, out_channels, 1). The next outputs are those at multiples of the strides, from the next
+  // sample on.
+  void settle(const void* sample, void* output);
+
  private:
   // A signal that flows through the network; what came of it in one pass lies in `rows`.
   struct Value {
@@ -67,7 +84,7 @@ class Stream {
     int64_t stride = 1;
     int64_t lead = 1;
     int64_t first = 0;
-    int64_t surplus = 0;  // stride * length of the whole less the input's length, at most
+    int64_t surplus = 0;  // an input of L samples makes ceil((L + surplus) / stride), unless that is too short
     // Sample t hangs on input samples [stride * t + earliest, stride * t + latest].
     int64_t earliest = 0;
     int64_t latest = 0;
@@ -107,22 +124,39 @@ class Stream {
   std::optional<Error> lay_out_conv(Node* node, const Value& in, Value* out) const;
   std::optional<Error> lay_out_pair(Node* node, Value* out);
   bool lay_out_rows();
-  bool same_lengths(const Step& step);
 
+  // visit(name, step, value, whether that is a number) for all that makes a stream what it is; step 0 is the stream.
+  template <class Visit>
+  void describe(Visit visit) const;
+  // visit(history, its operand, samples of padding before the operand's) for all that is kept.
+  template <class Self, class Visit>
+  static void visit_histories(Self& self, Visit visit);
+
+  // The position of Partitioned before which all that a node's operand has is there.
+  int64_t known_positions(const Node& node) const;
   // Outputs so far of `node` when its operands have `samples` and `others`, and `right` samples of padding follow.
   static int64_t outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right);
-  // Sets the `forecast` of what the first `nodes` nodes make to its length in the whole, for an input of `samples`.
-  void forecast_whole(int64_t samples, size_t nodes);
+  // Sets the `forecast` of all values to their lengths when the input has `samples`, in the `whole` or so far.
+  void forecast(int64_t samples, bool whole);
+  // To where the input has `samples`, with nothing kept yet.
+  void skip_to(int64_t samples);
+  // Input samples after which a constant one has filled all that is kept, a multiple of the strides.
+  int64_t settled_samples() const;
 
-  // One pass through all nodes. The output's rows lie at `output`, `out_stride` apart, and are filled from `offset` on.
-  void run_pass(void* output, size_t out_stride, size_t offset);
+  // Makes `samples` samples the input of the next pass.
+  void take(const void* chunk, int32_t samples);
+  // One pass through all nodes, each of which `run` brings up to date. The output's rows lie at `output`, `out_stride`
+  // apart, and are filled from `offset` on.
+  void run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*));
+  // Fills what the node keeps with the operands' one sample a row, and writes to `rows` what that gives.
+  void settle_node(Node* node, Value* out, float* rows);
   // Appends to `rows`, `out->row_stride` apart, what the node's operands now determine.
   void run_node(Node* node, Value* out, float* rows);
-  void feed_conv(Node* node, const Value& in) const;
+  void feed_conv(Node* node, const Value& in);
   // Outputs [first, first + count) of the node's, to `rows`, `row_stride` apart.
-  void convolve(const Node& node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) const;
+  void convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride);
   // All fresh outputs of a long kernel, with the work ahead that became due.
-  void convolve_partitioned(const Node& node, const Value& in, const Value& out, float* rows) const;
+  void convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows);
   void combine(const Node& node, const Value& out, float* rows) const;
 
   const Value& operand(const Node& node, int which) const {

@@ -89,6 +89,11 @@ export interface Core {
   streamEndCount(stream: number): number;
   endStream(stream: number, output: number): void;
   resetStream(stream: number): void;
+  streamStateBytes(stream: number): number;
+  saveStream(stream: number, state: number): void;
+  restoreStream(stream: number, state: number, bytes: number): boolean;
+  cloneStream(stream: number): number;
+  settleStream(stream: number, sample: number, output: number): void;
   /** -1 means failure. */
   activationIndex(name: string, slope: number): number;
   elementwise: ElementwiseCall;

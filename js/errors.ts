@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_WASM_LOAD'
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_STATE_DICT'
+  | 'ERR_STREAM_STATE'
   | 'ERR_UNSUPPORTED';
 
 /**

@@ -1,6 +1,10 @@
 import { Conv1dError, pickOptions, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
-import { checkOut, checkTensor, type DType, elementCount, splitShape, takeOut, Tensor } from './tensor.js';
+  /** @internal See `Conv1d.stream` and `Network.stream`; a copy of `original` where there is one. */
+  constructor(source: StreamSource, options: StreamOptions, original?: Conv1dStream) {
+    const { runtime } = source;
+    const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
+    const { batch = 1, maxChunk, denormals = 'flush' } = given;
 
 /** How a stream is fed. */
 export interface StreamOptions {
@@ -101,17 +105,14 @@ export class Conv1dStream {
   /** Input samples from the first to the last that one output hangs on. */
   readonly receptiveField: number;
   readonly #source: StreamSource;
+  readonly #options: StreamOptions;
   #stream: number;
   #flushed = false;
   // How the chunks come, and so the outputs of the flush.
   #batched = true;
   #placement: 'js' | 'wasm' = 'js';
 
-  /** @internal See `Conv1d.stream` and `Network.stream`. */
-  constructor(source: StreamSource, options: StreamOptions) {
-    const { runtime, records, dtype } = source;
-    const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
-    const { batch = 1, maxChunk, denormals = 'flush' } = given;
+    return stream;
     this.batch = takeCount('batch', batch);
     this.maxChunk = takeCount('maxChunk', maxChunk);
     if (denormals !== 'flush' && denormals !== 'keep') {
@@ -119,27 +120,43 @@ export class Conv1dStream {
       throw new Conv1dError('ERR_OPTION', 'denormals', text, denormals);
     }
     this.#source = source;
+    this.#options = given;
+    this.#stream = original
+      ? runtime.guard((core) => core.cloneStream(original.#stream))
+      : this.#create(denormals === 'flush');
+    if (this.#stream === 0) throw runtime.lastError(given);
+    forgotten.register(this, { runtime, stream: this.#stream }, this);
+    this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
+    this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
+  }
+
+  #create(flushTiny: boolean): number {
+    const { runtime, records, dtype, inChannels } = this.#source;
     const recordsAt = runtime.allocate(4 * stepWords * records.length);
     const words = new Int32Array(runtime.floats.buffer, recordsAt, stepWords * records.length);
     records.forEach((record, i) => {
       words.set(record, stepWords * i);
     });
-    this.#stream = runtime.guard((core) =>
+    const stream = runtime.guard((core) =>
       core.createStream(
         recordsAt,
         records.length,
         dtype === 'float16',
-        source.inChannels,
+        inChannels,
         this.batch,
         this.maxChunk,
-        denormals === 'flush',
+        flushTiny,
       ),
     );
     runtime.release(recordsAt);
+<<<<<<< HEAD
     if (this.#stream === 0) throw runtime.lastError(given);
     forgotten.register(this, { runtime, stream: this.#stream }, this);
     this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
     this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
+=======
+    return stream;
+>>>>>>> 9ea0d39 (Streams: state, restore, clone and settle; lengths compared by arithmetic; padding longer than a partition reads no memory that is not its own)
   }
 
   #live(): number {
@@ -267,6 +284,97 @@ export class Conv1dStream {
       core.resetStream(stream);
     });
     this.#flushed = false;
+  }
+
+  /**
+   * Goes to the middle of an endless signal of `value`, as if that had been pushed forever: a sound that starts there
+   * makes no pop, for nothing is cut off and no padding is in it. From then on each push of a stream without strides
+   * gives as many outputs as it has samples, the first `latency` of which lie before its first sample; with strides,
+   * outputs are as far from the next sample as those of a stream after `reset` are from the first.
+   *
+   * It takes the time of one output and of filling the histories, however long the receptive field is. While `value`
+   * goes on all outputs are the same bits; those of a partitioned kernel (see above) within its error.
+   *
+   * @param value a finite number, or a list of one for each input channel. Default 0: silence.
+   * @throws Conv1dError ERR_OPTION, ERR_DISPOSED, ERR_OUT_OF_MEMORY; the stream is then as it was.
+   */
+  settle(value: number | readonly number[] = 0): void {
+    const stream = this.#live();
+    const { runtime, dtype, inChannels } = this.#source;
+    const levels = typeof value === 'number' ? Array.from({ length: inChannels }, () => value) : value;
+    const isFit = Array.isArray(levels) && levels.length === inChannels && levels.every(Number.isFinite);
+    const samples = isFit ? Array.from({ length: this.batch }, () => levels as number[]).flat() : [];
+    const sample = new Tensor(samples, [isFit ? this.batch : 0, inChannels, 1], dtype);
+    if (!isFit || !sample.numbers().every(Number.isFinite)) {
+      const rule = `a number that is finite in ${dtype}, or a list of one for each of ${String(inChannels)} input channels`;
+      throw new Conv1dError('ERR_OPTION', 'value', `value must be ${rule}, got ${show(value)}`, value);
+    }
+    this.#give(1, true, 'js', undefined, undefined, (outputAt, staging) => {
+      sample.copyTo(runtime, staging);
+      runtime.guard((core) => {
+        core.settleStream(stream, staging, outputAt);
+      });
+    });
+    this.#flushed = false;
+  }
+
+  /**
+   * All that later outputs depend on beside the weights, to go on from there with `restore`: in this stream, in another,
+   * after the page was loaded anew. The bytes are the latest samples that each layer keeps, float32, and a description
+   * of the stream.
+   *
+   * @throws Conv1dError ERR_OPTION (flushed), ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   */
+  state(): Uint8Array<ArrayBuffer> {
+    const stream = this.#live();
+    this.#checkFlushed();
+    const { runtime } = this.#source;
+    const bytes = runtime.guard((core) => core.streamStateBytes(stream));
+    const stateAt = runtime.staging(bytes);
+    runtime.guard((core) => {
+      core.saveStream(stream, stateAt);
+    });
+    return new Uint8Array(runtime.floats.buffer, stateAt, bytes).slice();
+  }
+
+  /**
+   * Goes on where the stream was that gave `state`: outputs are the bits that they would be if this stream had been
+   * given that one's signal. That one had layers of the same options in the same places, the same batch and `denormals`;
+   * its `maxChunk` and weights may be others. Works on a flushed stream too, as `reset` does.
+   *
+   * @param state what `state()` gave.
+   * @throws Conv1dError ERR_STREAM_STATE (bytes of another stream or version, or none at all), ERR_DISPOSED,
+   *   ERR_OUT_OF_MEMORY; the stream is then as it was.
+   */
+  restore(state: Uint8Array): void {
+    const stream = this.#live();
+    if (typedArrayTag(state) !== 'Uint8Array') {
+      throw new Conv1dError('ERR_STREAM_STATE', 'state', `state must be a Uint8Array, got ${show(state)}`, state);
+    }
+    const { runtime } = this.#source;
+    const read = state.subarray(
+      0,
+      runtime.guard((core) => core.streamStateBytes(stream)),
+    );
+    const stateAt = runtime.staging(read.length);
+    new Uint8Array(runtime.floats.buffer, stateAt, read.length).set(read);
+    const restored = runtime.guard((core) => core.restoreStream(stream, stateAt, state.length));
+    if (!restored) throw runtime.lastError(state);
+    this.#flushed = false;
+  }
+
+  /**
+   * Another stream of the same layers, with their weights, in the same state.
+   *
+   * @throws Conv1dError ERR_OPTION (flushed), ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   */
+  clone(): Conv1dStream {
+    this.#live();
+    this.#checkFlushed();
+    const copy = new Conv1dStream(this.#source, this.#options, this);
+    copy.#batched = this.#batched;
+    copy.#placement = this.#placement;
+    return copy;
   }
 
   /** Frees the stream's memory at once. May be called twice. */

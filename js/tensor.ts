@@ -34,7 +34,7 @@ const tagOf = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype) as object,
   Symbol.toStringTag,
 ) as { get: () => string | undefined };
-const typedArrayTag = (value: unknown): string | undefined => tagOf.get.call(value);
+export const typedArrayTag = (value: unknown): string | undefined => tagOf.get.call(value);
 
 /** Checks that `shape` is a list of integers >= 0. Returns a frozen copy. */
 export function checkExtents(field: string, shape: unknown): readonly number[] {
