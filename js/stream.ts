@@ -1,10 +1,15 @@
 import { Conv1dError, pickOptions, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
-  /** @internal See `Conv1d.stream` and `Network.stream`; a copy of `original` where there is one. */
-  constructor(source: StreamSource, options: StreamOptions, original?: Conv1dStream) {
-    const { runtime } = source;
-    const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
-    const { batch = 1, maxChunk, denormals = 'flush' } = given;
+import {
+  checkOut,
+  checkTensor,
+  type DType,
+  elementCount,
+  splitShape,
+  takeOut,
+  Tensor,
+  typedArrayTag,
+} from './tensor.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {
@@ -112,7 +117,11 @@ export class Conv1dStream {
   #batched = true;
   #placement: 'js' | 'wasm' = 'js';
 
-    return stream;
+  /** @internal See `Conv1d.stream` and `Network.stream`; a copy of `original` where there is one. */
+  constructor(source: StreamSource, options: StreamOptions, original?: Conv1dStream) {
+    const { runtime } = source;
+    const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
+    const { batch = 1, maxChunk, denormals = 'flush' } = given;
     this.batch = takeCount('batch', batch);
     this.maxChunk = takeCount('maxChunk', maxChunk);
     if (denormals !== 'flush' && denormals !== 'keep') {
@@ -149,14 +158,7 @@ export class Conv1dStream {
       ),
     );
     runtime.release(recordsAt);
-<<<<<<< HEAD
-    if (this.#stream === 0) throw runtime.lastError(given);
-    forgotten.register(this, { runtime, stream: this.#stream }, this);
-    this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
-    this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
-=======
     return stream;
->>>>>>> 9ea0d39 (Streams: state, restore, clone and settle; lengths compared by arithmetic; padding longer than a partition reads no memory that is not its own)
   }
 
   #live(): number {
@@ -301,11 +303,13 @@ export class Conv1dStream {
   settle(value: number | readonly number[] = 0): void {
     const stream = this.#live();
     const { runtime, dtype, inChannels } = this.#source;
-    const levels = typeof value === 'number' ? Array.from({ length: inChannels }, () => value) : value;
-    const isFit = Array.isArray(levels) && levels.length === inChannels && levels.every(Number.isFinite);
-    const samples = isFit ? Array.from({ length: this.batch }, () => levels as number[]).flat() : [];
-    const sample = new Tensor(samples, [isFit ? this.batch : 0, inChannels, 1], dtype);
-    if (!isFit || !sample.numbers().every(Number.isFinite)) {
+    const levels: unknown[] = Array.isArray(value)
+      ? Array.from(value)
+      : Array.from({ length: inChannels }, () => value);
+    const isFit = levels.length === inChannels && levels.every((level) => typeof level === 'number');
+    const all = Array.from({ length: this.batch }, () => levels as number[]).flat();
+    const sample = isFit ? new Tensor(all, [this.batch, inChannels, 1], dtype) : undefined;
+    if (!sample?.numbers().every(Number.isFinite)) {
       const rule = `a number that is finite in ${dtype}, or a list of one for each of ${String(inChannels)} input channels`;
       throw new Conv1dError('ERR_OPTION', 'value', `value must be ${rule}, got ${show(value)}`, value);
     }
@@ -338,9 +342,10 @@ export class Conv1dStream {
   }
 
   /**
-   * Goes on where the stream was that gave `state`: outputs are the bits that they would be if this stream had been
-   * given that one's signal. That one had layers of the same options in the same places, the same batch and `denormals`;
-   * its `maxChunk` and weights may be others. Works on a flushed stream too, as `reset` does.
+   * Goes on where the stream was that gave `state`: outputs are the bits that they would be there. That one had layers
+   * of the same options in the same places, the same batch and `denormals`; its weights may be others, and its `maxChunk`
+   * too, but then outputs of partitioned kernels (see above) may differ within their error. Works on a flushed stream, as
+   * `reset` does.
    *
    * @param state what `state()` gave.
    * @throws Conv1dError ERR_STREAM_STATE (bytes of another stream or version, or none at all), ERR_DISPOSED,

@@ -270,6 +270,224 @@ test('a stream outlives its layer, and takes its new weights', () => {
   expect(runtime.memory.used).toBeLessThan(used);
 });
 
+describe('state()', () => {
+  /** Pushes `input`; in the midst, at sample `at`, `move(stream)` says which stream goes on. */
+  function runMoved(stream, input, next, at, move) {
+    let [pushed, current] = [0, stream];
+    const proxy = {
+      outputCount: (samples) => current.outputCount(samples),
+      push: (chunk) => current.push(chunk),
+      flush: () => current.flush(),
+    };
+    return runStream(proxy, input, () => {
+      if (pushed < at && pushed + 40 >= at) {
+        const rest = at - pushed;
+        pushed = at;
+        return rest;
+      }
+      if (pushed === at) current = move(current);
+      const count = next();
+      pushed += count;
+      return count;
+    });
+  }
+
+  test('another stream goes on from it, and a clone, with the same bits, on every build', () => {
+    for (const { runtime } of builds) {
+      const random = makeRandom(11);
+      for (const dtype of ['float32', 'float16']) {
+        const { network, layers } = makeStack(runtime, { dtype, padding: 'same' });
+        const options = {
+          inChannels: 2,
+          outChannels: 2,
+          groups: 2,
+          kernelSize: 900,
+          padding: 'causal',
+          dtype,
+          runtime,
+        };
+        const long = makeLayer(options);
+        for (const source of [network, long]) {
+          const input = halvesWhere(dtype, noiseTensor([2, 2, 700], 3));
+          const expected = runStream(source.stream({ batch: 2, maxChunk: 40 }), input, () => 40);
+          for (const at of [0, 1, 30, 333, 700]) {
+            const other = source.stream({ batch: 2, maxChunk: 40 });
+            other.push(cut(input, 300, 340));
+            const moves = [
+              (stream) => (other.restore(structuredClone(stream.state())), other),
+              (stream) => {
+                const clone = stream.clone();
+                stream.push(cut(input, 0, 5));
+                stream.dispose();
+                return clone;
+              },
+            ];
+            for (const move of moves) {
+              const stream = source.stream({ batch: 2, maxChunk: 40 });
+              expectSameBits(runMoved(stream, input, () => draw(random, 0, 40), at, move).data, expected.data);
+              stream.dispose();
+            }
+            other.dispose();
+          }
+        }
+        for (const layer of [...layers, long]) layer.dispose();
+      }
+    }
+  });
+
+  test('it is taken by a stream of longer pieces, and of other weights', () => {
+    const { runtime } = builds[0];
+    const options = { inChannels: 2, outChannels: 3, kernelSize: 9, dilation: 3, runtime };
+    const [one, two] = [1, 2].map((seed) => makeLayer(options, { seed }));
+    const input = noiseTensor([1, 2, 200], 1);
+    const [from, to] = [one.stream({ maxChunk: 10 }), two.stream({ maxChunk: 100 })];
+    for (let t = 0; t < 100; t += 10) from.push(cut(input, t, t + 10));
+    to.restore(from.state());
+    const expected = cut(two.forward(input), 100 - 24, 200 - 24);
+    expectSameBits(to.push(cut(input, 100, 200)).data, expected.data);
+  });
+
+  test('the clone outlives stream and layer, and gives what the stream would', () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3, padding: 1 });
+    const stream = layer.stream({ maxChunk: 4, denormals: 'keep' });
+    stream.push(noiseTensor([1, 4], 1));
+    const clone = stream.clone();
+    const expected = stream.flush();
+    stream.dispose();
+    layer.dispose();
+    const got = clone.flush();
+    expect([got.shape, clone.maxChunk, clone.batch, clone.latency]).toEqual([[1, 1], 4, 1, 1]);
+    expectSameBits(got.data, expected.data);
+  });
+
+  test('a flushed stream has none, and takes one', () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3, padding: 1 });
+    const stream = layer.stream({ maxChunk: 4 });
+    stream.push(noiseTensor([1, 4], 1));
+    const state = stream.state();
+    const end = stream.flush();
+    for (const call of [() => stream.state(), () => stream.clone()]) {
+      expect(thrown(call)).toMatchObject({ code: 'ERR_OPTION', field: 'stream' });
+    }
+    stream.restore(state);
+    expectSameBits(stream.flush().data, end.data);
+    stream.settle();
+    expect(stream.push(noiseTensor([1, 4], 1)).shape).toEqual([1, 4]);
+  });
+
+  test('what is none of its own is refused, and leaves the stream as it was', () => {
+    const make = (options) =>
+      makeLayer({ inChannels: 2, outChannels: 2, kernelSize: 3, ...options }).stream({ maxChunk: 4 });
+    const stream = make();
+    stream.push(noiseTensor([2, 4], 1));
+    const state = stream.state();
+    const changed = (change) => {
+      const bytes = state.slice();
+      change(bytes, new DataView(bytes.buffer));
+      return bytes;
+    };
+    const cases = [
+      [undefined, 'state must be a Uint8Array, got undefined'],
+      [state.buffer, 'state must be a Uint8Array, got [object ArrayBuffer]'],
+      [new Float32Array(4), 'state must be a Uint8Array'],
+      [new Uint8Array(0), "state must be what a stream's state() gave"],
+      [new Uint8Array(1000), "state must be what a stream's state() gave"],
+      [changed((_, view) => view.setInt32(4, 2, true)), 'state must have format 1, got 2'],
+      [state.subarray(0, 40), 'bytes, got 40'],
+      [state.subarray(0, -1), `state must have ${state.length} bytes, got ${state.length - 1}`],
+      [new Uint8Array([...state, 0]), `state must have ${state.length} bytes, got ${state.length + 1}`],
+      [make({ kernelSize: 5 }).state(), 'the same kernelSize in step 1 (3), got 5'],
+      [make({ inChannels: 4 }).state(), 'the same inChannels (2), got 4'],
+      [make({ activation: 'relu' }).state(), 'the same activation in step 1'],
+      [makeStack(undefined).network.stream({ maxChunk: 4 }).state(), 'the same steps (1), got'],
+    ];
+    for (const [bytes, text] of cases) {
+      const error = thrown(() => stream.restore(bytes));
+      expect(error).toMatchObject({ code: 'ERR_STREAM_STATE', field: 'state', got: bytes });
+      expect(error.message).toContain(text);
+      expectSameBits(new Uint32Array(stream.state().buffer), new Uint32Array(state.buffer));
+    }
+  });
+
+  test('needs no memory that stays', () => {
+    const { runtime } = builds[0];
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 5000, padding: 'causal', runtime });
+    const stream = layer.stream({ maxChunk: 128 });
+    const state = stream.state();
+    const { used } = runtime.memory;
+    for (let i = 0; i < 20; ++i) {
+      stream.restore(stream.state());
+      stream.settle(0.5);
+      stream.clone().dispose();
+      expect(thrown(() => stream.restore(state.subarray(1)))).not.toBeNull();
+    }
+    expect(runtime.memory.used).toBe(used);
+    stream.dispose();
+    layer.dispose();
+  });
+});
+
+describe('settle()', () => {
+  /** The outputs of `stream` for `input`, and those of the whole of a long `level` and the input. */
+  function settledAndWhole(source, level, input, options) {
+    const [n, c, length] = input.shape;
+    const before = 3000;
+    const data = Array.from({ length: n * c }, (_, row) => [
+      ...Array(before).fill(typeof level === 'number' ? level : level[row % c]),
+      ...Array.from(input.data.subarray(row * length, (row + 1) * length)),
+    ]).flat();
+    const whole = source.forward(new Tensor(data, [n, c, before + length]));
+    const stream = source.stream({ batch: n, maxChunk: 64, ...options });
+    stream.settle(level);
+    const got = runStream(stream, input, () => 50);
+    const count = got.shape[2];
+    return [got, cut(whole, whole.shape[2] - count, whole.shape[2])];
+  }
+
+  test.each([0, -0.75, [0.5, 2]])('is what a long signal of %p leads to, on every build', (level) => {
+    for (const { runtime } of builds) {
+      const { network, layers } = makeStack(runtime, { padding: 'same' });
+      const input = noiseTensor([2, 2, 300], 3);
+      const [got, whole] = settledAndWhole(network, level, input);
+      expect(got.shape).toEqual([2, 1, 363]); // 63 of them in flight when the signal begins
+      expectSameBits(got.data, whole.data);
+      for (const layer of layers) layer.dispose();
+    }
+  });
+
+  test('a long kernel settles within its error', () => {
+    const { runtime } = builds[0];
+    const layer = makeLayer({ inChannels: 2, outChannels: 2, groups: 2, kernelSize: 2500, padding: 'causal', runtime });
+    const [got, whole] = settledAndWhole(layer, 0.5, noiseTensor([1, 2, 400], 3));
+    expect(got.shape).toEqual([1, 2, 400]);
+    got.data.forEach((y, i) => expect(Math.abs(y - whole.data[i])).toBeLessThan(2 ** -21 * 2500));
+  });
+
+  test('with strides, outputs are as far from the next sample as from the first', () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 4, stride: 3, padding: 'causal' });
+    const stream = layer.stream({ maxChunk: 10 });
+    const counts = () => [1, 1, 1, 1, 5].map((samples) => stream.push(noiseTensor([1, samples], 1)).shape[1]);
+    const fresh = counts();
+    expect(fresh).toEqual([1, 0, 0, 1, 1]);
+    stream.settle(1);
+    expect(counts()).toEqual(fresh);
+  });
+
+  test('takes float16, and nothing that is not finite in it', () => {
+    const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 2, dtype: 'float16' });
+    layer.weight = new Tensor([1, 10], [1, 1, 2], 'float16');
+    layer.bias = new Tensor([0.5], [1], 'float16');
+    const stream = layer.stream({ maxChunk: 4 });
+    stream.settle(2);
+    expect(stream.push(new Tensor([3, 3], [1, 2], 'float16')).toArray()).toEqual([[32.5, 33.5]]);
+    const before = stream.state();
+    for (const value of [NaN, Infinity, 1e6, '1', null, [], [1, 2], [NaN], [undefined], new Float32Array(1), 1n]) {
+      expect(thrown(() => stream.settle(value))).toMatchObject({ code: 'ERR_OPTION', field: 'value', got: value });
+    }
+    expect([...stream.state()]).toEqual([...before]);
+  });
+});
+
 test('latency and receptive field of a layer', () => {
   const of = (options) => {
     const layer = new Conv1d({ inChannels: 1, outChannels: 1, ...options });
@@ -375,7 +593,13 @@ describe('misuse', () => {
     stream.reset();
     stream.push(chunk(2, 8));
     stream.dispose();
-    for (const call of [() => stream.push(chunk(2, 8)), () => stream.reset(), () => stream.outputCount(1)]) {
+    const calls = ['reset', 'state', 'clone', 'settle'].map((name) => () => stream[name]());
+    calls.push(
+      () => stream.push(chunk(2, 8)),
+      () => stream.outputCount(1),
+      () => stream.restore(new Uint8Array(8)),
+    );
+    for (const call of calls) {
       expect(thrown(call)).toMatchObject({ code: 'ERR_DISPOSED', field: 'stream' });
     }
   });
