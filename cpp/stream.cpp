@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <initializer_list>
+#include <iterator>
 #include <new>
 #include <string>
 
@@ -16,7 +18,7 @@ namespace {
 
 constexpr int64_t kMostStride = int64_t{1} << 31;
 
-// A saved state: these words, what the stream is, how many samples it got, and the latest that it keeps.
+// A saved state: these words, the stream's description, how many samples it got, and the latest that it keeps.
 constexpr int32_t kMark = 0x73643163;  // "c1ds"
 constexpr int32_t kFormat = 1;
 constexpr int64_t kWordBytes = 4;
@@ -36,7 +38,32 @@ Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
 }
 
-Error state_error(std::string message) { return {"ERR_STREAM_STATE", "state", std::move(message)}; }
+// What makes a stream what it is, and each of its steps; the texts of errors have the values of numbers alone.
+struct Trait {
+  const char* name;
+  bool is_number;
+};
+constexpr Trait kStreamTraits[] = {
+    {"dtype", false}, {"inChannels", true}, {"batch", true}, {"denormals", false}, {"steps", true}};
+constexpr Trait kStepTraits[] = {
+    {"input", true},       {"other", true},      {"operation", false},   {"activation", false}, {"slope", false},
+    {"outChannels", true}, {"kernelSize", true}, {"stride", true},       {"dilation", true},    {"groups", true},
+    {"padLeft", true},     {"padRight", true},   {"paddingMode", false}, {"bias", false},       {"algorithm", false}};
+
+Error state_error(const std::string& rule, const std::string& got) {
+  return {"ERR_STREAM_STATE", "state", "state must " + rule + ", got " + got};
+}
+
+// Of word `i` of a description.
+Error other_stream_error(size_t i, int32_t own, int32_t got) {
+  const bool of_step = i >= std::size(kStreamTraits);
+  const size_t at = i - std::size(kStreamTraits);
+  const Trait& trait = of_step ? kStepTraits[at % std::size(kStepTraits)] : kStreamTraits[i];
+  std::string rule = "be of a stream with the same " + std::string(trait.name);
+  if (of_step) rule += " in step " + std::to_string(at / std::size(kStepTraits) + 1);
+  if (trait.is_number) rule += " (" + std::to_string(own) + ")";
+  return state_error(rule, trait.is_number ? std::to_string(got) : "another");
+}
 
 Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the stream's history"}; }
 
@@ -67,7 +94,7 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
     if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
     made->values_[i + 1].pitch = static_cast<size_t>(pitch_of(made->values_[i + 1].longest));
   }
-  if (!made->lay_out_rows()) return out_of_memory();
+  if (!made->lay_out_rows() || !made->describe()) return out_of_memory();
   made->reset();
   *stream = std::move(made);
   return std::nullopt;
@@ -325,106 +352,78 @@ void Stream::end(void* output) {
   }
 }
 
-template <class Visit>
-void Stream::describe(Visit visit) const {
-  visit("dtype", 0, static_cast<int32_t>(dtype_), false);
-  visit("inChannels", 0, values_[0].channels, true);
-  visit("batch", 0, batch_, true);
-  visit("denormals", 0, flush_tiny_ ? 1 : 0, false);
-  visit("steps", 0, static_cast<int32_t>(nodes_.size()), true);
-  for (int32_t i = 1; i <= static_cast<int32_t>(nodes_.size()); ++i) {
-    const Node& node = nodes_[static_cast<size_t>(i) - 1];
+bool Stream::describe() {
+  if (!description_.reserve(std::size(kStreamTraits) + std::size(kStepTraits) * nodes_.size())) return false;
+  int32_t* word = description_.data();
+  const auto write = [&](std::initializer_list<int32_t> values) { word = std::ranges::copy(values, word).out; };
+  write({static_cast<int32_t>(dtype_), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
+         static_cast<int32_t>(nodes_.size())});
+  for (const Node& node : nodes_) {
     const auto& [input, other, plan, elementwise] = node.step;
-    visit("input", i, input, true);
-    visit("other", i, other, true);
-    visit("operation", i, plan ? -1 : static_cast<int32_t>(elementwise.kind), false);
-    visit("activation", i, static_cast<int32_t>(plan ? plan->params().activation : elementwise.activation), false);
-    visit("slope", i, std::bit_cast<int32_t>(plan ? plan->params().slope : elementwise.slope), false);
-    if (!plan) continue;
-    const Params& p = plan->params();
-    visit("outChannels", i, p.out_channels, true);
-    visit("kernelSize", i, p.kernel_size, true);
-    visit("stride", i, p.stride, true);
-    visit("dilation", i, p.dilation, true);
-    visit("groups", i, p.groups, true);
-    visit("padLeft", i, node.padding.pad_left, true);
-    visit("padRight", i, node.padding.pad_right, true);
-    visit("paddingMode", i, static_cast<int32_t>(p.padding_mode), false);
-    visit("bias", i, p.bias ? 1 : 0, false);
-    visit("algorithm", i, static_cast<int32_t>(p.algorithm), false);
+    const Params p = plan ? plan->params() : Params{};
+    write({input, other, plan ? -1 : static_cast<int32_t>(elementwise.kind),
+           static_cast<int32_t>(plan ? p.activation : elementwise.activation),
+           std::bit_cast<int32_t>(plan ? p.slope : elementwise.slope), p.out_channels, p.kernel_size, p.stride,
+           p.dilation, p.groups, node.padding.pad_left, node.padding.pad_right, static_cast<int32_t>(p.padding_mode),
+           p.bias ? 1 : 0, static_cast<int32_t>(p.algorithm)});
   }
-}
-
-template <class Self, class Visit>
-void Stream::visit_histories(Self& self, Visit visit) {
-  for (auto& node : self.nodes_) {
-    if (!node.keeps) continue;
-    visit(node.history[0], self.operand(node, 0), node.padding.pad_left);
-    if (is_pair(node.step)) visit(node.history[1], self.operand(node, 1), 0);
-  }
+  return true;
 }
 
 int64_t Stream::state_words() const {
-  int64_t words = kHeaderWords + kSamplesWords;
-  describe([&](const char*, int32_t, int32_t, bool) { ++words; });
-  visit_histories(*this, [&](const History& history, const Value&, int64_t) { words += history.kept_floats(); });
+  int64_t words = kHeaderWords + static_cast<int64_t>(description_.size()) + kSamplesWords;
+  for (const Node& node : nodes_) {
+    for (int32_t i = 0; i < histories_of(node); ++i) words += node.history[i].kept_floats();
+  }
   return words;
 }
 
 void Stream::save(int32_t* state) const {
   *state++ = kMark;
   *state++ = kFormat;
-  describe([&](const char*, int32_t, int32_t value, bool) { *state++ = value; });
+  state = std::copy_n(description_.data(), description_.size(), state);
   // Padding alone may determine outputs, which come with the first push.
   const auto untouched = [](const Value& value) { return value.total == 0; };
   const int64_t samples = std::ranges::all_of(values_, untouched) ? kUntouched : values_[0].total;
   std::memcpy(state, &samples, sizeof samples);
   state += kSamplesWords;
-  visit_histories(*this, [&](const History& history, const Value&, int64_t) {
-    history.save(reinterpret_cast<float*>(state));
-    state += history.kept_floats();
-  });
+  for (const Node& node : nodes_) {
+    for (int32_t i = 0; i < histories_of(node); ++i) {
+      node.history[i].save(reinterpret_cast<float*>(state));
+      state += node.history[i].kept_floats();
+    }
+  }
 }
 
 std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
   const int64_t words = bytes / kWordBytes;
   if (words < kHeaderWords || state[0] != kMark) {
-    return state_error("state must be what a stream's state() gave, got something else");
+    return state_error("be what a stream's state() gave", "something else");
   }
-  if (state[1] != kFormat) {
-    return state_error("state must have format " + std::to_string(kFormat) + ", got " + std::to_string(state[1]) +
-                       ", of another version of the library");
+  if (state[1] != kFormat) return state_error("have format " + std::to_string(kFormat), std::to_string(state[1]));
+  const int32_t* described = state + kHeaderWords;
+  const auto described_words = std::min(static_cast<size_t>(words - kHeaderWords), description_.size());
+  for (size_t i = 0; i < described_words; ++i) {
+    if (described[i] != description_[i]) return other_stream_error(i, description_[i], described[i]);
   }
-  int64_t at = kHeaderWords;
-  std::optional<Error> error;
-  describe([&](const char* name, int32_t step, int32_t value, bool is_number) {
-    if (!error && at < words && state[at] != value) {
-      error = state_error("state must be of a stream with the same " + std::string(name) +
-                          (step > 0 ? " in step " + std::to_string(step) : "") +
-                          (is_number ? " (" + std::to_string(value) + "), got " + std::to_string(state[at]) : ""));
-    }
-    ++at;
-  });
-  if (error) return error;
   if (bytes != state_words() * kWordBytes) {
-    return state_error("state must have " + std::to_string(state_words() * kWordBytes) + " bytes, got " +
-                       std::to_string(bytes));
+    return state_error("have " + std::to_string(state_words() * kWordBytes) + " bytes", std::to_string(bytes));
   }
   int64_t samples = 0;
-  std::memcpy(&samples, state + at, sizeof samples);
+  std::memcpy(&samples, described + described_words, sizeof samples);
   if (samples < kUntouched || samples > kMostSamples) {
-    return state_error("state must be of a stream that got from 0 to 2^62 samples, got " + std::to_string(samples));
+    return state_error("be of a stream that got from 0 to 2^62 samples", std::to_string(samples));
   }
 
   reset();
   if (samples == kUntouched) return std::nullopt;
   skip_to(samples);
-  const auto* latest = reinterpret_cast<const float*>(state + at + kSamplesWords);
-  visit_histories(*this, [&](History& history, const Value& in, int64_t padding) {
-    history.restore(latest, padding + in.total);
-    latest += history.kept_floats();
-  });
+  const auto* latest = reinterpret_cast<const float*>(described + described_words + kSamplesWords);
   for (Node& node : nodes_) {
+    for (int32_t i = 0; i < histories_of(node); ++i) {
+      node.history[i].restore(latest, node.padding.pad_left + operand(node, i).total);
+      latest += node.history[i].kept_floats();
+    }
     if (node.tail) node.tail->resume(node.step.plan->weights(), node.history[0], known_positions(node));
   }
   return std::nullopt;
@@ -452,7 +451,9 @@ int64_t Stream::settled_samples() const {
     samples = std::max({samples, value.first, value.lead + value.stride * kept - value.earliest});
   };
   for (const Value& value : values_) require(value, 1);
-  visit_histories(*this, [&](const History& history, const Value& in, int64_t) { require(in, history.kept()); });
+  for (const Node& node : nodes_) {
+    for (int32_t i = 0; i < histories_of(node); ++i) require(operand(node, i), node.history[i].kept());
+  }
   const int64_t stride = values_.back().stride;
   return (samples + stride - 1) / stride * stride;
 }
@@ -465,13 +466,10 @@ void Stream::settle(const void* sample, void* output) {
 }
 
 void Stream::settle_node(Node* node, Value* out, float* rows) {
-  const Value& a = operand(*node, 0);
-  const Value& b = operand(*node, 1);
-  if (node->keeps && node->step.plan) {
-    node->history[0].settle(a.rows, a.row_stride, node->padding.pad_left + a.total, flush_tiny_);
-  } else if (node->keeps) {
-    node->history[0].settle(a.rows, a.row_stride, a.total, false);
-    node->history[1].settle(b.rows, b.row_stride, b.total, false);
+  for (int32_t i = 0; i < histories_of(*node); ++i) {
+    const Value& in = operand(*node, i);
+    const bool flush = flush_tiny_ && node->step.plan;
+    node->history[i].settle(in.rows, in.row_stride, node->padding.pad_left + in.total, flush);
   }
   out->fresh = 1;
   if (!node->step.plan) return combine(*node, *out, rows);
@@ -479,7 +477,7 @@ void Stream::settle_node(Node* node, Value* out, float* rows) {
   const int64_t latest = out->total - 1;
   // From there on the next push goes on.
   if (node->tail) node->tail->resume(plan.weights(), node->history[0], latest * plan.params().stride);
-  convolve(node, a, latest, 1, rows, out->row_stride);
+  convolve(node, operand(*node, 0), latest, 1, rows, out->row_stride);
 }
 
 void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*)) {

@@ -125,12 +125,9 @@ class Stream {
   std::optional<Error> lay_out_pair(Node* node, Value* out);
   bool lay_out_rows();
 
-  // visit(name, step, value, whether that is a number) for all that makes a stream what it is; step 0 is the stream.
-  template <class Visit>
-  void describe(Visit visit) const;
-  // visit(history, its operand, samples of padding before the operand's) for all that is kept.
-  template <class Self, class Visit>
-  static void visit_histories(Self& self, Visit visit);
+  // Writes down what tells this stream from others.
+  bool describe();
+  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step.plan ? 1 : 2; }
 
   // The position of Partitioned before which all that a node's operand has is there.
   int64_t known_positions(const Node& node) const;
@@ -170,6 +167,7 @@ class Stream {
   bool flush_tiny_ = false;
   std::vector<Node> nodes_;
   std::vector<Value> values_;
+  Buffer<int32_t> description_;         // of the stream and each step, see kStreamTraits
   std::vector<Buffer<float>> buffers_;  // values whose times do not overlap share one
 };
 
