@@ -67,6 +67,7 @@ export const consumers = {
   'typescript, nodenext': typescript('typescript', 'nodenext'),
   'typescript, bundler': typescript('typescript', 'bundler', 'esnext'),
   'typescript 5.7': typescript('typescript57', 'nodenext'),
+  'typescript 5.7, node10': typescript('typescript57', 'node10', 'esnext'),
   plain: { source: 'plain', pages: bothWays('.') },
   vite: {
     build: [npmTool('vite', 'build', '--base', './', '--outDir', 'out/app/demo')],
@@ -87,6 +88,10 @@ export const consumers = {
   webpack: bundler('webpack', npmTool('webpack')),
   rollup: bundler('rollup', npmTool('rollup', '-c')),
   esbuild: bundler('esbuild', node('build.js')),
+  parcel: {
+    build: [npmTool('parcel', 'build', 'index.html', '--dist-dir', 'out')],
+    pages: bothWays('out'),
+  },
   worker: {
     source: 'worker',
     build: [npmTool('vite', 'build', '--outDir', 'out')],
