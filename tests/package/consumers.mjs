@@ -3,8 +3,9 @@
 //   `program`  a command that prints the names of what it checked, if it checks what shared/check.js does
 //   `pages`    a page that leaves them in window.__result, in each way in which it is served
 // `needs` is a file without which it is skipped.
+import { inRoot } from '../../scripts/lib/run.mjs';
 import { there, tool } from './install.mjs';
-import { files, nextStart, viteDev } from './servers.mjs';
+import { behindProxy, files, started, viteDev } from './servers.mjs';
 
 const everywhere = ['forward', 'forwardAsync'];
 const isolated = [...everywhere, 'threads'];
@@ -18,6 +19,8 @@ const node = (...args) => [process.execPath, ...args];
 const npmTool = (name, ...args) => node(tool(name), ...args);
 
 const deno = there('node_modules/@deno/linux-x64-glibc/deno');
+// For tools that refuse an older one.
+const node22 = inRoot('tests/nodes/node_modules/node22/bin/node');
 const bun = there('node_modules/@oven/bun-linux-x64/bin/bun');
 
 /** The page in folder `root`, with the isolation headers and without. */
@@ -46,11 +49,27 @@ const bundler = (source, command) => ({
   pages: bothWays('out'),
 });
 
+const html = 'a tensor of 1 x 2';
+
 const next = (...options) => ({
   source: 'next',
   build: [npmTool('next', 'build', ...options)],
-  pages: [{ how: 'isolated', serve: nextStart, checks: inIsolatedPage, html: 'a tensor of 1 x 2' }],
+  pages: [{ how: 'isolated', serve: started(npmTool('next', 'start')), checks: inIsolatedPage, html }],
 });
+
+/** A framework that needs Node 22, and whose server leaves headers to who stands before it. */
+const framework = (source, build, start) => {
+  const serve = started([node22, ...start]);
+  return {
+    source,
+    needs: node22,
+    build: [[node22, ...build]],
+    pages: [
+      { how: 'not isolated', serve, checks: inPage, html },
+      { how: 'isolated', serve: behindProxy(serve), checks: inIsolatedPage },
+    ],
+  };
+};
 
 const typescript = (path, resolution, module = resolution) => ({
   source: 'typescript',
@@ -62,6 +81,7 @@ export const consumers = {
   'node, CommonJS': { source: 'node', program: node('commonjs.cjs'), checks: inCommonJs },
   deno: { source: 'node', needs: deno, program: [deno, 'run', '-A', 'main.js'], checks: inScript },
   bun: { source: 'node', needs: bun, program: [bun, 'main.js'], checks: inScript },
+  vitest: { source: 'vitest', needs: node22, program: [node22, tool('vitest'), 'run'] },
   jest: { source: 'jest', program: node('--experimental-vm-modules', tool('jest')) },
   'typescript, node16': typescript('typescript', 'node16'),
   'typescript, nodenext': typescript('typescript', 'nodenext'),
@@ -99,4 +119,12 @@ export const consumers = {
   },
   'next, Turbopack': next(),
   'next, webpack': next('--webpack'),
+  nuxt: framework('nuxt', [tool('nuxt'), 'build'], ['.output/server/index.mjs']),
+  'svelte kit': framework('svelte-kit', [tool('vite'), 'build'], ['build']),
+  astro: framework('astro', [tool('astro'), 'build'], ['dist/server/entry.mjs']),
+  'react router': framework(
+    'react-router',
+    [tool('react-router'), 'build'],
+    [tool('react-router-serve'), 'build/server/index.js'],
+  ),
 };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureModules } from '../../scripts/lib/install.mjs';
+import { ensureModules, ensureNodes } from '../../scripts/lib/install.mjs';
 import { CommandError, inRoot } from '../../scripts/lib/run.mjs';
 
 const here = (...parts) => inRoot('tests/package', ...parts);
@@ -11,9 +11,17 @@ export const there = (...parts) => inRoot('build/package', ...parts);
 /** A program that one of the users' tools brings. */
 export const tool = (name) => there('node_modules/.bin', name);
 
+/** Of all their tools: they neither colour what they print nor tell anybody that they run. */
+export const toolEnvironment = {
+  ...process.env,
+  NO_COLOR: '1',
+  NEXT_TELEMETRY_DISABLED: '1',
+  ASTRO_TELEMETRY_DISABLED: '1',
+};
+
 /** What a command prints to its output. Throws, with all that it said, when it fails. */
 export function output([command, ...args], cwd) {
-  const child = spawn(command, args, { cwd, env: { ...process.env, NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1' } });
+  const child = spawn(command, args, { cwd, env: toolEnvironment });
   const said = { stdout: '', all: '' };
   const keep = (name) => (text) => {
     said.all += text;
@@ -36,6 +44,7 @@ export async function prepare() {
     cpSync(here(file), there(file), { preserveTimestamps: true });
   }
   await ensureModules(there());
+  await ensureNodes();
   const packed = await output(['npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', there()], inRoot());
   const [{ filename, files }] = JSON.parse(packed);
   return { tarball: there(filename), files: files.map(({ path }) => path) };

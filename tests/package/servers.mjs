@@ -1,9 +1,10 @@
 // Ways in which a page reaches a browser; each gives { url, close }.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, request } from 'node:http';
 import { join } from 'node:path';
 import { isolationHeaders, serve } from '../browser/server.mjs';
-import { there, tool } from './install.mjs';
+import { there, toolEnvironment } from './install.mjs';
 
 // As nginx does, and many a host of static files.
 const types = { '.mjs': 'application/octet-stream' };
@@ -28,11 +29,19 @@ export const viteDev = (vite) => async (root) => {
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 };
 
-export async function nextStart(folder) {
-  const child = spawn(process.execPath, [tool('next'), 'start', '--port', '0'], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+/** A server that `command` starts and that says where it is. It gets its port from the environment, as most do. */
+export const started = (command) => async (folder) => {
+  const [program, ...args] = command;
+  const env = { ...toolEnvironment, HOST: '127.0.0.1', PORT: await freePort() };
+  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const close = async () => {
     child.kill();
@@ -40,11 +49,32 @@ export async function nextStart(folder) {
   };
   let text = '';
   for await (const part of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    const url = (text += part).match(/http:\/\/localhost:\d+/)?.[0];
+    const url = (text += part).match(/http:\/\/[\w.]+:\d+/)?.[0];
     if (url) {
       child.stdout.resume();
       return { url, close };
     }
   }
-  throw new Error(`next start ended: ${text}`);
-}
+  throw new Error(`${command.join(' ')} ended: ${text}`);
+};
+
+/** What `serve` serves, behind a proxy that adds the isolation headers to every answer. */
+export const behindProxy = (serve) => async (folder) => {
+  const { url, close } = await serve(folder);
+  const proxy = createServer(({ url: path, method, headers }, response) => {
+    const asked = request(new URL(path, url), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode, { ...answer.headers, ...isolationHeaders });
+      answer.pipe(response);
+    });
+    asked.on('error', () => response.destroy()).end();
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return {
+    url: `http://127.0.0.1:${proxy.address().port}`,
+    close: async () => {
+      proxy.closeAllConnections();
+      proxy.close();
+      await close();
+    },
+  };
+};

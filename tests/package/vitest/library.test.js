@@ -1,0 +1,6 @@
+import { expect, test } from 'vitest';
+import { check } from './check.js';
+
+test('a test can compute', async () => {
+  expect(await check()).toEqual(['forward', 'forwardAsync', 'threads']);
+});
