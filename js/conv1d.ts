@@ -210,6 +210,11 @@ export class Conv1d {
     return new Conv1d({ ...optionsOf(config), runtime: pickOptions(options, ['runtime']).runtime });
   }
 
+  /** @internal Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #owned in value;
+  }
+
   get #planOptions(): CoreOptions {
     const options = this.#options;
     return this.#runtime.deterministic && options.algorithm === 'auto' ? { ...options, algorithm: 'direct' } : options;
@@ -301,9 +306,8 @@ export class Conv1d {
    *   there are no workers, ERR_DISPOSED when the runtime is disposed meanwhile.
    */
   async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
-    this.#live();
-    const runtime = this.#runtime;
-    const { placement } = checkTensor('input', input, this.#dtype);
+    const { runtime, dtype } = this.parts;
+    const { placement } = checkTensor('input', input, dtype);
     input.pointerIn(runtime, 'input'); // refuses the memory of another runtime
     const outShape = this.outputShape(input.shape);
     const callOptions = takeAsyncOptions(options);

@@ -1,6 +1,8 @@
 import { usePlatform } from './platform.js';
 import { webPlatform } from './platform.web.js';
+import { guardAgainstProxies } from './proxies.js';
 
 usePlatform(webPlatform);
+guardAgainstProxies();
 
 export * from './api.js';

@@ -35,6 +35,11 @@ export class NetworkValue {
     this.channels = channels;
   }
 
+  /** @internal Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #steps in value;
+  }
+
   /** @internal This value's place in the network that has these steps, or -1. */
   indexIn(steps: readonly Step[]): number {
     return this.#steps === steps ? this.#index : -1;
@@ -165,6 +170,11 @@ export class Network {
     this.inChannels = inChannels;
     this.outChannels = output.channels;
     this.#steps = checkSteps(neededSteps(steps, last), runtime);
+  }
+
+  /** @internal Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #steps in value;
   }
 
   /**

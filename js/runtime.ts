@@ -68,6 +68,11 @@ export class LoadedRuntime implements Runtime {
     this.#halves = new Uint16Array(memory.buffer);
   }
 
+  /** Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #options in value;
+  }
+
   get variant(): Variant {
     return this.#options.variant;
   }

@@ -161,6 +161,11 @@ export class Conv1dStream {
     return stream;
   }
 
+  /** @internal Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #source in value;
+  }
+
   #live(): number {
     if (this.#stream === 0) throw new Conv1dError('ERR_DISPOSED', 'stream', 'this stream is disposed');
     this.#source.runtime.requireLive();

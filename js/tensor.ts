@@ -180,6 +180,11 @@ export class Tensor {
     this.#storage = taken.data;
   }
 
+  /** @internal Whether it is one, not a proxy of one. */
+  static owns(value: object): boolean {
+    return #storage in value;
+  }
+
   /** @internal A 'wasm' tensor of undefined contents. */
   static allocate(runtime: LoadedRuntime, shape: readonly number[], dtype: DType): Tensor {
     const block = new HeapBlock(runtime, runtime.allocate(elementCount(shape) * bytesPerElement[dtype]));

@@ -1,0 +1,46 @@
+import { Conv1d } from './conv1d.js';
+import { Conv1dError } from './errors.js';
+import { Network, NetworkValue } from './network.js';
+import { LoadedRuntime } from './runtime.js';
+import { Conv1dStream } from './stream.js';
+import { Tensor } from './tensor.js';
+
+const classes = { Conv1d, Conv1dStream, Network, NetworkValue, Runtime: LoadedRuntime, Tensor };
+
+type Method = (this: object, ...args: unknown[]) => unknown;
+
+function proxyError(name: string, got: object): Conv1dError {
+  const text =
+    `this ${name} is reached through a proxy, which cannot pass on private fields: keep it out of the state that wraps it, ` +
+    "with Vue's markRaw() or shallowRef(), Valtio's ref() or the like";
+  return new Conv1dError('ERR_OPTION', 'this', text, got);
+}
+
+const guarded = (name: keyof typeof classes, method: Method): Method =>
+  function (...args) {
+    try {
+      return method.apply(this, args);
+    } catch (error) {
+      throw classes[name].owns(this) ? error : proxyError(name, this);
+    }
+  };
+
+/**
+ * For stores that wrap in proxies what is put into them. Those that ask Object.prototype.toString what a thing is, as Vue's
+ * do, leave alone what has a name of its own: the classes get theirs. What is wrapped all the same throws a Conv1dError
+ * instead of the engine's TypeError. Called once by each entry of the package for pages and programs.
+ */
+export function guardAgainstProxies(): void {
+  for (const name of Object.keys(classes) as (keyof typeof classes)[]) {
+    const { prototype } = classes[name];
+    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors<object>(prototype))) {
+      if (key === 'constructor') continue;
+      for (const part of ['value', 'get', 'set'] as const) {
+        const method: unknown = Reflect.get(member, part);
+        if (typeof method === 'function') member[part] = guarded(name, method as Method);
+      }
+      Object.defineProperty(prototype, key, member);
+    }
+    Object.defineProperty(prototype, Symbol.toStringTag, { value: name });
+  }
+}
