@@ -54,26 +54,13 @@ export function positions(shape: readonly number[], strides: readonly number[]):
   };
 }
 
-type Read<Value = number> = (view: DataView, at: number, littleEndian: boolean) => Value;
+type SourceArray = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayLike<number | bigint>;
 
-// Types whose bits are kept, those of bfloat16 as bits of float32.
-const bits: Record<'f2' | 'f4' | 'bf2', Read> = {
-  f2: (view, at, little) => view.getUint16(at, little),
-  f4: (view, at, little) => view.getUint32(at, little),
-  bf2: (view, at, little) => view.getUint16(at, little) << 16,
-};
-
-const numbers: Record<Exclude<ElementType, keyof typeof bits>, Read<number | bigint>> = {
-  f8: (view, at, little) => view.getFloat64(at, little),
-  b1: (view, at) => Number(view.getUint8(at) !== 0),
-  i1: (view, at) => view.getInt8(at),
-  i2: (view, at, little) => view.getInt16(at, little),
-  i4: (view, at, little) => view.getInt32(at, little),
-  i8: (view, at, little) => view.getBigInt64(at, little),
-  u1: (view, at) => view.getUint8(at),
-  u2: (view, at, little) => view.getUint16(at, little),
-  u4: (view, at, little) => view.getUint32(at, little),
-  u8: (view, at, little) => view.getBigUint64(at, little),
+// What reads each type, floats of 16 and 32 bits as their bits.
+const arrays: Readonly<Record<ElementType, SourceArray>> = {
+  ...{ f2: Uint16Array, f4: Uint32Array, bf2: Uint16Array, f8: Float64Array, b1: Uint8Array },
+  ...{ i1: Int8Array, i2: Int16Array, i4: Int32Array, i8: BigInt64Array },
+  ...{ u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, u8: BigUint64Array },
 };
 
 /** Whether `value`, an element of `type`, may become `rounded`: whole numbers must stay what they are. */
@@ -82,8 +69,13 @@ function survives(type: ElementType, value: number | bigint, rounded: number): b
   return type === 'f8' ? Number.isFinite(rounded) || !Number.isFinite(value) : rounded === value;
 }
 
-/** `bytes`, or a copy of them where words of `step` bytes cannot be read in place. */
-const aligned = (bytes: Uint8Array, step: number) => (bytes.byteOffset % step === 0 ? bytes : bytes.slice());
+/** `bytes` for words of `step` bytes, little-endian as this machine is: a copy where they cannot be read in place. */
+function readable(bytes: Uint8Array, step: number, littleEndian: boolean): Uint8Array {
+  if (littleEndian && bytes.byteOffset % step === 0) return bytes;
+  const copy = bytes.slice();
+  if (!littleEndian) for (let at = 0; at < copy.length; at += step) copy.subarray(at, at + step).reverse();
+  return copy;
+}
 
 /**
  * A tensor of a stored array: float16 of `f2`, float32 of all else. Where the file has its very bits it is a view of
@@ -100,23 +92,22 @@ export function decodeArray(name: string, { type, shape, bytes, strides, littleE
   if (bytes.length !== step * (inPlace ? count : spanOf(shape, strides))) {
     throw fail('it can no longer be read: the buffer was transferred or resized', bytes.length);
   }
-  if (inPlace && littleEndian && (type === 'f2' || type === 'f4')) {
-    const { buffer, byteOffset } = aligned(bytes, step);
-    const halves = () => asHalves(new Uint16Array(buffer, byteOffset, count));
-    return new Tensor(type === 'f2' ? halves() : new Float32Array(buffer, byteOffset, count), shape);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { buffer, byteOffset } = readable(bytes, step, littleEndian);
+  if (inPlace && type === 'f4') return new Tensor(new Float32Array(buffer, byteOffset, count), shape);
+  if (inPlace && type === 'f2') return new Tensor(asHalves(new Uint16Array(buffer, byteOffset, count)), shape);
+  const source = new arrays[type](buffer, byteOffset, bytes.length / step);
   let index = 0;
   const next = inPlace ? () => index++ : positions(shape, strides);
   if (type === 'f2' || type === 'f4' || type === 'bf2') {
     const words = type === 'f2' ? new Uint16Array(count) : new Uint32Array(count);
-    for (let i = 0; i < count; ++i) words[i] = bits[type](view, next() * step, littleEndian);
+    const shift = type === 'bf2' ? 16 : 0; // bfloat16 is the upper half of float32
+    for (let i = 0; i < count; ++i) words[i] = Number(source[next()]) << shift;
     return new Tensor(words instanceof Uint16Array ? asHalves(words) : new Float32Array(words.buffer), shape);
   }
-  const readNumber = numbers[type];
   const floats = new Float32Array(count);
   for (let i = 0; i < count; ++i) {
-    const value = readNumber(view, next() * step, littleEndian);
+    const element = source[next()] ?? 0;
+    const value = type === 'b1' ? Number(element !== 0) : element;
     const rounded = Math.fround(Number(value));
     if (!survives(type, value, rounded)) throw fail(`element ${i} is no float32 number: ${show(value)}`, value);
     floats[i] = rounded;

@@ -6,32 +6,22 @@ type Format = readonly [name: string, start: string | RegExp, description: strin
 // anything.
 const formats: readonly Format[] = [
   ['safetensors', /^[^]{4}\0{4}\{/, 'a .safetensors file', 'readSafetensors reads it'],
-  [
-    'lfs',
-    'version https://git-lfs',
-    'a Git LFS pointer that stands for the file',
-    'run git lfs pull, or download the file itself',
-  ],
+  ['lfs', 'version https://git-lfs', 'a Git LFS pointer to the file', 'run git lfs pull, or download the file itself'],
   [
     'html',
     /^(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|body|\?xml)/i,
     'an HTML or XML page',
-    'look at what the address gives, which may ask to log in or say that nothing is there',
+    'the address may ask to log in, or have nothing there',
   ],
-  [
-    'json',
-    /^(\xef\xbb\xbf)?\s*[[{]/,
-    'JSON',
-    'of a model in several parts the index.json only names the files that hold the tensors: read those',
-  ],
+  ['json', /^(\xef\xbb\xbf)?\s*[[{]/, 'JSON', 'an index.json only names the files that hold the tensors: read those'],
   ['zip', 'PK\x03\x04', 'a ZIP archive', "readTorch reads PyTorch's (.pt, .pth, .bin), readNpz NumPy's (.npz)"],
-  ['gzip', '\x1f\x8b', 'compressed by gzip', "inflate it first, as DecompressionStream('gzip') does"],
-  ['gguf', 'GGUF', 'a GGUF file', "take the model's .safetensors file instead"],
+  ['gzip', '\x1f\x8b', 'compressed by gzip', "inflate it first: DecompressionStream('gzip')"],
+  ['gguf', 'GGUF', 'a GGUF file', "take the model's .safetensors file"],
   ['npy', '\x93NUMPY', 'a .npy file', 'readNpy reads it'],
   [
     'hdf5',
     '\x89HDF\r\n\x1a\n',
-    "an HDF5 file, as Keras's .h5 is",
+    "an HDF5 file, as Keras's .h5",
     'read it with h5py and write its arrays with numpy.savez',
   ],
   [

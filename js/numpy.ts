@@ -7,7 +7,6 @@ import {
   dictionaryOf,
   type FileItem,
   mostBytesOf,
-  readOptions,
   type ReadOptions,
   selectionOf,
   shapeProblem,
@@ -170,15 +169,15 @@ export async function readNpz(
   options: ReadNpzOptions = {},
 ): Promise<Record<string, Tensor>> {
   const bytes = bytesOf(buffer);
-  const { maxBytes = mostBytesOf(bytes), ...selection } = pickOptions(options, [...readOptions, 'maxBytes']);
-  const isSelected = selectionOf(selection);
+  const { maxBytes = mostBytesOf(bytes), ...chosen } = pickOptions(options, ['names', 'prefix', 'filter', 'maxBytes']);
+  const selection = selectionOf(chosen);
   const archive = new ZipArchive(bytes);
   const names = [...archive.members.keys()];
   if (names.length > 0 && !names.some((name) => name.endsWith(extension))) {
     const remedy = names.some((name) => name.endsWith('/data.pkl')) ? '; it is from PyTorch: readTorch reads it' : '';
     throw stateDictError('buffer', `not a .npz file: it has no .npy file but ${show(names)}${remedy}`);
   }
-  const members = [...archive.members.values()].filter((member) => isSelected(nameOf(member)));
+  const members = [...archive.members.values()].filter((member) => selection.has(nameOf(member)));
   checkInflated(
     members.filter(({ name }) => name.endsWith(extension)),
     maxBytes,

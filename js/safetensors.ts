@@ -3,14 +3,7 @@ import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
 import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { otherFormat } from './file-format.js';
 import { checkExtents, elementCount, Tensor } from './tensor.js';
-import {
-  dictionaryOf,
-  type FileItem,
-  readOptions,
-  type ReadOptions,
-  selectionOf,
-  shapeProblem,
-} from './tensor-file.js';
+import { dictionaryOf, type FileItem, type ReadOptions, selectionOf, shapeProblem } from './tensor-file.js';
 
 /** Options of `writeSafetensors`. */
 export interface SafetensorsOptions {
@@ -153,8 +146,7 @@ export function readSafetensors(
   buffer: ArrayBufferLike | ArrayBufferView,
   options: ReadOptions = {},
 ): Record<string, Tensor> {
-  const selection = pickOptions(options, readOptions);
-  const isSelected = selectionOf(selection);
+  const selection = selectionOf(options);
   const file = bytesOf(buffer);
   const headerPart = headerBytes(file);
   const data = file.subarray(lengthBytes + headerPart.length);
@@ -164,7 +156,7 @@ export function readSafetensors(
     else if (!isMetadata(value)) throw headerError(`${metadataName} must be an object of texts`);
   }
   checkLayout(entries, data.length);
-  const items = entries.map(({ item }) => item).filter(({ name }) => isSelected(name));
+  const items = entries.map(({ item }) => item).filter(({ name }) => selection.has(name));
   return dictionaryOf(items, selection);
 }
 

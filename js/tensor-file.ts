@@ -1,6 +1,6 @@
 // The dictionary that a file of tensors gives: what is listed, what is chosen, and what is decoded once it is asked for.
 import { decodeArray, type StoredArray } from './elements.js';
-import { Conv1dError, show, stateDictError } from './errors.js';
+import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { checkShape, type Tensor } from './tensor.js';
 
 /** Which tensors of a file are read. All that is given must hold; default all. */
@@ -12,8 +12,6 @@ export interface ReadOptions {
   /** Those for whose name this is true. */
   filter?: (name: string) => boolean;
 }
-
-export const readOptions = ['names', 'prefix', 'filter'] as const satisfies (keyof ReadOptions)[];
 
 /** What a file holds under one name. */
 export interface FileEntry {
@@ -48,11 +46,19 @@ export function shapeProblem(shape: readonly number[]): string | undefined {
 
 const listings = new WeakMap<object, readonly FileEntry[]>();
 
-/** Whether a name is to be read. */
-export function selectionOf(options: ReadOptions): (name: string) => boolean {
-  const { names, prefix = '', filter = () => true } = options;
+/** What `ReadOptions` choose. */
+export interface Selection {
+  names: readonly string[];
+  /** Whether the tensor of this name is read. */
+  has(name: string): boolean;
+}
+
+/** @throws Conv1dError ERR_OPTION. */
+export function selectionOf(options: ReadOptions): Selection {
+  const given = pickOptions(options, ['names', 'prefix', 'filter']);
+  const { names, prefix = '', filter = () => true } = given;
   const check = (field: keyof ReadOptions, holds: boolean, what: string) => {
-    const got = options[field];
+    const got = given[field];
     if (!holds) throw new Conv1dError('ERR_OPTION', field, `${field} must be ${what}, got ${show(got)}`, got);
   };
   const areNames = names === undefined || (Array.isArray(names) && names.every((name) => typeof name === 'string'));
@@ -60,14 +66,17 @@ export function selectionOf(options: ReadOptions): (name: string) => boolean {
   check('prefix', typeof prefix === 'string', 'a string');
   check('filter', typeof filter === 'function', 'a function');
   const wanted = names && new Set(names);
-  return (name) => (!wanted || wanted.has(name)) && name.startsWith(prefix) && filter(name);
+  return {
+    names: names ?? [],
+    has: (name) => (!wanted || wanted.has(name)) && name.startsWith(prefix) && filter(name),
+  };
 }
 
 /**
- * The tensors among `items`, decoded when they are first asked for. What cannot be a tensor is there as well, but not
+ * The tensors among `items`, decoded when they are first asked for; each of `names` must be one. What cannot be a tensor is there as well, but not
  * enumerable: it is an error when it is asked for.
  */
-export function dictionaryOf(items: readonly FileItem[], { names }: ReadOptions): Record<string, Tensor> {
+export function dictionaryOf(items: readonly FileItem[], { names }: Selection): Record<string, Tensor> {
   const tensors = Object.create(null) as Record<string, Tensor>;
   const wanted = new Set(names);
   for (const { name, dtype, problem, array } of items) {
@@ -87,7 +96,7 @@ export function dictionaryOf(items: readonly FileItem[], { names }: ReadOptions)
     });
     if (!array && wanted.has(name)) throw fail();
   }
-  const missing = names?.find((name) => !(name in tensors));
+  const missing = names.find((name) => !(name in tensors));
   if (missing !== undefined) {
     throw stateDictError(missing, `${show(missing)} is missing; there are ${show(items.map(({ name }) => name))}`);
   }

@@ -1,14 +1,13 @@
 // PyTorch's own files: a ZIP archive of a pickle, which says what there is, and of the storages that tensors lie in. See
 // https://docs.pytorch.org/docs/stable/notes/serialization.html.
 import { bytesOf, bytesPerElement, type ElementType, spanOf } from './elements.js';
-import { type Conv1dError, pickOptions, show, stateDictError } from './errors.js';
+import { type Conv1dError, show, stateDictError } from './errors.js';
 import { unpickle } from './pickle.js';
 import { elementCount, type Tensor } from './tensor.js';
 import {
   dictionaryOf,
   type FileItem,
   mostBytesOf,
-  readOptions,
   type ReadOptions,
   selectionOf,
   shapeProblem,
@@ -217,8 +216,7 @@ export function readTorch(
   buffer: ArrayBufferLike | ArrayBufferView,
   options: ReadOptions = {},
 ): Record<string, Tensor> {
-  const selection = pickOptions(options, readOptions);
-  const isSelected = selectionOf(selection);
+  const selection = selectionOf(options);
   const file = bytesOf(buffer);
   const archive = new ZipArchive(file);
   const names = [...archive.members.keys()];
@@ -235,6 +233,6 @@ export function readTorch(
   // A copy: browsers do not decode shared memory.
   const host = new TorchHost(archive, folder, mostBytesOf(file));
   const root = unpickle(archive.view(pickle).slice(), host);
-  const items = flatten(root).filter(({ name }) => isSelected(name));
+  const items = flatten(root).filter(({ name }) => selection.has(name));
   return dictionaryOf(items, selection);
 }
