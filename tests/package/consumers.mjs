@@ -112,6 +112,7 @@ export const consumers = {
     build: [npmTool('parcel', 'build', 'index.html', '--dist-dir', 'out')],
     pages: bothWays('out'),
   },
+  'parcel, own processor': { source: 'processor', program: npmTool('parcel', 'build', 'processor.js') },
   worker: {
     source: 'worker',
     build: [npmTool('vite', 'build', '--outDir', 'out')],
