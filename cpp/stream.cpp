@@ -431,6 +431,7 @@ std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
 
 std::optional<Error> Stream::clone(std::unique_ptr<Stream>* stream) const {
   std::vector<Step> steps;
+  steps.reserve(nodes_.size());
   for (const Node& node : nodes_) steps.push_back(node.step);
   std::unique_ptr<Stream> made;
   if (std::optional<Error> error =

@@ -40,6 +40,7 @@ const model = new Network(1, (dry) => {
 });
 
 const stream = model.stream({ maxChunk: quantum });
+stream.settle(); // an amplifier that has been on for a while: no pop at the start
 const chunk = new Tensor(new Float32Array(quantum), [1, quantum]);
 const out = { out: new Tensor(new Float32Array(quantum), [1, quantum]) };
 const seconds = 10;

@@ -13,6 +13,7 @@ import {
   Tensor,
   writeSafetensors,
   type Conv1dOptions,
+  type Conv1dStream,
   type ConvolverLoad,
   type ConvolverNode,
   type DType,
@@ -57,6 +58,16 @@ expectType<NestedNumbers>()(input.toArray());
 input.shape = [1, 3];
 
 expectType<Tensor>()(layer.forward(input, { out: input }));
+const stream = layer.stream({ maxChunk: 8 });
+expectType<Uint8Array<ArrayBuffer>>()(stream.state());
+expectType<Conv1dStream>()(stream.clone());
+stream.restore(new Uint8Array(8));
+stream.settle();
+stream.settle([0, 0.5, 1] as const);
+// @ts-expect-error: numbers, or one
+stream.settle('silence');
+// @ts-expect-error: bytes alone
+stream.restore(new Float32Array(2));
 expectType<Promise<Tensor>>()(
   layer.forwardAsync(input, { signal: new AbortController().signal, onProgress: (fraction) => fraction.toFixed() }),
 );
