@@ -63,7 +63,8 @@ int32_t choose_partition(const Params& params, int32_t longest) {
 }
 
 int64_t kept_samples(const Params& params) {
-  // Shorter pieces never make fewer partitions worth while. The oldest window begins two partitions before the reach.
+  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window begins less than two
+  // partitions before the reach.
   const bool partitioned = choose_partition(params, 1) > 0;
   return params.reach() + (partitioned ? 2 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
 }
