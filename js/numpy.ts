@@ -18,7 +18,7 @@ const magic = '\x93NUMPY';
 const mostHeaderBytes = 65535;
 const types: readonly string[] = ['f2', 'f4', 'f8', 'b1', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8'];
 
-type Fail = (message: string, got?: unknown, cause?: unknown) => Conv1dError;
+type Fail = (message: string, got?: unknown) => Conv1dError;
 
 /** Options of `readNpz`. */
 export interface ReadNpzOptions extends ReadOptions {
@@ -51,8 +51,11 @@ function headerRange(bytes: Uint8Array, fail: Fail): [start: number, end: number
   return [start, start + length];
 }
 
-/** Reads the header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
-function parseHeader(text: string, fail: Fail): Header {
+/**
+ * Reads the header, a Python dictionary such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. Gives
+ * undefined for what no array of numbers has.
+ */
+function parseHeader(text: string): Header | undefined {
   const entry =
     /\s*(["'])(?<key>\w+)\1\s*:\s*(?:(["'])(?<text>[^"']*)\3|(?<fields>\[.*\])|(?<flag>True|False)|\(\s*(?<extents>(?:\d+L?\s*,\s*)*(?:\d+L?\s*)?)\))\s*(?:,|(?=\}))/y;
   const found = new Map<string, unknown>();
@@ -66,9 +69,7 @@ function parseHeader(text: string, fail: Fail): Header {
   }
   const [descr, fortranOrder, shape] = ['descr', 'fortran_order', 'shape'].map((key) => found.get(key));
   const complete = typeof descr === 'string' && typeof fortranOrder === 'boolean' && Array.isArray(shape);
-  if (!complete || found.size !== 3 || !/^\s*\{/.test(text) || !/^\s*\}\s*$/.test(text.slice(end))) {
-    throw fail(`its header is not that of an array of numbers: ${show(text.trim())}`);
-  }
+  if (!complete || found.size !== 3 || !/^\s*\{/.test(text) || !/^\s*\}\s*$/.test(text.slice(end))) return undefined;
   return { descr, fortranOrder, shape: shape as number[] };
 }
 
@@ -83,10 +84,15 @@ function fortranStrides(shape: readonly number[]): number[] {
 }
 
 function parseNpy(name: string, bytes: Uint8Array): FileItem {
-  const fail: Fail = (message, got, cause) => stateDictError(name, `${show(name)}: ${message}`, got, cause);
+  const fail: Fail = (message, got) => stateDictError(name, `${show(name)}: ${message}`, got);
   const [start, end] = headerRange(bytes, fail);
   // Nothing that is read has other letters than ASCII's, whatever the version's encoding.
-  const { descr, fortranOrder, shape } = parseHeader(new TextDecoder('latin1').decode(bytes.slice(start, end)), fail);
+  const text = new TextDecoder('latin1').decode(bytes.slice(start, end));
+  const header = parseHeader(text);
+  if (!header) {
+    return { name, dtype: 'unknown', problem: `its header is not that of an array of numbers: ${show(text.trim())}` };
+  }
+  const { descr, fortranOrder, shape } = header;
   const described = { name, dtype: descr, shape };
   // '=' is the machine's own order, which is little-endian on all that run this.
   const [, order = '', type = ''] = /^([<>=|])(.*)$/.exec(descr) ?? [];

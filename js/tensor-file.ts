@@ -3,11 +3,11 @@ import { decodeArray, type StoredArray } from './elements.js';
 import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
 import { checkShape, type Tensor } from './tensor.js';
 
-/** Which tensors of a file are read. All that is given must hold; default all. */
+/** Which tensors of a file are read. All that is given must hold; default all. Chosen ones keep their whole names. */
 export interface ReadOptions {
   /** These, each of which must be there and be readable. */
   names?: readonly string[];
-  /** Those whose names start so; they keep their whole names. */
+  /** Those whose names start so. */
   prefix?: string;
   /** Those for whose name this is true. */
   filter?: (name: string) => boolean;

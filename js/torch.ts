@@ -77,8 +77,9 @@ class TorchHost {
     metadata?: unknown,
   ): StoredTensor {
     if (!(storage instanceof Storage)) throw torchError(`a tensor lies in ${show(storage)}`);
+    const place = `offset ${show(offset)}, shape ${show(shape)} and strides ${show(strides)}`;
     if (!areSizes([offset]) || !areSizes(shape) || !areSizes(strides) || shape.length !== strides.length) {
-      throw torchError(`a tensor has offset ${show(offset)}, shape ${show(shape)} and strides ${show(strides)}`);
+      throw torchError(`a tensor has ${place}`);
     }
     const dtype = dtypeName instanceof PythonName ? dtypeName.name.replace(/^torch\./, '') : storage.dtype;
     const described = { dtype, shape };
@@ -91,17 +92,13 @@ class TorchHost {
     const step = bytesPerElement(type);
     const [first, span] = [offset as number, spanOf(shape, strides)];
     if ((first + span) * step > storage.bytes.length) {
-      throw torchError(
-        `a tensor of shape ${show(shape)}, offset ${first} and strides ${show(strides)} takes more than the ${storage.bytes.length} bytes of its storage`,
-      );
+      throw torchError(`a tensor has ${place}, and its storage ${storage.bytes.length} bytes`);
     }
     const count = elementCount(shape);
     const tooLarge = shapeProblem(shape);
     if (tooLarge !== undefined) return refuse(tooLarge);
     if (count > span && 4 * count > this.#mostBytes) {
-      return refuse(
-        `it is expanded from ${span} elements to ${count}: save what contiguous() gives of the part needed`,
-      );
+      return refuse(`it is expanded from ${span} elements to ${count}: save it unexpanded`);
     }
     const bytes = storage.bytes.subarray(first * step, (first + span) * step);
     return new StoredTensor({

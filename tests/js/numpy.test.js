@@ -204,6 +204,7 @@ describe('.npz', () => {
       member('objects.npy', buildNpy(header('|O'), 33)),
       member('texts.npy', buildNpy(header('<U5'), 20)),
       member('records.npy', buildNpy("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (1,)}", 4)),
+      member('pairs.npy', buildNpy("{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,)}", 8)),
       member('config.json', ascii('{}')),
     ]);
     const isNumber = 'dtype must be one of f2, f4, f8, b1, i1, i2, i4, i8, u1, u2, u4, u8 with its byte order, got ';
@@ -218,6 +219,12 @@ describe('.npz', () => {
         { name: 'objects', dtype: '|O', shape: [1], problem: `${isNumber}'|O'` },
         { name: 'texts', dtype: '<U5', shape: [1], problem: `${isNumber}'<U5'` },
         { name: 'records', dtype: "[('x', '<f4')]", shape: [1], problem: `${isNumber}'[('x', '<f4')]'` },
+        {
+          name: 'pairs',
+          dtype: 'unknown',
+          problem:
+            "its header is not that of an array of numbers: '{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1...'",
+        },
         { name: 'config.json', dtype: 'file', problem: 'it is not a .npy file' },
       ]);
       expect(thrown(() => tensors['config.json'])).toEqual({
