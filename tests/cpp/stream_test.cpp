@@ -626,6 +626,20 @@ void expect_to_go_on(Random& random, const std::vector<Step>& steps, DType dtype
   }
 }
 
+// With stretches that are silent, loud or quiet, and now and then a sample that stands out.
+Signal with_events(Random& random, Signal in) {
+  const float factors[] = {0, 0, 1e6F, 1e-6F};
+  for (int32_t i = draw(random, 0, 5); i > 0; --i) {
+    const int32_t row = draw(random, 0, in.batch * in.channels - 1);
+    const int32_t begin = draw(random, 0, in.length - 1);
+    const int32_t end = draw(random, begin, in.length);
+    const float factor = factors[draw(random, 0, 3)];
+    for (int32_t t = begin; t < end; ++t) in.at(row, t) *= factor;
+    if (draw(random, 0, 3) == 0) in.at(row, begin) = draw(random, 0, 1) == 0 ? 1e20F : std::nanf("");
+  }
+  return in;
+}
+
 TEST(Stream, AnotherGoesOnFromAState) {
   Random random(6);
   int compared = 0;
@@ -635,8 +649,8 @@ TEST(Stream, AnotherGoesOnFromAState) {
     const Options options = long_kernel ? random_long_options(random, dtype_name) : random_options(random, dtype_name);
     Layer layer(options, trial);
     const DType dtype = layer.plan().params().dtype;
-    const Signal in = random_signal(draw(random, 1, 2), layer.plan().params().in_channels,
-                                    draw(random, 1, long_kernel ? 2000 : 150), trial + 1);
+    const Signal in = with_events(random, random_signal(draw(random, 1, 2), layer.plan().params().in_channels,
+                                                        draw(random, 1, long_kernel ? 2000 : 150), trial + 1));
     if (!forward(layer.plan(), in)) continue;
     ++compared;
     const std::array chunks{draw(random, 1, 40), draw(random, 1, draw(random, 1, 300))};
