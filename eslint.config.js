@@ -9,7 +9,15 @@ const browser = names([
   ...['window', 'self', 'document', 'location', 'history', 'navigator', 'localStorage', 'Worker', 'File', 'FileReader'],
   ...['addEventListener', 'removeEventListener', 'postMessage', 'onmessage', 'crossOriginIsolated', 'getComputedStyle'],
   ...['requestAnimationFrame', 'cancelAnimationFrame', 'devicePixelRatio', 'matchMedia', 'ResizeObserver', 'Option'],
-  ...['AudioContext', 'OfflineAudioContext', 'AudioWorkletNode', 'AudioWorkletProcessor', 'registerProcessor'],
+  ...[
+    'AudioBuffer',
+    'AudioContext',
+    'ConvolverNode',
+    'OfflineAudioContext',
+    'AudioWorkletNode',
+    'AudioWorkletProcessor',
+    'registerProcessor',
+  ],
   ...['AudioBufferSourceNode', 'ConstantSourceNode', 'GainNode', 'MediaStreamAudioSourceNode', 'OscillatorNode'],
 ]);
 const jest = names([

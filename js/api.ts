@@ -11,12 +11,16 @@ export {
   createConvolverNode,
   type ConvolverLoad,
   type ConvolverNode,
+  type ConvolverNodeOptions,
   type ConvolverOptions,
   type ConvolverSource,
+  type LayerConvolverOptions,
+  type ResponseConvolverOptions,
 } from './convolver.js';
 export { conv1d, type FunctionalOptions } from './functional.js';
 export { type Explanation } from './core.js';
 export { Conv1dError, type ErrorCode } from './errors.js';
+export { type ImpulseResponse, reverseTaps } from './impulse-response.js';
 export { Network, NetworkValue } from './network.js';
 export { readNpy, readNpz, type ReadNpzOptions } from './numpy.js';
 export { compileModule, createRuntime, init, type InitOptions } from './load.js';

@@ -1,5 +1,5 @@
 import { Conv1dError } from './errors.js';
-import type { ErrorMessage, FromWorker, RunMessage } from './messages.js';
+import { asError, type FromWorker, type RunMessage } from './messages.js';
 import type { PlanCopy } from './plan-copy.js';
 import { type BackgroundWorker, currentPlatform } from './platform.js';
 import type { RuntimeOptions } from './runtime.js';
@@ -149,8 +149,4 @@ export class Background {
         this.end(asError(message.error));
     }
   }
-}
-
-function asError({ code, field, message, got }: ErrorMessage): Conv1dError {
-  return new Conv1dError(code, field, message, got);
 }

@@ -1,5 +1,6 @@
 import type { ConvolverLoad, ConvolverMessage, ConvolverReply, ConvolverSetup, ConvolverUpdate } from './convolver.js';
 import { initSync } from './init-sync.js';
+import { asMessage } from './messages.js';
 import { createPlan, type NetworkCopy, writeParameters } from './plan-copy.js';
 import { usePlatform } from './platform.js';
 import { workletPlatform } from './platform.worklet.js';
@@ -198,7 +199,7 @@ class LoadMeter {
 class ConvolverProcessor extends AudioWorkletProcessor {
   readonly #quantum: number;
   readonly #meter: LoadMeter | null = null;
-  #playing: Playing | null;
+  #playing: Playing | null = null;
   #fade: Fade | null = null;
   /** Updates that wait for the end of the fade. */
   #updates: ConvolverUpdate[] = [];
@@ -206,14 +207,16 @@ class ConvolverProcessor extends AudioWorkletProcessor {
   constructor({ processorOptions }: { processorOptions: unknown }) {
     super();
     const { module, network, quantum, slack } = processorOptions as ConvolverSetup;
-    initSync(module);
     this.#quantum = quantum;
     if (slack !== null) {
       this.#meter = new LoadMeter(slack, quantum / sampleRate, (load) => {
         this.#reply(load);
       });
     }
-    this.#playing = new Playing(network, quantum);
+    this.#answer(0, () => {
+      initSync(module);
+      this.#playing = new Playing(network, quantum);
+    });
     this.port.onmessage = ({ data }: MessageEvent<ConvolverMessage>) => {
       if (data.type === 'end') this.#end();
       else this.#wait(data);
@@ -242,12 +245,19 @@ class ConvolverProcessor extends AudioWorkletProcessor {
     while (!this.#fade) {
       const message = this.#updates.shift();
       if (!message) return;
-      try {
+      this.#answer(message.update, () => {
         this.#take(message);
-        if (!this.#fade) this.#reply({ update: message.update, error: null });
-      } catch (error) {
-        this.#reply({ update: message.update, error: String(error) });
-      }
+      });
+    }
+  }
+
+  /** Does what an update says, and answers unless its fade will do so. */
+  #answer(update: number, take: () => void): void {
+    try {
+      take();
+      if (!this.#fade) this.#reply({ update, error: null });
+    } catch (error) {
+      this.#reply({ update, error: asMessage(error) });
     }
   }
 

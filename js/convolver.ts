@@ -1,20 +1,40 @@
 import { Conv1d } from './conv1d.js';
 import { Conv1dError, pickOptions, show } from './errors.js';
+import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
 import { compileModule } from './load.js';
+import { asError, type ErrorMessage } from './messages.js';
 import { Network } from './network.js';
 import type { NetworkCopy } from './plan-copy.js';
+import { requireSingleBuild } from './runtime.js';
 import { version } from './version.js';
 
 /** What a convolver plays: a layer, several one after the other, or a network. */
 export type ConvolverSource = Conv1d | readonly Conv1d[] | Network;
 
-/** How to make a convolver. */
-export interface ConvolverOptions {
+/** How to make a convolver of layers. */
+export interface LayerConvolverOptions extends ConvolverNodeOptions {
   /**
    * float32 layers with stride 1 and zero padding that keep the signal's length, at most dilation * (kernelSize - 1) of
    * it on the left: `'causal'` ones add no delay. Their channels are those of the node's input and output.
    */
   source: ConvolverSource;
+}
+
+/** How to make a convolver of an impulse response: what Web Audio's ConvolverNode plays, without a call of `init()`. */
+export interface ResponseConvolverOptions extends ConvolverNodeOptions, ImpulseResponse {
+  /**
+   * Channels of the input: 2 (default), to which a mono input is copied, or 1, for half the work. The output has two, and
+   * one where `channelCount` and the response have one. ConvolverNode's has one also where a mono response meets a mono
+   * input; then both are the same here.
+   */
+  channelCount?: 1 | 2;
+}
+
+/** How to make a convolver. */
+export type ConvolverOptions = LayerConvolverOptions | ResponseConvolverOptions;
+
+/** What all convolvers take. */
+export interface ConvolverNodeOptions {
   /** The compiled build, to share one among nodes. Default: `compileModule()`. */
   wasmModule?: WebAssembly.Module;
   /** Where convolver-processor.js lies, if not beside this module. */
@@ -39,22 +59,27 @@ export interface ConvolverLoad {
   dropouts: number;
 }
 
-/** An AudioWorkletNode that convolves. */
+/**
+ * An AudioWorkletNode that convolves. It plays on when its input ends or is disconnected, so that the tail is heard, and
+ * until it is disposed.
+ */
 export interface ConvolverNode extends AudioWorkletNode {
   /** Samples by which its output comes late: 0 for causal layers. */
   readonly latency: number;
   /**
-   * Plays other layers with the same channels from the next quantum on, or the same with their present weights. Layers
-   * that differ in their weights alone keep their history, so that nothing clicks but the change itself. Resolves when
-   * the audio thread plays them, which a context that does not run never does.
+   * Plays other layers, or another impulse response, with the same channels from the next quantum on, or the same layers
+   * with their present weights. Layers that differ in their weights alone keep their history, so that nothing clicks but
+   * the change itself. Resolves when the audio thread has them; with a fade, when that is over, for which the context has
+   * to run.
    *
-   * @param options `fade`: seconds in which the sound goes over from the old layers to the new, so that nothing clicks.
-   *   Before, the new ones listen for that time or their receptive field, whichever is shorter; both are computed
+   * @param options `fade`: seconds, 0 to 60, in which the sound goes over from the old layers to the new, so that nothing
+   *   clicks. Before, the new ones listen for that time or their receptive field, whichever is shorter; both are computed
    *   meanwhile. Of the updates that come during a fade, the last is played after it; the others resolve without having
    *   been, so that every move of a slider may be an update. Default 0.
-   * @throws Conv1dError (rejects) as createConvolverNode.
+   * @throws Conv1dError (rejects) as createConvolverNode, and what went wrong in the audio thread; ERR_DISPOSED when the
+   *   node is disposed or the context closed.
    */
-  update(source: ConvolverSource, options?: { fade?: number }): Promise<void>;
+  update(source: ConvolverSource | ImpulseResponse, options?: { fade?: number }): Promise<void>;
   /** Disconnects the node and frees its memory in the audio thread. May be called twice. */
   dispose(): void;
 }
@@ -81,25 +106,32 @@ export interface ConvolverUpdate {
   fade: number;
 }
 
-/** The answer to an update, or what the load is. */
-export type ConvolverReply = { update: number; error: string | null } | ConvolverLoad;
+/** The answer to an update, of which number 0 is what the processor is made of, or what the load is. */
+export type ConvolverReply = { update: number; error: ErrorMessage | null } | ConvolverLoad;
+
+/** What the audio thread is to play, and by how many samples it comes late. */
+interface Filter {
+  network: NetworkCopy;
+  latency: number;
+}
 
 function sourceError(rule: string, got: unknown): Conv1dError {
   return new Conv1dError('ERR_OPTION', 'source', `source must ${rule}, got ${show(got)}`, got);
 }
 
-/** The source as it goes to the audio thread, and its latency. Throws what is wrong with it. */
-function takeSource(source: unknown, quantum: number): { network: NetworkCopy; latency: number } {
+/** Throws what is wrong with the source. */
+function filterOfSource(source: unknown, quantum: number): Filter {
   const playable = Array.isArray(source) ? new Network(source as Conv1d[]) : source;
   if (!(playable instanceof Conv1d || playable instanceof Network)) {
-    throw sourceError('be a Conv1d, a list of them or a Network', source);
+    throw sourceError('be a Conv1d, a list of them or a Network, or impulseResponse be given', source);
   }
   const network = playable.copyNetwork();
   if (network.dtype !== 'float32') throw sourceError('have dtype float32', network.dtype);
   for (const { options } of network.layers) {
-    if (options.stride !== 1) throw sourceError('have stride 1', options.stride);
-    const pads = options.padLeft + options.padRight > 0 || ['same', 'causal'].includes(options.paddingRule);
-    if (pads && options.paddingMode !== 'zeros') throw sourceError("have paddingMode 'zeros'", options.paddingMode);
+    const { stride = 1, padLeft = 0, padRight = 0, paddingRule = '', paddingMode } = options;
+    if (stride !== 1) throw sourceError('have stride 1', stride);
+    const pads = padLeft + padRight > 0 || ['same', 'causal'].includes(paddingRule);
+    if (pads && paddingMode !== 'zeros') throw sourceError("have paddingMode 'zeros'", paddingMode);
   }
   const stream = playable.stream({ maxChunk: quantum });
   const { latency } = stream;
@@ -108,10 +140,38 @@ function takeSource(source: unknown, quantum: number): { network: NetworkCopy; l
   return { network, latency };
 }
 
+function isResponse(given: unknown): given is ImpulseResponse {
+  return (given as Partial<ImpulseResponse> | null | undefined)?.impulseResponse !== undefined;
+}
+
+function filterOfResponse(response: ImpulseResponse, inChannels: 1 | 2, context: BaseAudioContext): Filter {
+  return { network: networkOfResponse(response, inChannels, context.sampleRate), latency: 0 };
+}
+
+const nodeOptions = ['wasmModule', 'processorUrl', 'onLoad'] as const;
+
+/** What the options say is to be played. Throws ERR_OPTION. */
+function filterOfOptions(options: ConvolverOptions, context: BaseAudioContext, quantum: number): Filter {
+  if (!isResponse(options)) {
+    const given: LayerConvolverOptions & Partial<ImpulseResponse> = options;
+    const { source } = pickOptions(given, ['source', 'impulseResponse', ...nodeOptions]);
+    return filterOfSource(source, quantum);
+  }
+  const { channelCount = 2 } = pickOptions(options, [...responseOptions, 'channelCount', ...nodeOptions]);
+  if (channelCount === 1 || channelCount === 2) return filterOfResponse(options, channelCount, context);
+  const text = `channelCount must be 1 or 2, got ${show(channelCount)}`;
+  throw new Conv1dError('ERR_OPTION', 'channelCount', text, channelCount);
+}
+
+/** A mistaken unit makes a fade that nobody waits for. */
+const longestFade = 60;
+
+/** In samples. */
 function takeFade(options: { fade?: number }, sampleRate: number): number {
   const { fade = 0 } = pickOptions(options, ['fade']);
-  if (typeof fade === 'number' && fade >= 0 && fade < Infinity) return Math.round(fade * sampleRate);
-  throw new Conv1dError('ERR_OPTION', 'fade', `fade must be a number of seconds >= 0, got ${show(fade)}`, fade);
+  if (typeof fade === 'number' && fade >= 0 && fade <= longestFade) return Math.round(fade * sampleRate);
+  const text = `fade must be a number of seconds from 0 to ${String(longestFade)}, got ${show(fade)}`;
+  throw new Conv1dError('ERR_OPTION', 'fade', text, fade);
 }
 
 /** How late sound may come. Asking for outputLatency hangs Firefox's page at times. */
@@ -120,102 +180,168 @@ function slackOf(context: BaseAudioContext): number {
   return baseLatency > 0 ? Math.max(0.02, 2 * baseLatency) : 0.1;
 }
 
+function closedError(): Conv1dError {
+  return new Conv1dError('ERR_DISPOSED', 'context', 'this context is closed');
+}
+
+/** Throws ERR_OPTION, ERR_UNSUPPORTED, ERR_DISPOSED. */
+function checkContext(context: unknown): void {
+  const { audioWorklet, state } = (context ?? {}) as Partial<BaseAudioContext>;
+  if (state === 'closed') throw closedError();
+  if (audioWorklet) return;
+  const text = 'this context has no audioWorklet; a page has one if it comes by HTTPS or from localhost';
+  throw new Conv1dError('ERR_UNSUPPORTED', 'context', text, context);
+}
+
+/** Throws ERR_WASM_LOAD. */
+async function addProcessor(context: BaseAudioContext, processorUrl: string | URL | undefined): Promise<void> {
+  // Written out: bundlers find the file by reading this.
+  const url = processorUrl ?? new URL('./convolver-processor.js', import.meta.url);
+  try {
+    await context.audioWorklet.addModule(url);
+  } catch (error) {
+    const text = `cannot load the processor from ${String(url)}: ${String(error)}; pass processorUrl if it lies elsewhere`;
+    throw new Conv1dError('ERR_WASM_LOAD', 'processorUrl', text, String(url), error);
+  }
+}
+
+/** Throws ERR_UNSUPPORTED. */
+function makeNode(context: BaseAudioContext, setup: ConvolverSetup): AudioWorkletNode {
+  const { inChannels, outChannels } = setup.network;
+  try {
+    return new AudioWorkletNode(context, `conv1d-wasm ${version}`, {
+      numberOfInputs: 1,
+      numberOfOutputs: 1,
+      outputChannelCount: [outChannels],
+      channelCount: inChannels,
+      channelCountMode: 'explicit',
+      channelInterpretation: inChannels > 2 ? 'discrete' : 'speakers',
+      processorOptions: setup,
+    });
+  } catch (error) {
+    const channels = `${String(inChannels)} channels in and ${String(outChannels)} out`;
+    const text = `this context makes no AudioWorkletNode with ${channels}: ${String(error)}`;
+    throw new Conv1dError('ERR_UNSUPPORTED', 'context', text, context, error);
+  }
+}
+
+/** Milliseconds that answers may be on their way when a context is closed. */
+const closingTime = 1000;
+
+/** The page's side of a processor: what it was told, and who waits for its answers. */
+class Controller {
+  latency: number;
+  /** Settles when the processor is made. */
+  readonly made: Promise<void>;
+  readonly #node: AudioWorkletNode;
+  readonly #setup: ConvolverSetup;
+  readonly #waiting = new Map<number, { resolve: () => void; reject: (reason: Conv1dError) => void }>();
+  #updates = 0;
+  /** Why nothing is played any more. */
+  #end: Conv1dError | null = null;
+
+  constructor(node: AudioWorkletNode, setup: ConvolverSetup, latency: number, onLoad: ConvolverNodeOptions['onLoad']) {
+    this.#node = node;
+    this.#setup = setup;
+    this.latency = latency;
+    const { context, port } = node;
+    port.onmessage = ({ data }: MessageEvent<ConvolverReply>) => {
+      if ('update' in data) this.#settle(data.update, data.error);
+      else if (!this.#end) onLoad?.(data);
+    };
+    node.addEventListener('processorerror', (event) => {
+      const text = `the processor came down: ${(event as Partial<ErrorEvent>).message ?? ''}`;
+      this.#stop(new Conv1dError('ERR_WASM_LOAD', 'node', text));
+    });
+    context.addEventListener('statechange', () => {
+      if (context.state === 'closed') setTimeout(() => this.#stop(closedError()), closingTime);
+    });
+    this.made = this.#answerTo(0);
+  }
+
+  #answerTo(update: number): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.set(update, { resolve, reject }));
+  }
+
+  #settle(update: number, error: ErrorMessage | null): void {
+    const call = this.#waiting.get(update);
+    this.#waiting.delete(update);
+    if (error === null) call?.resolve();
+    else call?.reject(asError(error));
+  }
+
+  #stop(reason: Conv1dError): void {
+    this.#end ??= reason;
+    for (const { reject } of this.#waiting.values()) reject(this.#end);
+    this.#waiting.clear();
+  }
+
+  #tell(message: ConvolverMessage): void {
+    this.#node.port.postMessage(message);
+  }
+
+  async update(source: ConvolverSource | ImpulseResponse, options: { fade?: number } = {}): Promise<void> {
+    if (this.#end) throw this.#end;
+    const { context } = this.#node;
+    if (context.state === 'closed') throw closedError();
+    const { inChannels, outChannels } = this.#setup.network;
+    const { network, latency } = isResponse(source)
+      ? filterOfResponse(pickOptions(source, responseOptions), inChannels === 1 ? 1 : 2, context)
+      : filterOfSource(source, this.#setup.quantum);
+    const fade = takeFade(options, context.sampleRate);
+    if (network.inChannels !== inChannels || network.outChannels !== outChannels) {
+      const channels = [network.inChannels, network.outChannels];
+      throw sourceError(`have ${String(inChannels)} channels in and ${String(outChannels)} out`, channels);
+    }
+    const update = ++this.#updates;
+    const answered = this.#answerTo(update);
+    this.#tell({ type: 'update', update, network, fade });
+    await answered;
+    this.latency = latency;
+  }
+
+  dispose(): void {
+    this.#node.disconnect();
+    this.#tell({ type: 'end' });
+    this.#stop(new Conv1dError('ERR_DISPOSED', 'node', 'this node is disposed'));
+  }
+}
+
 /**
- * Makes a Web Audio node that convolves in the audio thread: `input.connect(node).connect(context.destination)`. Neither
- * shared memory nor cross-origin isolation is needed. `process` allocates
- * nothing, but for the clock that `onLoad` needs.
+ * Makes a Web Audio node that convolves in the audio thread: `input.connect(node).connect(context.destination)`. It plays
+ * layers (`source`), or an impulse response as ConvolverNode does. Neither shared memory nor cross-origin isolation is
+ * needed. `process` allocates nothing, but for the clock that `onLoad` needs.
  *
- * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED where there are no AudioWorklets; ERR_WASM_LOAD.
+ * ```js
+ * const buffer = await context.decodeAudioData(file);
+ * const reverb = await createConvolverNode(context, { impulseResponse: buffer });
+ * ```
+ *
+ * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED where there are no AudioWorklets; ERR_DISPOSED when the context is closed;
+ *   ERR_WASM_LOAD; ERR_OUT_OF_MEMORY.
  */
 export async function createConvolverNode(
   context: BaseAudioContext,
   options: ConvolverOptions,
 ): Promise<ConvolverNode> {
-  const { source, wasmModule, processorUrl, onLoad } = pickOptions(options, [
-    'source',
-    'wasmModule',
-    'processorUrl',
-    'onLoad',
-  ]);
+  checkContext(context);
   // Contexts may have quanta of other lengths one day.
   const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };
+  const { network, latency } = filterOfOptions(options, context, quantum);
+  const { wasmModule, processorUrl, onLoad } = options;
   if (onLoad !== undefined && typeof onLoad !== 'function') {
     throw new Conv1dError('ERR_OPTION', 'onLoad', `onLoad must be a function, got ${show(onLoad)}`, onLoad);
   }
-  const first = takeSource(source, quantum);
-  const { inChannels, outChannels } = first.network;
-  if (!(context as { audioWorklet?: AudioWorklet } | undefined)?.audioWorklet) {
-    const text = 'this context has no audioWorklet; a page has one if it comes by HTTPS or from localhost';
-    throw new Conv1dError('ERR_UNSUPPORTED', 'context', text, context);
-  }
-  // Written out: bundlers find the file by reading this.
-  const url = processorUrl ?? new URL('./convolver-processor.js', import.meta.url);
+  if (wasmModule !== undefined) requireSingleBuild('wasmModule', wasmModule);
   const module = wasmModule ?? (await compileModule());
-  try {
-    await context.audioWorklet.addModule(url);
-  } catch (error) {
-    const text = `can not load the processor from ${String(url)}: ${String(error)}; pass processorUrl if it lies elsewhere`;
-    throw new Conv1dError('ERR_WASM_LOAD', 'processorUrl', text, String(url), error);
-  }
-  const setup: ConvolverSetup = { module, network: first.network, quantum, slack: onLoad ? slackOf(context) : null };
-  const node = new AudioWorkletNode(context, `conv1d-wasm ${version}`, {
-    numberOfInputs: 1,
-    numberOfOutputs: 1,
-    outputChannelCount: [outChannels],
-    channelCount: inChannels,
-    channelCountMode: 'explicit',
-    channelInterpretation: inChannels > 2 ? 'discrete' : 'speakers',
-    processorOptions: setup,
-  });
-
-  const waiting = new Map<number, { resolve: () => void; reject: (reason: Conv1dError) => void }>();
-  node.port.onmessage = ({ data }: MessageEvent<ConvolverReply>) => {
-    if ('share' in data) {
-      if (!disposed) onLoad?.(data);
-      return;
-    }
-    const { update, error } = data;
-    const call = waiting.get(update);
-    waiting.delete(update);
-    if (error === null) call?.resolve();
-    else call?.reject(new Conv1dError('ERR_OUT_OF_MEMORY', 'source', error));
-  };
-  const tell = (message: ConvolverMessage) => {
-    node.port.postMessage(message);
-  };
-  let { latency } = first;
-  let updates = 0;
-  let disposed = false;
+  await addProcessor(context, processorUrl);
+  const setup: ConvolverSetup = { module, network, quantum, slack: onLoad ? slackOf(context) : null };
+  const node = makeNode(context, setup);
+  const controller = new Controller(node, setup, latency, onLoad);
+  await controller.made;
   return Object.defineProperties(node, {
-    latency: { get: () => latency },
-    update: {
-      value: async (next: ConvolverSource, updateOptions: { fade?: number } = {}) => {
-        if (disposed) throw new Conv1dError('ERR_DISPOSED', 'node', 'this node is disposed');
-        const taken = takeSource(next, quantum);
-        const fade = takeFade(updateOptions, context.sampleRate);
-        const { network } = taken;
-        if (network.inChannels !== inChannels || network.outChannels !== outChannels) {
-          const channels = [network.inChannels, network.outChannels];
-          throw sourceError(`have ${String(inChannels)} channels in and ${String(outChannels)} out`, channels);
-        }
-        const update = ++updates;
-        const answered = new Promise<void>((resolve, reject) => waiting.set(update, { resolve, reject }));
-        tell({ type: 'update', update, network, fade });
-        await answered;
-        ({ latency } = taken);
-      },
-    },
-    dispose: {
-      value: () => {
-        if (disposed) return;
-        disposed = true;
-        node.disconnect();
-        tell({ type: 'end' });
-        for (const { reject } of waiting.values()) {
-          reject(new Conv1dError('ERR_DISPOSED', 'node', 'this node was disposed'));
-        }
-        waiting.clear();
-      },
-    },
+    latency: { get: () => controller.latency },
+    update: { value: controller.update.bind(controller) },
+    dispose: { value: controller.dispose.bind(controller) },
   }) as ConvolverNode;
 }

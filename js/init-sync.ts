@@ -1,17 +1,7 @@
-import { Conv1dError, pickOptions } from './errors.js';
-import {
-  expectedStamp,
-  makeMemory,
-  type Runtime,
-  setDefault,
-  stampOf,
-  startSync,
-  usableDefault,
-  type Variant,
-} from './runtime.js';
+import type { GlueFactory } from './core.js';
+import { pickOptions } from './errors.js';
+import { makeMemory, requireSingleBuild, type Runtime, setDefault, startSync, usableDefault } from './runtime.js';
 import glue from './wasm/single.js';
-
-const variants: readonly Variant[] = ['relaxed', 'simd'];
 
 /**
  * Starts the default runtime at once, without fetching anything: for an AudioWorklet, which can not. Later calls give
@@ -25,19 +15,14 @@ export function initSync(module: WebAssembly.Module, options: { maximumMemory?: 
   const usable = usableDefault();
   if (usable) return usable;
   const { maximumMemory } = pickOptions(options, ['maximumMemory']);
-  const found = stampOf(module);
-  const variant = variants.find((name) => expectedStamp(name, false) === found);
-  if (variant === undefined) {
-    const text = `module must be what compileModule() of this version gives, got ${found}`;
-    throw new Conv1dError('ERR_WASM_LOAD', 'module', text, found);
-  }
+  const variant = requireSingleBuild('module', module);
   const threadsReason = 'a runtime that starts at once has one thread';
   const memory = makeMemory({ maximumMemory }, false);
   return setDefault(
     startSync(
       { variant, threads: 1, threadsReason, deterministic: false, module, maximumMemory, threadScript: '' },
       memory,
-      glue,
+      glue as GlueFactory,
     ),
   );
 }

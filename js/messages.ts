@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors.js';
+import { Conv1dError, type ErrorCode } from './errors.js';
 import type { PlanCopy } from './plan-copy.js';
 import type { RuntimeOptions } from './runtime.js';
 
@@ -35,6 +35,17 @@ export interface ErrorMessage {
   readonly field: string;
   readonly message: string;
   readonly got: unknown;
+}
+
+export function asMessage(error: unknown): ErrorMessage {
+  // All else that can fail in another thread is making an array.
+  const { code, field, message, got } =
+    error instanceof Conv1dError ? error : new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', String(error));
+  return { code, field, message, got };
+}
+
+export function asError({ code, field, message, got }: ErrorMessage): Conv1dError {
+  return new Conv1dError(code, field, message, got);
 }
 
 /** What the worker answers. */

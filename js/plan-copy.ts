@@ -4,7 +4,8 @@ import type { DType } from './tensor.js';
 
 /** A layer as it was when it was copied, as messages carry it. Elements are in the layer's dtype. */
 export interface PlanCopy {
-  readonly options: CoreOptions;
+  /** Those that are missing have their default. */
+  readonly options: Partial<CoreOptions>;
   readonly weight: ArrayBuffer;
   readonly bias: ArrayBuffer | null;
 }
@@ -18,7 +19,7 @@ export function writeParameters(runtime: LoadedRuntime, plan: number, { weight, 
 
 /** A plan of the layer. Throws Conv1dError ERR_OUT_OF_MEMORY. */
 export function createPlan(runtime: LoadedRuntime, copy: PlanCopy): number {
-  const plan = runtime.guard((core) => core.createPlan(copy.options));
+  const plan = runtime.guard((core) => core.createPlan({ ...core.defaultOptions(), ...copy.options }));
   if (plan === 0) throw runtime.lastError(undefined);
   writeParameters(runtime, plan, copy);
   return plan;

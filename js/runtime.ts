@@ -212,8 +212,12 @@ export function optionError(field: string, rule: string, got: unknown): Conv1dEr
 
 /** Which of this package's .wasm files a module is, and of which version. */
 export function stampOf(module: WebAssembly.Module): string {
-  const isModule = Object.prototype.toString.call(module) === '[object WebAssembly.Module]';
-  const [section] = isModule ? WebAssembly.Module.customSections(module, 'conv1d-wasm') : [];
+  let section: ArrayBuffer | undefined;
+  try {
+    [section] = WebAssembly.Module.customSections(module, 'conv1d-wasm');
+  } catch {
+    return 'another module';
+  }
   // A worklet has no TextDecoder.
   return section ? String.fromCharCode(...new Uint8Array(section)) : 'another module';
 }
@@ -221,6 +225,16 @@ export function stampOf(module: WebAssembly.Module): string {
 /** The stamp of the .wasm file that this code works with. */
 export function expectedStamp(variant: Variant, threaded: boolean): string {
   return `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
+}
+
+/** Which build for one thread `module` is, given as option `field`. Throws Conv1dError ERR_WASM_LOAD for another module. */
+export function requireSingleBuild(field: string, module: WebAssembly.Module): Variant {
+  const found = stampOf(module);
+  const variants: readonly Variant[] = ['relaxed', 'simd'];
+  const variant = variants.find((name) => expectedStamp(name, false) === found);
+  if (variant !== undefined) return variant;
+  const text = `${field} must be what compileModule() of this version gives, got ${found}`;
+  throw new Conv1dError('ERR_WASM_LOAD', field, text, found);
 }
 
 /** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */

@@ -1,6 +1,5 @@
 import type { GlueFactory } from './core.js';
-import { Conv1dError } from './errors.js';
-import type { ErrorMessage, FromWorker, LayerMessage, RunMessage, ToWorker } from './messages.js';
+import { asMessage, type FromWorker, type LayerMessage, type RunMessage, type ToWorker } from './messages.js';
 import { createPlan } from './plan-copy.js';
 import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from './runtime.js';
 
@@ -25,13 +24,6 @@ function nextTurn(): Promise<void> {
     };
     port2.postMessage(null);
   });
-}
-
-function asMessage(error: unknown): ErrorMessage {
-  // All else that can fail here is making an array.
-  const { code, field, message, got } =
-    error instanceof Conv1dError ? error : new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', String(error));
-  return { code, field, message, got };
 }
 
 /** Does what comes through the port, in order, and listens for aborts meanwhile. */
