@@ -150,14 +150,17 @@ function filterOfResponse(response: ImpulseResponse, inChannels: 1 | 2, context:
 
 const nodeOptions = ['wasmModule', 'processorUrl', 'onLoad'] as const;
 
+/** Throws ERR_OPTION for a name that does not belong there. */
+function takeOptions(options: ConvolverOptions): ConvolverOptions {
+  if (isResponse(options)) return pickOptions(options, [...responseOptions, 'channelCount', ...nodeOptions]);
+  const given: LayerConvolverOptions & Partial<ImpulseResponse> = options;
+  return pickOptions(given, ['source', 'impulseResponse', ...nodeOptions]);
+}
+
 /** What the options say is to be played. Throws ERR_OPTION. */
 function filterOfOptions(options: ConvolverOptions, context: BaseAudioContext, quantum: number): Filter {
-  if (!isResponse(options)) {
-    const given: LayerConvolverOptions & Partial<ImpulseResponse> = options;
-    const { source } = pickOptions(given, ['source', 'impulseResponse', ...nodeOptions]);
-    return filterOfSource(source, quantum);
-  }
-  const { channelCount = 2 } = pickOptions(options, [...responseOptions, 'channelCount', ...nodeOptions]);
+  if (!isResponse(options)) return filterOfSource(options.source, quantum);
+  const { channelCount = 2 } = options;
   if (channelCount === 1 || channelCount === 2) return filterOfResponse(options, channelCount, context);
   const text = `channelCount must be 1 or 2, got ${show(channelCount)}`;
   throw new Conv1dError('ERR_OPTION', 'channelCount', text, channelCount);
@@ -320,10 +323,8 @@ class Controller {
  * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED where there are no AudioWorklets; ERR_DISPOSED when the context is closed;
  *   ERR_WASM_LOAD; ERR_OUT_OF_MEMORY.
  */
-export async function createConvolverNode(
-  context: BaseAudioContext,
-  options: ConvolverOptions,
-): Promise<ConvolverNode> {
+export async function createConvolverNode(context: BaseAudioContext, given: ConvolverOptions): Promise<ConvolverNode> {
+  const options = takeOptions(given);
   checkContext(context);
   // Contexts may have quanta of other lengths one day.
   const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };

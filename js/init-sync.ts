@@ -1,4 +1,3 @@
-import type { GlueFactory } from './core.js';
 import { pickOptions } from './errors.js';
 import { makeMemory, requireSingleBuild, type Runtime, setDefault, startSync, usableDefault } from './runtime.js';
 import glue from './wasm/single.js';
@@ -22,7 +21,7 @@ export function initSync(module: WebAssembly.Module, options: { maximumMemory?: 
     startSync(
       { variant, threads: 1, threadsReason, deterministic: false, module, maximumMemory, threadScript: '' },
       memory,
-      glue as GlueFactory,
+      glue,
     ),
   );
 }

@@ -151,7 +151,7 @@ describe('once loaded', () => {
       ['createRuntime', 'maxMemory', null, `${module}, threads, maximumMemory`, createRuntime],
       ['compileModule', 'threads', null, module, compileModule],
       [
-        ...['createConvolverNode', 'Source', 'source', 'source, wasmModule, processorUrl, onLoad'],
+        ...['createConvolverNode', 'Source', 'source', 'source, impulseResponse, wasmModule, processorUrl, onLoad'],
         (options) => createConvolverNode({}, options),
       ],
       [
