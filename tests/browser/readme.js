@@ -25,15 +25,15 @@ async function audioRuns() {
 }
 
 if (await audioRuns()) {
-  await test('a node by createConvolverNode', async () => {
-    const code = only(/createConvolverNode/);
+  await test('nodes by createConvolverNode', async () => {
+    const code = `${only(/createConvolverNode }/)}\n${only(/impulseResponse/)}`;
     const prelude = "import { Conv1d, Tensor } from 'conv1d-wasm';";
-    const { node, context } = await import(asUrl(`${prelude}\n${code}\nexport { node, context };`));
-    expectEqual(node.latency, 0, 'latency');
+    const { node, reverb, context } = await import(asUrl(`${prelude}\n${code}\nexport { node, reverb, context };`));
+    expectEqual([node.latency, reverb.latency], [0, 0], 'latency');
     await context.close();
   });
 } else {
-  skip('a node by createConvolverNode', 1, 'this engine runs no AudioContext without a click');
+  skip('nodes by createConvolverNode', 1, 'this engine runs no AudioContext without a click');
 }
 
 await test('a processor of one’s own', async () => {

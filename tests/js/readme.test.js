@@ -4,7 +4,7 @@ import { fromRoot, runNode } from './support.js';
 
 /** The JavaScript blocks of README.md. */
 const blocks = [...readFileSync(fromRoot('README.md'), 'utf8').matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
-const needsAudio = /AudioContext|AudioWorkletProcessor/;
+const needsAudio = /Audio(Context|Buffer|WorkletProcessor)/;
 
 test('the blocks of README.md, one after the other', async () => {
   const code = blocks.filter((block) => !needsAudio.test(block));

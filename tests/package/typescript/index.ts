@@ -10,6 +10,7 @@ import {
   readNpz,
   readSafetensors,
   readTorch,
+  reverseTaps,
   Tensor,
   writeSafetensors,
   type Conv1dOptions,
@@ -100,6 +101,15 @@ expectType<ConvolverNode>()(node);
 context.createBufferSource().connect(node).connect(context.destination);
 await node.update(layer);
 await node.update(layer, { fade: 0.02 });
+const response = context.createBuffer(2, 100, 44100);
+const reverb = await createConvolverNode(context, { impulseResponse: response, channelCount: 1 });
+await reverb.update({ impulseResponse: [new Float32Array(9)], sampleRate: 8000, normalize: false }, { fade: 1 });
+// @ts-expect-error: neither layers nor a response
+await createConvolverNode(context, {});
+// @ts-expect-error: as many as ConvolverNode takes
+await createConvolverNode(context, { impulseResponse: response, channelCount: 3 });
+expectType<Tensor>()(reverseTaps(layer.weight));
+expectType<Float32Array>()(reverseTaps(new Float32Array(3)));
 await createConvolverNode(context, {
   source: layer,
   onLoad: (load) => {

@@ -1,5 +1,5 @@
-// What the panel plays: each effect is layers of the library, for two channels.
-import { Conv1d, type ConvolverSource, Network, Tensor } from 'conv1d-wasm';
+// What the panel plays: each effect is layers of the library or an impulse response, for two channels.
+import { Conv1d, type ConvolverSource, type ImpulseResponse, Network, Tensor } from 'conv1d-wasm';
 import { plural, short } from '../common/format';
 import { normal } from '../common/random';
 
@@ -17,7 +17,7 @@ export interface Settings {
 
 /** An effect for one context. */
 export interface MadeEffect {
-  source: ConvolverSource;
+  filter: { source: ConvolverSource } | ImpulseResponse;
   dispose(): void;
   /** Samples by which it delays what it lets pass. */
   delay: number;
@@ -36,28 +36,11 @@ interface Effect {
   make(settings: Settings, sampleRate: number): MadeEffect;
 }
 
-/** Each of two channels with a kernel of its own, given as an impulse response. */
-function depthwise(left: Float32Array, right: Float32Array): Conv1d {
-  const kernelSize = left.length;
-  const layer = new Conv1d({
-    inChannels: 2,
-    outChannels: 2,
-    groups: 2,
-    kernelSize,
-    padding: 'causal',
-    bias: false,
-  });
-  // A layer correlates: its last tap meets the newest sample.
-  const taps = new Float32Array(2 * kernelSize);
-  taps.set(left.toReversed(), 0);
-  taps.set(right.toReversed(), kernelSize);
-  layer.weight = new Tensor(taps, [2, 1, kernelSize]);
-  return layer;
-}
-
-function single(layer: Conv1d, kernelSize: number, delay: number, note: string): MadeEffect {
-  const name = `2 × ${plural(kernelSize, 'tap')}`;
-  return { source: layer, dispose: () => layer.dispose(), delay, receptiveField: kernelSize, name, note };
+/** One response for both channels, or one for each. */
+function responding(impulseResponse: Float32Array[], delay: number, note: string): MadeEffect {
+  const taps = impulseResponse[0]?.length ?? 0;
+  const filter = { impulseResponse, normalize: false };
+  return { filter, dispose: () => undefined, delay, receptiveField: taps, name: `2 × ${plural(taps, 'tap')}`, note };
 }
 
 export const equaliserTaps = 511;
@@ -168,7 +151,7 @@ function makeAmp({ drive }: Settings): MadeEffect {
   );
   const receptiveField = 1 + 2 * ampDilations.reduce((a, b) => a + b);
   return {
-    source,
+    filter: { source },
     dispose: () => {
       for (const layer of [first, ...gated, ...mixes, last]) layer.dispose();
     },
@@ -195,8 +178,7 @@ export const effects = {
     lead: 'One tap of weight 1: the sound as it comes, through the same machinery.',
     mix: 1,
     make() {
-      const tap = Float32Array.of(1);
-      return single(depthwise(tap, tap), 1, 0, 'of weight 1');
+      return responding([Float32Array.of(1)], 0, 'of weight 1');
     },
   },
   equaliser: {
@@ -204,9 +186,7 @@ export const effects = {
     lead: 'A linear-phase filter, designed anew as you move a slider and faded in without a click.',
     mix: 1,
     make(settings, sampleRate) {
-      const kernel = equaliserKernel(settings, sampleRate);
-      const delay = (equaliserTaps - 1) / 2;
-      return single(depthwise(kernel, kernel), equaliserTaps, delay, 'of linear phase');
+      return responding([equaliserKernel(settings, sampleRate)], (equaliserTaps - 1) / 2, 'of linear phase');
     },
   },
   reverb: {
@@ -214,11 +194,8 @@ export const effects = {
     lead: 'A room’s impulse response, left and right apart, of up to 96,000 taps each.',
     mix: 0.35,
     make({ seconds }, sampleRate) {
-      const [left, right] = [11, 12].map((seed) => roomResponse(seconds, sampleRate, seed)) as [
-        Float32Array,
-        Float32Array,
-      ];
-      return single(depthwise(left, right), left.length, 0, `${short(seconds)} s, left and right apart`);
+      const room = [11, 12].map((seed) => roomResponse(seconds, sampleRate, seed));
+      return responding(room, 0, `${short(seconds)} s, left and right apart`);
     },
   },
   amp: {

@@ -57,7 +57,7 @@ export class Rig {
     levels: Levels,
     onLoad?: (load: ConvolverLoad) => void,
   ): Promise<Rig> {
-    const convolver = await createConvolverNode(context, { source: effect.source, ...(onLoad && { onLoad }) });
+    const convolver = await createConvolverNode(context, { ...effect.filter, ...(onLoad && { onLoad }) });
     effect.dispose();
     return new Rig(context, convolver, effect.delay, levels);
   }
@@ -88,7 +88,8 @@ export class Rig {
     const { sampleRate } = this.context;
     this.#glide(this.#delay.delayTime, effect.delay / sampleRate);
     const fade = fadeOf(effect.receptiveField / sampleRate);
-    const over = this.#convolver.update(effect.source, { fade });
+    const { filter } = effect;
+    const over = this.#convolver.update('source' in filter ? filter.source : filter, { fade });
     // The node has a copy.
     effect.dispose();
     await over;
