@@ -1,7 +1,7 @@
 import type { Background, CallOptions, LayerCopy } from './background.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import type { NetworkCopy, PlanCopy } from './plan-copy.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
@@ -103,10 +103,6 @@ export interface ResetOptions {
 
 type Taken = { [Key in keyof CoreOptions]?: unknown };
 
-function wrongType(field: string, type: string, got: unknown): Conv1dError {
-  return new Conv1dError('ERR_OPTION', field, `${field} must be ${type}, got ${show(got)}`, got);
-}
-
 function takePadding(padding: unknown): Taken {
   // C++ has one rule more, for numbers.
   if (typeof padding === 'string' && padding !== 'explicit') return { paddingRule: padding };
@@ -114,7 +110,7 @@ function takePadding(padding: unknown): Taken {
   if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'number' && typeof pair[1] === 'number') {
     return { padLeft: pair[0], padRight: pair[1] };
   }
-  throw wrongType('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
+  throw optionError('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
 }
 
 /** An activation's name and, if it is given one, its slope. */
@@ -122,8 +118,8 @@ export function takeActivation(activation: unknown): Taken {
   if (typeof activation !== 'object' || activation === null) return { activation };
   const { type, slope } = activation as { type?: unknown; slope?: unknown };
   if (slope === undefined) return { activation: type };
-  if (typeof slope !== 'number') throw wrongType('activation', 'given a slope that is a number', slope);
-  if (type !== 'leaky_relu') throw wrongType('activation', "'leaky_relu' to have a slope", type);
+  if (typeof slope !== 'number') throw optionError('activation', 'given a slope that is a number', slope);
+  if (type !== 'leaky_relu') throw optionError('activation', "'leaky_relu' to have a slope", type);
   return { activation: type, slope };
 }
 
@@ -138,7 +134,7 @@ function takeOptions(given: Conv1dOptions, defaults: CoreOptions): CoreOptions {
     else taken[key] = value;
   }
   for (const [key, value] of Object.entries(defaults)) {
-    if (typeof taken[key] !== typeof value) throw wrongType(key, `a ${typeof value}`, taken[key]);
+    if (typeof taken[key] !== typeof value) throw optionError(key, `a ${typeof value}`, taken[key]);
   }
   return taken as unknown as CoreOptions;
 }
@@ -147,10 +143,10 @@ function takeAsyncOptions(given: ForwardAsyncOptions): CallOptions {
   const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
   // No instanceof: it may come from another realm.
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
-    throw wrongType('signal', 'an AbortSignal', signal);
+    throw optionError('signal', 'an AbortSignal', signal);
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw wrongType('onProgress', 'a function', onProgress);
+    throw optionError('onProgress', 'a function', onProgress);
   }
   return { signal, onProgress };
 }
@@ -445,8 +441,8 @@ export class Conv1d {
   resetParameters(options: ResetOptions = {}): void {
     const given = pickOptions(options, ['scheme', 'seed']);
     const { scheme = 'megengine', seed = Math.floor(Math.random() * 2 ** 53) } = given;
-    if (typeof scheme !== 'string') throw wrongType('scheme', 'a string', scheme);
-    if (typeof seed !== 'number') throw wrongType('seed', 'a number', seed);
+    if (typeof scheme !== 'string') throw optionError('scheme', 'a string', scheme);
+    if (typeof seed !== 'number') throw optionError('seed', 'a number', seed);
     if (!this.#runtime.guard((core) => core.initialize(this.#live(), scheme, seed))) throw this.#failure(given);
     this.#forgetCopy();
   }

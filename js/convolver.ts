@@ -1,5 +1,5 @@
 import { Conv1d } from './conv1d.js';
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
 import { compileModule } from './load.js';
 import { asError, type ErrorMessage } from './messages.js';
@@ -162,8 +162,7 @@ function filterOfOptions(options: ConvolverOptions, context: BaseAudioContext, q
   if (!isResponse(options)) return filterOfSource(options.source, quantum);
   const { channelCount = 2 } = options;
   if (channelCount === 1 || channelCount === 2) return filterOfResponse(options, channelCount, context);
-  const text = `channelCount must be 1 or 2, got ${show(channelCount)}`;
-  throw new Conv1dError('ERR_OPTION', 'channelCount', text, channelCount);
+  throw optionError('channelCount', '1 or 2', channelCount);
 }
 
 /** A mistaken unit makes a fade that nobody waits for. */
@@ -173,8 +172,7 @@ const longestFade = 60;
 function takeFade(options: { fade?: number }, sampleRate: number): number {
   const { fade = 0 } = pickOptions(options, ['fade']);
   if (typeof fade === 'number' && fade >= 0 && fade <= longestFade) return Math.round(fade * sampleRate);
-  const text = `fade must be a number of seconds from 0 to ${String(longestFade)}, got ${show(fade)}`;
-  throw new Conv1dError('ERR_OPTION', 'fade', text, fade);
+  throw optionError('fade', `a number of seconds from 0 to ${String(longestFade)}`, fade);
 }
 
 /** How late sound may come. Asking for outputLatency hangs Firefox's page at times. */
@@ -213,8 +211,6 @@ function makeNode(context: BaseAudioContext, setup: ConvolverSetup): AudioWorkle
   const { inChannels, outChannels } = setup.network;
   try {
     return new AudioWorkletNode(context, `conv1d-wasm ${version}`, {
-      numberOfInputs: 1,
-      numberOfOutputs: 1,
       outputChannelCount: [outChannels],
       channelCount: inChannels,
       channelCountMode: 'explicit',
@@ -330,9 +326,7 @@ export async function createConvolverNode(context: BaseAudioContext, given: Conv
   const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };
   const { network, latency } = filterOfOptions(options, context, quantum);
   const { wasmModule, processorUrl, onLoad } = options;
-  if (onLoad !== undefined && typeof onLoad !== 'function') {
-    throw new Conv1dError('ERR_OPTION', 'onLoad', `onLoad must be a function, got ${show(onLoad)}`, onLoad);
-  }
+  if (onLoad !== undefined && typeof onLoad !== 'function') throw optionError('onLoad', 'a function', onLoad);
   if (wasmModule !== undefined) requireSingleBuild('wasmModule', wasmModule);
   const module = wasmModule ?? (await compileModule());
   await addProcessor(context, processorUrl);

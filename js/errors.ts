@@ -86,6 +86,10 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   return least <= given.length / 3 ? names[costs.indexOf(least)] : undefined;
 }
 
+export function optionError(field: string, rule: string, got: unknown): Conv1dError {
+  return new Conv1dError('ERR_OPTION', field, `${field} must be ${rule}, got ${show(got)}`, got);
+}
+
 /** ERR_OPTION for a name that is none of `known`; `what` is what the names are of. */
 export function unknownName(what: string, name: string, known: readonly string[], got: unknown): Conv1dError {
   const meant = nearest(name, known);
@@ -105,7 +109,7 @@ export function pickOptions<Options extends object, Name extends keyof Options &
   field = 'options',
 ): Pick<Options, Name> {
   if (typeof options !== 'object' || (options as unknown) === null) {
-    throw new Conv1dError('ERR_OPTION', field, `${field} must be an object, got ${show(options)}`, options);
+    throw optionError(field, 'an object', options);
   }
   const picked: Partial<Pick<Options, Name>> = {};
   try {

@@ -1,5 +1,5 @@
 // Impulse responses, whose first sample comes first, as weights of a layer, whose last tap meets the newest sample.
-import { Conv1dError, show } from './errors.js';
+import { Conv1dError, optionError, show } from './errors.js';
 import type { NetworkCopy } from './plan-copy.js';
 import { resample } from './resample.js';
 import { stepRecord } from './stream.js';
@@ -60,7 +60,7 @@ export function reverseTaps(taps: Float32Array | Tensor): Float32Array | Tensor 
 }
 
 function responseError(rule: string, got: unknown): Conv1dError {
-  return new Conv1dError('ERR_OPTION', 'impulseResponse', `impulseResponse must ${rule}, got ${show(got)}`, got);
+  return optionError('impulseResponse', rule, got);
 }
 
 function isAudioBuffer(response: unknown): response is AudioBuffer {
@@ -73,17 +73,17 @@ function channelsOf(response: unknown): Float32Array[] {
     ? Array.from({ length: response.numberOfChannels }, (_, c) => response.getChannelData(c))
     : response;
   if (!Array.isArray(channels) || !channels.every((channel) => typedArrayTag(channel) === 'Float32Array')) {
-    throw responseError('be an AudioBuffer or a list of Float32Arrays', response);
+    throw responseError('an AudioBuffer or a list of Float32Arrays', response);
   }
   const arrays = channels as Float32Array[];
-  if (![1, 2, 4].includes(arrays.length)) throw responseError('have 1, 2 or 4 channels', arrays.length);
+  if (![1, 2, 4].includes(arrays.length)) throw responseError('1, 2 or 4 channels', arrays.length);
   const lengths = arrays.map(({ length }) => length);
   if (lengths.some((length) => length === 0 || length !== lengths[0])) {
-    throw responseError('have channels of one length >= 1', lengths);
+    throw responseError('channels of one length >= 1', lengths);
   }
   for (const channel of arrays) {
     const strange = channel.find((sample) => !Number.isFinite(sample));
-    if (strange !== undefined) throw responseError('have finite samples', strange);
+    if (strange !== undefined) throw responseError('finite numbers', strange);
   }
   return arrays;
 }
@@ -91,13 +91,11 @@ function channelsOf(response: unknown): Float32Array[] {
 function rateOf({ impulseResponse, sampleRate }: ImpulseResponse, contextRate: number): number {
   if (isAudioBuffer(impulseResponse)) {
     if (sampleRate === undefined) return impulseResponse.sampleRate;
-    const text = 'sampleRate is for Float32Arrays: an AudioBuffer has its own';
-    throw new Conv1dError('ERR_OPTION', 'sampleRate', text, sampleRate);
+    throw optionError('sampleRate', 'missing: an AudioBuffer has its own', sampleRate);
   }
   if (sampleRate === undefined) return contextRate;
   if (typeof sampleRate === 'number' && sampleRate >= 3000 && sampleRate <= 768_000) return sampleRate;
-  const text = `sampleRate must be a number of hertz from 3000 to 768000, got ${show(sampleRate)}`;
-  throw new Conv1dError('ERR_OPTION', 'sampleRate', text, sampleRate);
+  throw optionError('sampleRate', 'a number of hertz from 3000 to 768000', sampleRate);
 }
 
 function normalizationScale(channels: readonly Float32Array[], sampleRate: number): number {
@@ -134,10 +132,7 @@ function kernelsOf(
 /** A causal layer that plays the response. Throws ERR_OPTION. */
 export function networkOfResponse(given: ImpulseResponse, inChannels: 1 | 2, contextRate: number): NetworkCopy {
   const { impulseResponse, normalize = true } = given;
-  if (typeof normalize !== 'boolean') {
-    const text = `normalize must be a boolean, got ${show(normalize)}`;
-    throw new Conv1dError('ERR_OPTION', 'normalize', text, normalize);
-  }
+  if (typeof normalize !== 'boolean') throw optionError('normalize', 'a boolean', normalize);
   const samples = channelsOf(impulseResponse);
   const rate = rateOf(given, contextRate);
   const channels = rate === contextRate ? samples : resample(samples, rate, contextRate);

@@ -1,12 +1,11 @@
 import { compileBytes, wasmError, type WasmSource } from './compile.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import { currentPlatform } from './platform.js';
 import {
   expectedStamp,
   type LoadedRuntime,
   makeMemory,
-  optionError,
   type Runtime,
   setDefault,
   stampOf,

@@ -1,6 +1,6 @@
 import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
 import { elementwiseKinds } from './core.js';
-import { Conv1dError, show } from './errors.js';
+import { Conv1dError, optionError, show } from './errors.js';
 import type { NetworkCopy } from './plan-copy.js';
 import type { LoadedRuntime } from './runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
@@ -52,12 +52,7 @@ export class NetworkValue {
 
   #pair(kind: 'add' | 'multiply', other: NetworkValue): NetworkValue {
     if (!(other instanceof NetworkValue) || other.#steps !== this.#steps) {
-      throw new Conv1dError(
-        'ERR_OPTION',
-        'other',
-        `other must be a value of the same network, got ${show(other)}`,
-        other,
-      );
+      throw optionError('other', 'a value of the same network', other);
     }
     if (other.channels !== this.channels) {
       const text = `both operands must have the same channels, got ${String(this.channels)} and ${String(other.channels)}`;
@@ -69,7 +64,7 @@ export class NetworkValue {
   /** `layer.forward` of this value. */
   conv(layer: Conv1d): NetworkValue {
     if (!(layer instanceof Conv1d)) {
-      throw new Conv1dError('ERR_OPTION', 'layer', `layer must be a Conv1d, got ${show(layer)}`, layer);
+      throw optionError('layer', 'a Conv1d', layer);
     }
     const { inChannels, outChannels } = layer.parts;
     if (inChannels !== this.channels) {
@@ -321,20 +316,15 @@ function takeDescription(
     const layers = first as readonly Conv1d[];
     const [one] = layers;
     if (!(one instanceof Conv1d)) {
-      throw new Conv1dError(
-        'ERR_OPTION',
-        'layers',
-        `layers must be a list of at least one Conv1d, got ${show(first)}`,
-        first,
-      );
+      throw optionError('layers', 'a list of at least one Conv1d', first);
     }
     return [one.parts.inChannels, (input) => layers.reduce((value, layer) => value.conv(layer), input)];
   }
   if (!Number.isInteger(first) || (first as number) < 1) {
-    throw new Conv1dError('ERR_OPTION', 'inChannels', `inChannels must be an integer >= 1, got ${show(first)}`, first);
+    throw optionError('inChannels', 'an integer >= 1', first);
   }
   if (typeof build !== 'function') {
-    throw new Conv1dError('ERR_OPTION', 'build', `build must be a function, got ${show(build)}`, build);
+    throw optionError('build', 'a function', build);
   }
   return [first as number, build];
 }
@@ -361,12 +351,7 @@ function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep
       slope?: number;
     };
     if (typeof activation !== 'string') {
-      throw new Conv1dError(
-        'ERR_OPTION',
-        'activation',
-        `activation must be a string, got ${show(activation)}`,
-        activation,
-      );
+      throw optionError('activation', 'a string', activation);
     }
     const index = runtime.guard((core) => core.activationIndex(activation, slope));
     if (index < 0) throw runtime.lastError(activation);

@@ -1,6 +1,6 @@
 // The format is specified at https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
 import { bytesOf, bytesPerElement, decodeArray, type ElementType } from './elements.js';
-import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show, stateDictError } from './errors.js';
 import { otherFormat } from './file-format.js';
 import { elementCount, type Tensor } from './tensor.js';
 import {
@@ -152,7 +152,7 @@ const nameOf = ({ name }: Member): string => (name.endsWith(extension) ? name.sl
 /** Nothing is inflated before it is known to how much. */
 function checkInflated(members: readonly Member[], maxBytes: number): void {
   if (typeof maxBytes !== 'number' || !(maxBytes >= 0)) {
-    throw new Conv1dError('ERR_OPTION', 'maxBytes', `maxBytes must be a number >= 0, got ${show(maxBytes)}`, maxBytes);
+    throw optionError('maxBytes', 'a number >= 0', maxBytes);
   }
   const bytes = members.reduce((sum, member) => sum + (isStored(member) ? 0 : member.size), 0);
   if (bytes <= maxBytes) return;

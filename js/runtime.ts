@@ -3,7 +3,7 @@
 import { Background, workerRule } from './background.js';
 import { policyRefusal } from './compile.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
-import { Conv1dError, type ErrorCode, show } from './errors.js';
+import { Conv1dError, type ErrorCode, optionError } from './errors.js';
 import { version } from './version.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
@@ -204,10 +204,6 @@ export class LoadedRuntime implements Runtime {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-export function optionError(field: string, rule: string, got: unknown): Conv1dError {
-  return new Conv1dError('ERR_OPTION', field, `${field} must be ${rule}, got ${show(got)}`, got);
 }
 
 /** Which of this package's .wasm files a module is, and of which version. */

@@ -1,6 +1,6 @@
 // The format is specified at https://github.com/huggingface/safetensors#format.
 import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
-import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show, stateDictError } from './errors.js';
 import { otherFormat } from './file-format.js';
 import { checkExtents, elementCount, Tensor } from './tensor.js';
 import { dictionaryOf, type FileItem, type ReadOptions, selectionOf, shapeProblem } from './tensor-file.js';
@@ -185,12 +185,7 @@ export function writeSafetensors(
   // The wider elements first, so that all are aligned.
   const tensors = checkTensors(dict).sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
   if (metadata !== undefined && !isMetadata(metadata)) {
-    throw new Conv1dError(
-      'ERR_OPTION',
-      'metadata',
-      `metadata must be an object of texts, got ${show(metadata)}`,
-      metadata,
-    );
+    throw optionError('metadata', 'an object of texts', metadata);
   }
   const header: [string, unknown][] = metadata ? [[metadataName, metadata]] : [];
   let end = 0;

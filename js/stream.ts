@@ -1,4 +1,4 @@
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
 import {
   checkOut,
@@ -79,7 +79,7 @@ const forgotten = new FinalizationRegistry<OwnedStream>(destroyStream);
 
 function takeCount(field: string, value: unknown): number {
   if (typeof value === 'number') return value;
-  throw new Conv1dError('ERR_OPTION', field, `${field} must be a number, got ${show(value)}`, value);
+  throw optionError(field, 'a number', value);
 }
 
 /**
@@ -124,10 +124,7 @@ export class Conv1dStream {
     const { batch = 1, maxChunk, denormals = 'flush' } = given;
     this.batch = takeCount('batch', batch);
     this.maxChunk = takeCount('maxChunk', maxChunk);
-    if (denormals !== 'flush' && denormals !== 'keep') {
-      const text = `denormals must be 'flush' or 'keep', got ${show(denormals)}`;
-      throw new Conv1dError('ERR_OPTION', 'denormals', text, denormals);
-    }
+    if (denormals !== 'flush' && denormals !== 'keep') throw optionError('denormals', "'flush' or 'keep'", denormals);
     this.#source = source;
     this.#options = given;
     this.#stream = original

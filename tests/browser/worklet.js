@@ -510,7 +510,7 @@ async function testResponseErrors() {
     'two lengths': [{ impulseResponse: [good, noise(3)] }, 'impulseResponse', /one length >= 1, got \[2, 3\]/],
     'a bare array': [{ impulseResponse: good }, 'impulseResponse', /an AudioBuffer or a list of Float32Arrays/],
     'lists of numbers': [{ impulseResponse: [[1, 2]] }, 'impulseResponse', /an AudioBuffer or a list of Float32Arrays/],
-    'a NaN': [{ impulseResponse: [Float32Array.of(1, NaN)] }, 'impulseResponse', /finite samples, got NaN/],
+    'a NaN': [{ impulseResponse: [Float32Array.of(1, NaN)] }, 'impulseResponse', /finite numbers, got NaN/],
     'a rate of 0': [{ impulseResponse: [good], sampleRate: 0 }, 'sampleRate', /from 3000 to 768000, got 0/],
     'a rate beside a buffer': [
       { impulseResponse: bufferOf([good], 44100), sampleRate: 44100 },
