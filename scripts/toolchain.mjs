@@ -1,6 +1,6 @@
 // The tools that the build and the native tests need. What is on PATH and new enough is used as it is; the rest is
 // unpacked from Debian's packages into .toolchain/, which takes no root and changes nothing outside that folder.
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDebian, unpack } from './lib/debian.mjs';
 import { asCommand, atLeast, capture, CommandError, inRoot, isMain, run, say, which } from './lib/run.mjs';
@@ -99,6 +99,37 @@ export async function ensureToolchain({ native: wantNative = false } = {}) {
     // An EM_CONFIG of another Emscripten would win over the unpacked one's own.
     env: system.emcc ? {} : { EM_CONFIG: join(usr, 'share/emscripten/.emscripten'), EMSDK_NODE: process.execPath },
   };
+}
+
+// A Clang with libFuzzer and the sanitizers, and the C++ library that they were made with: they link against no older
+// one. In a folder of its own, for only `npm run prove -- fuzz` wants it.
+const fuzzer = {
+  packages: [
+    ...shared.packages,
+    ...words(`clang-19 lld-19 llvm-19 llvm-19-linker-tools libclang-rt-19-dev libclang-common-19-dev
+      libc6-dev linux-libc-dev libcrypt-dev libstdc++-14-dev libgcc-14-dev`),
+  ],
+  programs: words('clang-19 ld.lld-19 llvm-symbolizer-19'),
+};
+
+// Where it is, and the flags with which its programs find their library.
+export async function ensureFuzzer() {
+  const home = join(folder, 'fuzzer');
+  await unpack(home, { ...fuzzer, exclude: words('*/share/doc */share/man */llvm-19/build') });
+  const sysroot = join(realpathSync(home), 'root');
+  return { clang: join(sysroot, 'usr/bin/clang++-19'), sysroot };
+}
+
+// An emulator of a 64-bit ARM, and the libraries that Node asks for.
+export async function ensureEmulator() {
+  const home = join(folder, 'aarch64');
+  await unpack(home, {
+    packages: words('qemu-user-static libc6:arm64 libstdc++6:arm64 libgcc-s1:arm64 libatomic1:arm64'),
+    exclude: words('*/share'),
+    finish: (temporary) => symlinkSync('usr/lib', join(temporary, 'lib')),
+  });
+  const root = join(realpathSync(home), 'root');
+  return [join(root, 'usr/bin/qemu-aarch64-static'), '-L', root];
 }
 
 const browsers = {

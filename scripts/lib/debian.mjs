@@ -73,7 +73,7 @@ function findMirror() {
 export const isDebian = () => ['apt-get', 'dpkg-deb', 'tar'].every(which) && findMirror() !== undefined;
 
 // Options that put our settings on top of the machine's own (its proxy, say): every path private, no hooks.
-function privateApt(folder) {
+function privateApt(folder, architectures) {
   const mirror = findMirror();
   for (const name of ['lists/partial', 'cache/archives/partial', 'debs'])
     mkdirSync(join(folder, name), { recursive: true });
@@ -98,6 +98,7 @@ function privateApt(folder) {
   };
   const lines = [
     ...['APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success'].map((hook) => `#clear ${hook};`),
+    ...[...architectures].map((name) => `APT::Architectures:: "${name}";`),
     ...Object.entries(settings).map(([key, value]) => `${key} "${value}";`),
   ];
   const config = join(folder, 'apt.conf');
@@ -128,7 +129,8 @@ const contains = (all, some) => some.every((item) => all.includes(item));
 
 // Unpacks `packages` into `folder`/root, unless an earlier run did. `programs` are those in usr/bin that must run here;
 // `exclude` are tar patterns of what is not worth its disk space; `finish` puts the last touches on the new tree.
-export async function unpack(folder, { packages, programs, exclude, finish }) {
+// A package of another architecture is named as apt does: `libc6:arm64`.
+export async function unpack(folder, { packages, programs = [], exclude = [], finish = () => {} }) {
   mkdirSync(folder, { recursive: true });
   // The programs hold the folder's real name: a link to another checkout's folder does, a moved one unpacks anew.
   const final = join(realpathSync(folder), 'root');
@@ -140,7 +142,9 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
   }
 
   say(`Unpacking ${packages.length} packages of Debian ${suite} into ${folder} (up to 360 MB to download, once)`);
-  const options = privateApt(join(folder, 'apt'));
+  const own = capture('dpkg', ['--print-architecture']).trim();
+  const others = packages.flatMap((name) => name.split(':')[1] ?? []);
+  const options = privateApt(join(folder, 'apt'), new Set([own, ...others]));
   const debs = join(folder, 'apt/debs');
   const apt = (...args) => run('apt-get', [...options, ...args], { cwd: debs });
   await apt('update');
@@ -167,7 +171,7 @@ export async function unpack(folder, { packages, programs, exclude, finish }) {
   for (const { path } of files) {
     await run('bash', ['-o', 'pipefail', '-c', 'dpkg-deb --fsys-tarfile "$0" | tar "$@"', path, ...tar]);
   }
-  patchElf(temporary, final, programs);
+  if (programs.length > 0) patchElf(temporary, final, programs);
   finish(temporary, final);
   writeFileSync(join(temporary, 'complete.json'), JSON.stringify({ final, packages, programs, exclude }));
   rmSync(final, { recursive: true, force: true });

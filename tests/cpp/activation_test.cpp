@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "exact.h"
+
 // The same source with fused multiply-add: activation_fused.cpp.
 namespace conv1d_fused {
 enum class Activation : uint8_t;
@@ -51,7 +53,7 @@ constexpr double kSmall = 0x1p-12;
 struct ReluReference {
   static constexpr Activation kFunction = Activation::kRelu;
   static constexpr double kLarge = kSmall;
-  static double exact(double x) { return x > 0 ? x : 0; }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return exact(x); }
   static double large(double x) { return exact(x); }
 };
@@ -59,7 +61,7 @@ struct ReluReference {
 struct LeakyReluReference {
   static constexpr Activation kFunction = Activation::kLeakyRelu;
   static constexpr double kLarge = kSmall;
-  static double exact(double x) { return x > 0 ? x : x * double{kSlope}; }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return exact(x); }
   static double large(double x) { return exact(x); }
 };
@@ -67,7 +69,7 @@ struct LeakyReluReference {
 struct GeluReference {
   static constexpr Activation kFunction = Activation::kGelu;
   static constexpr double kLarge = 16;
-  static double exact(double x) { return x * 0.5 * std::erfc(x * -0.70710678118654752); }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
   static double large(double x) { return x > 0 ? x : 0; }
 };
@@ -75,8 +77,7 @@ struct GeluReference {
 struct GeluTanhReference {
   static constexpr Activation kFunction = Activation::kGeluTanh;
   static constexpr double kLarge = 16;
-  // 1 + tanh(u) would lose everything for negative u; it is 2 / (1 + exp(-2u)).
-  static double exact(double x) { return x / (1 + std::exp(-1.5957691216057308 * (x + 0.044715 * x * x * x))); }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
   static double large(double x) { return x > 0 ? x : 0; }
 };
@@ -84,7 +85,7 @@ struct GeluTanhReference {
 struct SiluReference {
   static constexpr Activation kFunction = Activation::kSilu;
   static constexpr double kLarge = 128;
-  static double exact(double x) { return x / (1 + std::exp(-x)); }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return x * (0.5 + x * 0.25); }
   static double large(double x) { return x > 0 ? x : 0; }
 };
@@ -92,7 +93,7 @@ struct SiluReference {
 struct TanhReference {
   static constexpr Activation kFunction = Activation::kTanh;
   static constexpr double kLarge = 16;
-  static double exact(double x) { return std::tanh(x); }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return x - x * x * x * (1.0 / 3); }
   static double large(double x) { return x > 0 ? 1 : -1; }
 };
@@ -100,7 +101,7 @@ struct TanhReference {
 struct SigmoidReference {
   static constexpr Activation kFunction = Activation::kSigmoid;
   static constexpr double kLarge = 128;
-  static double exact(double x) { return 1 / (1 + std::exp(-x)); }
+  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return 0.5 + x * 0.25; }
   static double large(double x) { return x > 0 ? 1 : 0; }
 };

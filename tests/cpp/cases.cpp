@@ -9,6 +9,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "exact.h"
 #include "half.h"
 #include "plan.h"
 
@@ -83,22 +84,6 @@ std::vector<Case> read_cases() {
   return result;
 }
 
-double lipschitz(const Params& params) {
-  switch (params.activation) {
-    case Activation::kLeakyRelu:
-      return std::max(1.0, std::abs(static_cast<double>(params.slope)));
-    case Activation::kGelu:
-    case Activation::kGeluTanh:
-      return 1.13;
-    case Activation::kSilu:
-      return 1.1;
-    case Activation::kSigmoid:
-      return 0.25;
-    default:
-      return 1;
-  }
-}
-
 // Of a sum, before its activation.
 double sum_tolerance(const Case& c, size_t i) {
   const double products = static_cast<double>(c.params.kernel_size) * c.params.group_in();
@@ -109,11 +94,6 @@ double sum_tolerance(const Case& c, size_t i) {
   return own;
 }
 
-double ulp(double value, int least_exponent, int fraction_bits) {
-  const int exponent = value == 0 ? least_exponent : std::max(std::ilogb(value), least_exponent);
-  return std::ldexp(1.0, exponent - fraction_bits);
-}
-
 }  // namespace
 
 const std::vector<Case>& cases() {
@@ -121,12 +101,7 @@ const std::vector<Case>& cases() {
   return all;
 }
 
-double tolerance(const Case& c, size_t i) {
-  double result = sum_tolerance(c, i) * lipschitz(c.params);
-  if (c.params.activation != Activation::kNone) result += 4 * ulp(std::abs(c.expected[i]) + result, -126, 23);
-  if (c.params.dtype == DType::kFloat16) result += 0.5 * ulp(std::abs(c.expected[i]) + result, -14, 10);
-  return result;
-}
+double tolerance(const Case& c, size_t i) { return output_tolerance(c.params, c.expected[i], sum_tolerance(c, i)); }
 
 std::vector<Algorithm> algorithms_of(const Case& c) {
   std::vector<Algorithm> result = {Algorithm::kDirect, Algorithm::kFft};

@@ -83,6 +83,54 @@ export function forwardIn(placement, layer, input, runtime) {
   }
 }
 
+// ---- streams
+
+/** Samples [from, to) of (N, C, L). */
+function cut(tensor, from, to) {
+  const [n, c, length] = tensor.shape;
+  const part = tensor.data.slice(0, n * c * (to - from));
+  for (let row = 0; row < n * c; ++row) {
+    part.set(tensor.data.subarray(row * length + from, row * length + to), row * (to - from));
+  }
+  return new Tensor(part, [n, c, to - from], tensor.dtype);
+}
+
+/** Pieces (N, C, n) put together along time. */
+function join(pieces) {
+  const [n, c] = pieces[0].shape;
+  const length = pieces.reduce((sum, { shape }) => sum + shape[2], 0);
+  const whole = pieces[0].data.slice(0, 0);
+  const data = new whole.constructor(n * c * length);
+  let at = 0;
+  for (const piece of pieces) {
+    const count = piece.shape[2];
+    for (let row = 0; row < n * c; ++row) {
+      data.set(piece.data.subarray(row * count, (row + 1) * count), row * length + at);
+    }
+    at += count;
+  }
+  return new Tensor(data, [n, c, length], pieces[0].dtype);
+}
+
+/** The outputs of `input` pushed in pieces of `next()` samples and of the flush, put together. */
+export function runStream(stream, input, next, placed = (tensor) => tensor) {
+  const pieces = [];
+  const length = input.shape[2];
+  for (let t = 0; t < length;) {
+    const end = Math.min(length, t + next());
+    const chunk = placed(cut(input, t, end));
+    const expectedCount = stream.outputCount(end - t);
+    const output = stream.push(chunk);
+    if (output.shape[2] !== expectedCount || output.placement !== chunk.placement) {
+      throw new Error(`${output.shape[2]} outputs in ${output.placement}, not ${expectedCount} in ${chunk.placement}`);
+    }
+    pieces.push(output.toJs());
+    t = end;
+  }
+  pieces.push(stream.flush().toJs());
+  return join(pieces);
+}
+
 // ---- builds
 
 /** Whether this engine takes relaxed SIMD, asked without the library: a function with one i8x16.relaxed_swizzle. */

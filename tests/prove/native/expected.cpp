@@ -1,0 +1,125 @@
+#include "expected.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "bounds.h"
+#include "exact.h"
+#include "half.h"
+#include "kernels/reference.h"
+
+namespace conv1d {
+namespace {
+
+std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
+
+// What a layer makes of a bias alone.
+double activated_bias(const Draw& draw, float bias) {
+  apply_activation(draw.params.activation, draw.params.slope, &bias, 1);
+  if (draw.params.dtype == DType::kFloat16) round_to_halves(&bias, 1);
+  return bias;
+}
+
+double products(const Draw& draw) { return static_cast<double>(draw.params.kernel_size) * draw.params.group_in(); }
+
+}  // namespace
+
+Expected::Expected(const Draw& draw)
+    : draw_(draw), quiet_(widened(draw.quiet)), weight_(widened(draw.weight)), bias_(widened(draw.bias)) {
+  const auto input = widened(draw.input);
+  values_ = definition(input, weight_, bias_, &bounds_);
+  const std::vector<double> ones(weight_.size(), 1);
+  const auto count = [&](auto counts) {
+    std::vector<double> marks(input.size());
+    for (size_t i = 0; i < marks.size(); ++i) marks[i] = counts(i) ? 1 : 0;
+    return definition(marks, ones, {});
+  };
+  sounding_ = count([&](size_t i) { return input[i] != 0; });
+  quiet_bounds_ = bounds_;
+  seen_.resize(values_.size());
+  if (draw.stands_out) {
+    definition(quiet_, weight_, bias_, &quiet_bounds_);
+    seen_ = count([&](size_t i) { return draw.input[i] != draw.quiet[i]; });
+  }
+  const auto out_length = static_cast<size_t>(draw.geometry.out_length);
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const size_t channel = i / out_length % draw.params.out_channels;
+    values_[i] = sounding_[i] == 0 ? activated_bias(draw, draw.bias.empty() ? 0 : draw.bias[channel])
+                                   : exact_activation(draw.params.activation, draw.params.slope, values_[i]);
+  }
+}
+
+std::vector<double> Expected::definition(const std::vector<double>& input, const std::vector<double>& weight,
+                                         const std::vector<double>& bias, std::vector<double>* bounds) const {
+  const Geometry& g = draw_.geometry;
+  std::vector<double> output(static_cast<size_t>(g.batch) * draw_.params.out_channels * g.out_length);
+  if (bounds != nullptr) bounds->resize(output.size());
+  reference_conv1d(draw_.params, g, input.data(), weight.data(), bias.empty() ? nullptr : bias.data(), output.data(),
+                   bounds == nullptr ? nullptr : bounds->data());
+  return output;
+}
+
+std::vector<double> Expected::allowed(const std::vector<double>& sums) const {
+  const double rounding = (products(draw_) + 2) * 0x1p-24;
+  std::vector<double> result(values_.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (sounding_[i] == 0 || !std::isfinite(values_[i]) || !std::isfinite(bounds_[i])) continue;
+    double sum = rounding * quiet_bounds_[i];
+    if (!sums.empty()) sum = std::max(sum, sums[i]);
+    if (seen_[i] > 0) sum += rounding * bounds_[i];
+    result[i] = output_tolerance(draw_.params, values_[i], sum);
+  }
+  return result;
+}
+
+std::vector<double> Expected::allowed_toom_cook() const {
+  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_tiles();
+  for (double& sum : sums) sum *= 0x1p-19;
+  return allowed(sums);
+}
+
+std::vector<double> Expected::allowed_fft(const FftCut& cut) const {
+  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_blocks(cut);
+  for (double& sum : sums) sum *= 0x1p-21 * std::log2(cut.size) + 0x1p-24 * draw_.params.group_in();
+  return allowed(sums);
+}
+
+std::vector<double> Expected::allowed_partitioned(int32_t partition) const {
+  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_partitions(partition);
+  const double blocks = partition + static_cast<double>(draw_.params.kernel_size) / partition;
+  for (double& sum : sums) {
+    sum *= 0x1p-21 * std::log2(2.0 * partition) + 0x1p-24 * blocks * draw_.params.group_in();
+  }
+  return allowed(sums);
+}
+
+size_t Expected::spared() const {
+  return draw_.stands_out ? static_cast<size_t>(std::ranges::count(seen_, 0)) : 0;
+}
+
+std::string find_mismatch(const Draw& draw, const std::vector<double>& values, const std::vector<double>& allowed,
+                          const std::vector<float>& got, double* worst) {
+  if (got.size() != values.size()) {
+    return std::to_string(got.size()) + " outputs in place of " + std::to_string(values.size());
+  }
+  // From where rounding to nearest gives an infinity.
+  const double overflow = draw.params.dtype == DType::kFloat16 ? 65520 : 0x1p128 - 0x1p103;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double value = got[i];
+    if (value == values[i] || (std::isnan(value) && std::isnan(values[i]))) continue;
+    if (std::isinf(value) && std::abs(values[i]) + allowed[i] >= overflow && value * values[i] > 0) continue;
+    const double error = std::abs(value - values[i]);
+    if (error <= allowed[i]) {
+      *worst = std::max(*worst, error / allowed[i]);
+      continue;
+    }
+    std::array<char, 160> text{};
+    std::snprintf(text.data(), text.size(), "output %zu is %.9g, not %.9g +- %.3g", i, value, values[i], allowed[i]);
+    return text.data();
+  }
+  return {};
+}
+
+}  // namespace conv1d

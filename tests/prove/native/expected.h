@@ -1,0 +1,53 @@
+// What a drawn layer should give, and how far from it each algorithm may be.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "draw.h"
+#include "fft_convolution.h"
+
+namespace conv1d {
+
+class Expected {
+ public:
+  explicit Expected(const Draw& draw);
+
+  // Outputs (batch, out_channels, out_length), the activation applied.
+  const std::vector<double>& values() const { return values_; }
+
+  // How far each output may lie from values(); 0 where it is to be exact: where it is not finite, and where its window
+  // is silent, so that it is the activated bias. A sample that stands out counts for the outputs alone that see it.
+  std::vector<double> allowed_direct() const { return allowed({}); }
+  std::vector<double> allowed_toom_cook() const;
+  std::vector<double> allowed_fft(const FftCut& cut) const;
+  // Of a stream whose kernel is partitioned.
+  std::vector<double> allowed_partitioned(int32_t partition) const;
+
+  // Outputs that see no sample that stands out, of a signal that has some.
+  size_t spared() const;
+
+ private:
+  std::vector<double> definition(const std::vector<double>& input, const std::vector<double>& weight,
+                                 const std::vector<double>& bias, std::vector<double>* bounds = nullptr) const;
+  // `sums` are how far the sums of a transform may be off, for a signal without what stands out.
+  std::vector<double> allowed(const std::vector<double>& sums) const;
+
+  const Draw& draw_;
+  std::vector<double> quiet_;
+  std::vector<double> weight_;
+  std::vector<double> bias_;
+  std::vector<double> values_;
+  std::vector<double> bounds_;        // of each sum, what stands out included
+  std::vector<double> quiet_bounds_;  // and without it
+  std::vector<double> seen_;          // samples that stand out in each output's window
+  std::vector<double> sounding_;      // samples other than 0 there
+};
+
+// The first output that lies farther from its value than it may; nothing when all are near enough. `worst` becomes the
+// largest share of what is allowed that any of them takes.
+std::string find_mismatch(const Draw& draw, const std::vector<double>& values, const std::vector<double>& allowed,
+                          const std::vector<float>& got, double* worst);
+
+}  // namespace conv1d

@@ -1,0 +1,5 @@
+// The parts of `npm run prove`: what each counts, in full and in a run of a minute, and how it runs. A part gets its
+// counts, the seed and its progress, and gives { figures, failures }, lists of lines.
+import { random } from './random.mjs';
+
+export const parts = { random };

@@ -1,0 +1,87 @@
+// Random layers against the definition: native code first, then the wasm builds with some of the same layers.
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { ensureNodes } from '../../scripts/lib/install.mjs';
+import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
+import { buildNative, runForJson } from './native.mjs';
+
+/** The newest Node of the tests, which has relaxed SIMD; elsewhere than on Linux on x64 the one that runs this. */
+async function newestNode() {
+  await ensureNodes();
+  const node = inRoot('tests/nodes/node_modules/node24/bin/node');
+  return existsSync(node) ? node : process.execPath;
+}
+
+/** Adds up two reports: numbers and lists, whatever they are nested in; of `worst` the larger. */
+function merge(a, b) {
+  if (a === undefined) return b;
+  if (Array.isArray(a)) return [...a, ...b].slice(0, 20);
+  if (typeof a === 'number') return a + b;
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries(
+    [...keys].map((key) => [
+      key,
+      b[key] === undefined ? a[key] : key === 'worst' ? Math.max(a[key] ?? 0, b[key]) : merge(a[key], b[key]),
+    ]),
+  );
+}
+
+/** Calls run(from, count) for stretches of [0, total), several at a time, and adds up their reports in `data[name]`. */
+async function inStretches(progress, name, { total, step }, run) {
+  const { data } = progress;
+  data[name] ??= { done: [] };
+  const starts = [];
+  for (let from = 0; from < total; from += step) if (!data[name].done.includes(from)) starts.push(from);
+  const since = performance.now();
+  const worker = async () => {
+    for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
+      const report = await run(from, Math.min(step, total - from));
+      data[name].report = merge(data[name].report, report);
+      data[name].done.push(from);
+      progress.save();
+      const { draws, mismatched } = data[name].report;
+      if (data[name].done.length % 20 === 0) {
+        say(`${name}: ${draws} layers, ${mismatched} mismatches, ${((performance.now() - since) / 1000).toFixed()} s`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return data[name].report;
+}
+
+const listRuns = (runs) =>
+  Object.entries(runs)
+    .map(([what, { runs: count, worst }]) =>
+      worst === undefined ? `${what} ${count}` : `${what} ${count} (worst error ${worst.toFixed(2)} of its bound)`,
+    )
+    .join(', ');
+
+export const random = {
+  title: 'random layers against the definition',
+  counts: {
+    draws: { full: 10_000_000, short: 20_000 },
+    wasmDraws: { full: 100_000, short: 300 },
+  },
+  async run({ counts, seed, progress }) {
+    const program = await buildNative('native-release', 'conv1d_random');
+    const options = (from, count) => ['--seed', seed, '--from', from, '--count', count].map(String);
+    const reports = {
+      native: await inStretches(progress, 'native', { total: counts.draws, step: 20_000 }, (from, count) =>
+        runForJson(program, options(from, count)),
+      ),
+    };
+    const node = await newestNode();
+    reports.wasm = await inStretches(progress, 'wasm', { total: counts.wasmDraws, step: 1000 }, (from, count) =>
+      runForJson(node, ['--no-warnings', inRoot('tests/prove/random-wasm.mjs'), program, ...options(from, count)]),
+    );
+    if (!reports.native) throw new CommandError('--draws must be at least 1');
+    return {
+      figures: Object.entries(reports).map(
+        ([name, { draws, outputs, withOutliers, spared, mismatched, runs }]) =>
+          `${name}: ${draws} layers (${withOutliers} with samples that stand out, ${spared} outputs beside them), ` +
+          `${outputs} outputs, ${mismatched} mismatches; ${listRuns(runs)}`,
+      ),
+      failures: Object.values(reports).flatMap(({ mismatches }) => mismatches),
+    };
+  },
+};
