@@ -124,12 +124,12 @@ export async function ensureFuzzer() {
 export async function ensureEmulator() {
   const home = join(folder, 'aarch64');
   await unpack(home, {
-    packages: words('qemu-user-static libc6:arm64 libstdc++6:arm64 libgcc-s1:arm64 libatomic1:arm64'),
-    exclude: words('*/share'),
+    packages: words('qemu-user libc6:arm64 libstdc++6:arm64 libgcc-s1:arm64 libatomic1:arm64'),
+    exclude: words('*/share */bin/qemu-[b-z]*'),
     finish: (temporary) => symlinkSync('usr/lib', join(temporary, 'lib')),
   });
   const root = join(realpathSync(home), 'root');
-  return [join(root, 'usr/bin/qemu-aarch64-static'), '-L', root];
+  return [join(root, 'usr/bin/qemu-aarch64'), '-L', root];
 }
 
 const browsers = {

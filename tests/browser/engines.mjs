@@ -43,7 +43,7 @@ const kProgressLimit = 180_000; // how long `window.__progress` may stay the sam
 const kStopLimit = 10_000;
 
 /** @returns {Promise<Engine | null>} */
-export async function chromium() {
+export async function chromium({ flags = [] } = {}) {
   const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
   const program = findProgram('CHROMIUM', names);
   if (!program) return missing('chromium', `none of ${names.join(', ')} is on PATH`, 'chromium');
@@ -62,6 +62,7 @@ export async function chromium() {
       '--disable-component-update',
       '--disable-sync',
       '--use-fake-device-for-media-stream', // a microphone, whatever the machine has
+      ...flags,
     ],
   });
 }

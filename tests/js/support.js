@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Conv1d, Conv1dError, createRuntime, Tensor } from 'conv1d-wasm';
+import { makeRandom } from '../numbers.js';
 
 export const product = (shape) => shape.reduce((size, extent) => size * extent, 1);
 
@@ -13,17 +14,7 @@ export const fromRoot = (path) => fileURLToPath(new URL(`../../${path}`, import.
 
 // ---- numbers
 
-/** A generator of numbers in [0, 1) that are the same in every run. */
-export function makeRandom(seed) {
-  let state = seed;
-  return () => {
-    // Mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let z = Math.imul(state ^ (state >>> 15), state | 1);
-    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { makeRandom };
 
 /** Numbers in [-1, 1), none of them 0, the same for the same seed. */
 export function noise(length, seed = 1) {

@@ -7,12 +7,12 @@
 #include <array>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "arguments.h"
 #include "expected.h"
 #include "partitioned.h"
 #include "run.h"
@@ -200,38 +200,24 @@ void dump(const Draw& draw) {
   for (const auto& values : allowed) write_array(values);
 }
 
-int run(int argc, char** argv) {
-  uint64_t seed = 1;
-  uint64_t from = 0;
-  uint64_t count = 1000;
-  bool dumps = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--dump") {
-      dumps = true;
-      continue;
-    }
-    uint64_t* value = name == "--seed" ? &seed : name == "--from" ? &from : name == "--count" ? &count : nullptr;
-    if (value == nullptr || ++i == argc) {
-      std::fprintf(stderr, "conv1d_random [--seed S] [--from A] [--count N] [--dump]\n");
-      return 2;
-    }
-    *value = std::strtoull(argv[i], nullptr, 10);
-  }
+int run(const Arguments& arguments) {
   Report report;
-  for (uint64_t number = from; number < from + count; ++number) {
-    const Draw drawn = draw(seed, number);
-    if (dumps) {
+  for (uint64_t i = 0; i < arguments.count; ++i) {
+    const Draw drawn = draw(arguments.seed, arguments.from + i);
+    if (arguments.dump) {
       dump(drawn);
     } else {
       Checker(drawn, &report).check_all();
     }
   }
-  if (!dumps) print(report, count);
+  if (!arguments.dump) print(report, arguments.count);
   return report.mismatched == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace conv1d
 
-int main(int argc, char** argv) { return conv1d::run(argc, argv); }
+int main(int argc, char** argv) {
+  const auto arguments = conv1d::read_arguments(argc, argv);
+  return arguments ? conv1d::run(*arguments) : 2;
+}

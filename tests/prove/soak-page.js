@@ -1,0 +1,20 @@
+// The soak in a page: the counts come in the address, the result goes where tests/browser/run.mjs looks, too.
+import { soak } from './soak-workload.js';
+
+const { seed, ...counts } = Object.fromEntries(
+  [...new URLSearchParams(location.search)].map(([name, value]) => [name, Number(value)]),
+);
+
+window.__result = {
+  phases: await soak(counts, {
+    seed,
+    collect: async () => {
+      for (let i = 0; i < 5; ++i) {
+        gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    heapBytes: async () => (await performance.measureUserAgentSpecificMemory()).bytes,
+    onProgress: (text) => (window.__progress = text),
+  }),
+};
