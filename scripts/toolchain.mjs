@@ -1,8 +1,8 @@
 // The tools that the build and the native tests need. What is on PATH and new enough is used as it is; the rest is
 // unpacked from Debian's packages into .toolchain/, which takes no root and changes nothing outside that folder.
-import { readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDebian, unpack } from './lib/debian.mjs';
+import { findLibraries, isDebian, unpack } from './lib/debian.mjs';
 import { asCommand, atLeast, capture, CommandError, inRoot, isMain, run, say, which } from './lib/run.mjs';
 
 const folder = inRoot('.toolchain');
@@ -109,15 +109,27 @@ const fuzzer = {
     ...words(`clang-19 lld-19 llvm-19 llvm-19-linker-tools libclang-rt-19-dev libclang-common-19-dev
       libc6-dev linux-libc-dev libcrypt-dev libstdc++-14-dev libgcc-14-dev`),
   ],
-  programs: words('clang-19 ld.lld-19 llvm-symbolizer-19'),
+  programs: words('clang-19 ld.lld-19 llvm-ar-19 llvm-symbolizer-19'),
 };
 
-// Where it is, and the flags with which its programs find their library.
+// The environment that preset `fuzz` wants: where it is, and what its programs start with.
 export async function ensureFuzzer() {
   const home = join(folder, 'fuzzer');
-  await unpack(home, { ...fuzzer, exclude: words('*/share/doc */share/man */llvm-19/build') });
-  const sysroot = join(realpathSync(home), 'root');
-  return { clang: join(sysroot, 'usr/bin/clang++-19'), sysroot };
+  await unpack(home, {
+    ...fuzzer,
+    exclude: words('*/share/doc */share/man */llvm-19/build'),
+    finish: linkLibraries,
+  });
+  const root = join(realpathSync(home), 'root');
+  const { libraries, loader } = findLibraries(root);
+  return { FUZZER_ROOT: root, FUZZER_LOADER: loader, FUZZER_LIBRARIES: libraries };
+}
+
+// Linkers and loaders look into /lib and /lib64, which a running Debian has as links.
+function linkLibraries(temporary) {
+  for (const name of ['lib', 'lib64']) {
+    if (existsSync(join(temporary, 'usr', name))) symlinkSync(`usr/${name}`, join(temporary, name));
+  }
 }
 
 // An emulator of a 64-bit ARM, and the libraries that Node asks for.
@@ -126,7 +138,7 @@ export async function ensureEmulator() {
   await unpack(home, {
     packages: words('qemu-user libc6:arm64 libstdc++6:arm64 libgcc-s1:arm64 libatomic1:arm64'),
     exclude: words('*/share */bin/qemu-[b-z]*'),
-    finish: (temporary) => symlinkSync('usr/lib', join(temporary, 'lib')),
+    finish: linkLibraries,
   });
   const root = join(realpathSync(home), 'root');
   return [join(root, 'usr/bin/qemu-aarch64'), '-L', root];

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { filesBelow } from './files.mjs';
 import { capture, run, say, which } from './run.mjs';
 
@@ -106,22 +106,26 @@ function privateApt(folder, architectures) {
   return ['-c', config];
 }
 
+// Where an unpacked tree has its libraries, and the loader that comes with them.
+export function findLibraries(root) {
+  const triplet = readdirSync(join(root, 'usr/lib')).find((name) => name.endsWith('-linux-gnu'));
+  const libraries = join(root, 'usr/lib', triplet);
+  const loader = readdirSync(libraries).find((name) => name.startsWith('ld-linux-'));
+  return { libraries, loader: join(libraries, loader) };
+}
+
 // Programs start through the unpacked loader and find the unpacked libraries, whatever libc the machine itself has.
 // They carry an old-style RPATH, which also counts for the libraries' own needs as long as those have no RUNPATH.
 function patchElf(temporary, final, programs) {
   const usr = join(temporary, 'usr');
-  const triplet = readdirSync(join(usr, 'lib')).find((name) => name.endsWith('-linux-gnu'));
-  const libraries = join(usr, 'lib', triplet);
-  const loaderName = readdirSync(libraries).find((name) => name.startsWith('ld-linux-'));
-  const loader = join('usr/lib', triplet, loaderName);
-  const patchelf = (...args) =>
-    execFileSync(join(temporary, loader), ['--library-path', libraries, join(usr, 'bin/patchelf'), ...args]);
+  const { libraries, loader } = findLibraries(temporary);
+  const patchelf = (...args) => execFileSync(loader, ['--library-path', libraries, join(usr, 'bin/patchelf'), ...args]);
+  const inFinal = (path) => join(final, relative(temporary, path));
   for (const path of filesBelow(libraries)) {
     if (/\/lib(LLVM|clang)[^/]*\.so/.test(path)) patchelf('--remove-rpath', path);
   }
-  const rpath = join(final, 'usr/lib', triplet);
   for (const program of new Set(programs.map((name) => realpathSync(join(usr, 'bin', name))))) {
-    patchelf('--set-interpreter', join(final, loader), '--force-rpath', '--set-rpath', rpath, program);
+    patchelf('--set-interpreter', inFinal(loader), '--force-rpath', '--set-rpath', inFinal(libraries), program);
   }
 }
 

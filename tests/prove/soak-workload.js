@@ -20,10 +20,11 @@ function openForwards(runtime, random) {
     { inChannels: 8, outChannels: 8, kernelSize: 5, padding: 'same', algorithm: 'toom_cook', activation: 'relu' },
     { inChannels: 1, outChannels: 1, kernelSize: 33, padding: 'causal', algorithm: 'fft' },
     { inChannels: 4, outChannels: 6, kernelSize: 4, stride: 2, groups: 2, dtype: 'float16', activation: 'silu' },
-  ].map((options) => new Conv1d({ ...options, runtime }));
-  const calls = layers.flatMap((layer) =>
-    [50, 131].flatMap((length) => {
-      const input = tensor([1, layer.inChannels, length], random, layer.dtype);
+  ];
+  const calls = layers.flatMap((options) => {
+    const layer = new Conv1d({ ...options, runtime });
+    return [50, 131].flatMap((length) => {
+      const input = tensor([1, options.inChannels, length], random, options.dtype);
       const placed = input.toWasm(runtime);
       const out = layer.forward(placed);
       return [
@@ -31,9 +32,11 @@ function openForwards(runtime, random) {
         () => layer.forward(placed).dispose(),
         () => layer.forward(placed, { out }),
       ];
-    }),
-  );
-  return (i) => calls[i % calls.length]();
+    });
+  });
+  return (i) => {
+    calls[i % calls.length]();
+  };
 }
 
 /** Streams of a network and of a long kernel, pushed in pieces of changing lengths, ended and begun again now and then. */

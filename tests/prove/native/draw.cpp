@@ -9,7 +9,7 @@
 namespace conv1d {
 namespace {
 
-constexpr double kMostProducts = 30000;
+constexpr double kMostProducts = 12000;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 

@@ -180,14 +180,16 @@ void dump(const Draw& draw) {
   const std::string padding = o.padding_rule == "explicit" ? "[" + std::to_string(draw.geometry.pad_left) + "," +
                                                                  std::to_string(draw.geometry.pad_right) + "]"
                                                            : quoted(o.padding_rule);
+  const std::string activation = o.activation == "leaky_relu"
+                                     ? R"({"type":"leaky_relu","slope":)" + std::to_string(o.slope) + "}"
+                                     : quoted(o.activation);
   const int length = std::snprintf(
       text.data(), text.size(),
       R"({"what":%s,"options":{"inChannels":%g,"outChannels":%g,"kernelSize":%g,"stride":%g,"dilation":%g,"groups":%g,)"
-      R"("padding":%s,"paddingMode":"%s","bias":%s,"dtype":"%s","activation":{"type":"%s","slope":%g}},)"
+      R"("padding":%s,"paddingMode":"%s","bias":%s,"dtype":"%s","activation":%s},)"
       R"("inputShape":[%d,%d,%d],"outLength":%d,"maxChunk":%d,"streams":%s,"standsOut":%s,"spared":%zu,"ways":[%s]})",
       quoted(describe(draw)).c_str(), o.in_channels, o.out_channels, o.kernel_size, o.stride, o.dilation, o.groups,
-      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(), o.activation.c_str(),
-      o.slope, draw.geometry.batch, draw.params.in_channels, draw.geometry.length, draw.geometry.out_length,
+      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(), activation.c_str(), draw.geometry.batch, draw.params.in_channels, draw.geometry.length, draw.geometry.out_length,
       max_chunk, is_streamable(draw) ? "true" : "false", draw.stands_out ? "true" : "false", expected.spared(),
       names.c_str());
   const auto size = static_cast<uint32_t>(length);
