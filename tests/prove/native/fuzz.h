@@ -7,9 +7,14 @@
 #include <string>
 
 #include "draw.h"
+#include "heap.h"
 #include "params.h"
 
 namespace conv1d {
+
+// Bytes that a layer or a stream may take: so many that small ones have enough, so few that no time goes into filling
+// them.
+inline constexpr size_t kRoom = 1 << 20;
 
 // A size: as layers have them, or anything that a double can be.
 inline double fuzz_size(FuzzedDataProvider* bytes, int32_t least, int32_t most) {

@@ -37,9 +37,14 @@ void fuzz(FuzzedDataProvider* bytes) {
   };
   fill(&draw.weight, static_cast<size_t>(p.weight_size()));
   if (p.bias) fill(&draw.bias, static_cast<size_t>(p.out_channels));
-  const auto plan = make_plan(draw, draw.options.algorithm);
-  if (!plan) return;  // short of memory
-  const auto error = plan->prepare(batch, length, 1 + random.integer(0, 2));
+  std::shared_ptr<Plan> plan;
+  std::optional<Error> error;
+  {
+    const heap::Scope scope({.room = kRoom});
+    plan = make_plan(draw, draw.options.algorithm);
+    if (!plan) return;  // short of memory
+    error = plan->prepare(batch, length, 1 + random.integer(0, 2));
+  }
   require_error(error);
   if (error || !runs) return;
 

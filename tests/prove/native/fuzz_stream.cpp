@@ -120,7 +120,11 @@ void fuzz(FuzzedDataProvider* bytes) {
   const auto length = bytes->ConsumeIntegralInRange(0, kMostSamples);
   const bool flush = bytes->ConsumeBool();
   std::unique_ptr<Stream> stream;
-  const auto error = Stream::create(steps, dtype, in_channels, batch, max_chunk, flush, &stream);
+  std::optional<Error> error;
+  {
+    const heap::Scope scope({.room = kRoom});
+    error = Stream::create(steps, dtype, in_channels, batch, max_chunk, flush, &stream);
+  }
   require_error(error);
   if (error) return;
 
