@@ -11,7 +11,7 @@ const npmTool = (path, ...args) => run(process.execPath, [inRoot('node_modules',
 export async function lint({ fix = false } = {}) {
   await ensureModules();
   const tools = await ensureToolchain({ native: true });
-  const sources = [inRoot('cpp'), inRoot('tests/cpp')]
+  const sources = [inRoot('cpp'), inRoot('tests/cpp'), inRoot('tests/prove/native')]
     .flatMap((folder) => filesBelow(folder))
     .filter((path) => ['.cpp', '.h'].includes(extname(path)));
   say('clang-format');

@@ -39,8 +39,8 @@ struct Sums {
           for (int32_t i = 0; i < static_cast<int32_t>(largest.size()); ++i) {
             largest[i] = 0;
             for (int32_t j = 0; j < reach; ++j) {
-              const int64_t position = (int64_t{first} + int64_t{j} * cut.dilation) * params.stride +
-                                       int64_t{i % phases} * params.dilation;
+              const int64_t position =
+                  (int64_t{first} + int64_t{j} * cut.dilation) * params.stride + int64_t{i % phases} * params.dilation;
               largest[i] = std::max(largest[i], std::abs(sample(image, group, i / phases, position)));
             }
           }
@@ -53,7 +53,8 @@ struct Sums {
     return bounds;
   }
 
-  // Of fft_convolution.h: the sum over channels of |w| |x| and |b|, with the norms of the taps and of the block's window.
+  // Of fft_convolution.h: the sum over channels of |w| |x| and |b|, with the norms of the taps and of the block's
+  // window.
   std::vector<double> of_blocks(const FftCut& cut) const {
     std::vector<double> bounds(outputs());
     const auto norms = norms_of_weights();
@@ -68,9 +69,9 @@ struct Sums {
             for (int32_t phase = 0; phase < cut.phases; ++phase) {
               const int32_t taps = (params.kernel_size - 1 - phase) / cut.phases + 1;
               for (int32_t j = 0; j < count + taps - 1; ++j) {
-                const double x = sample(image, group, c,
-                                        (int64_t{first} + int64_t{j} * cut.layers) * params.stride +
-                                            int64_t{phase} * params.dilation);
+                const double x = sample(
+                    image, group, c,
+                    (int64_t{first} + int64_t{j} * cut.layers) * params.stride + int64_t{phase} * params.dilation);
                 squares += x * x;
               }
             }
@@ -83,7 +84,8 @@ struct Sums {
     return bounds;
   }
 
-  // Of partitioned.h, for partitions of B samples: the same with the samples that the taps reach and 2 B to either side.
+  // Of partitioned.h, for partitions of B samples: the same with the samples that the taps reach and 2 B to either
+  // side.
   std::vector<double> of_partitions(int32_t partition) const {
     std::vector<double> bounds(outputs());
     const auto norms = norms_of_weights();

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { ensureModules } from '../../scripts/lib/install.mjs';
 import { CommandError, inRoot } from '../../scripts/lib/run.mjs';
 import { ensureEmulator } from '../../scripts/toolchain.mjs';
-import { buildNative, runForJson } from './native.mjs';
+import { buildNative, runForJson } from './programs.mjs';
 
 export const aarch64 = {
   title: 'fixtures, random layers and streams on an emulated 64-bit ARM',
@@ -11,7 +11,8 @@ export const aarch64 = {
   async run({ counts, seed }) {
     await ensureModules(inRoot('tests/prove/tools'));
     const node = inRoot('tests/prove/tools/node_modules/node-aarch64/bin/node');
-    if (!existsSync(node)) throw new CommandError("npm gave no Node for 64-bit ARM: it must know `cpu` in .npmrc, as npm 10 does");
+    if (!existsSync(node))
+      throw new CommandError('npm gave no Node for 64-bit ARM: it must know `cpu` in .npmrc, as npm 10 does');
     const [emulator, ...flags] = await ensureEmulator();
     const run = (script, ...args) =>
       runForJson(emulator, [...flags, node, '--no-warnings', inRoot('tests/prove', script), ...args]);

@@ -7,7 +7,12 @@ import { fromRoot, openBuilds, readJson, thrown } from '../js/support.js';
 const { buffer } = Uint8Array.from(readFileSync(fromRoot('tests/fixtures/conv1d.bin')));
 const cases = readCases(readJson('tests/fixtures/conv1d.json'), buffer);
 const builds = await openBuilds([1, 2]);
-const result = { node: `${process.arch} ${process.version}`, builds: builds.map(({ name }) => name), passed: 0, failures: [] };
+const result = {
+  node: `${process.arch} ${process.version}`,
+  builds: builds.map(({ name }) => name),
+  passed: 0,
+  failures: [],
+};
 
 function check(testCase, algorithm, { name, runtime }) {
   const { options, dtype, inputShape, weightShape, weight, bias } = testCase;

@@ -1,7 +1,9 @@
 // The parts of `npm run prove`: what each counts, in full and in a run of a minute, and how it runs. A part gets its
 // counts, the seed and its progress, and gives { figures, failures }, lists of lines.
 import { aarch64 } from './aarch64.mjs';
+import { fuzz } from './fuzz.mjs';
+import { memory } from './memory.mjs';
 import { random } from './random.mjs';
 import { soak } from './soak.mjs';
 
-export const parts = { random, soak, aarch64 };
+export const parts = { random, memory, fuzz, soak, aarch64 };

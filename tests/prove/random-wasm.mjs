@@ -78,7 +78,8 @@ function checkStream(record, build, layer, way, input, direct) {
   const first = runStream(stream, input, next);
   check(record, build, way, first, record.allowed[way === 'stream' ? 'direct' : 'partitioned']);
   stream.reset();
-  if (!sameBits(first.data, runStream(stream, input, next).data)) fail(record, build, `${way}: other bits for other cuts`);
+  if (!sameBits(first.data, runStream(stream, input, next).data))
+    fail(record, build, `${way}: other bits for other cuts`);
   if (direct && !sameBits(first.data, direct.data)) fail(record, build, `${way}: other bits than the layer's`);
   stream.dispose();
 }

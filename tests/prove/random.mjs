@@ -1,16 +1,7 @@
 // Random layers against the definition: native code first, then the wasm builds with some of the same layers.
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { ensureNodes } from '../../scripts/lib/install.mjs';
 import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
-import { buildNative, runForJson } from './native.mjs';
-
-/** The newest Node of the tests, which has relaxed SIMD; elsewhere than on Linux on x64 the one that runs this. */
-async function newestNode() {
-  await ensureNodes();
-  const node = inRoot('tests/nodes/node_modules/node24/bin/node');
-  return existsSync(node) ? node : process.execPath;
-}
+import { buildNative, newestNode, runForJson } from './programs.mjs';
 
 /** Adds up two reports: numbers and lists, whatever they are nested in; of `worst` the larger. */
 function merge(a, b) {

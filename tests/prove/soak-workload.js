@@ -27,11 +27,7 @@ function openForwards(runtime, random) {
       const input = tensor([1, options.inChannels, length], random, options.dtype);
       const placed = input.toWasm(runtime);
       const out = layer.forward(placed);
-      return [
-        () => layer.forward(input),
-        () => layer.forward(placed).dispose(),
-        () => layer.forward(placed, { out }),
-      ];
+      return [() => layer.forward(input), () => layer.forward(placed).dispose(), () => layer.forward(placed, { out })];
     });
   });
   return (i) => {
@@ -43,8 +39,7 @@ function openForwards(runtime, random) {
 function openPushes(runtime, random) {
   const maxChunk = 200;
   const dilated = [1, 4, 16].map(
-    (dilation) =>
-      new Conv1d({ inChannels: 4, outChannels: 8, kernelSize: 3, dilation, padding: 'causal', runtime }),
+    (dilation) => new Conv1d({ inChannels: 4, outChannels: 8, kernelSize: 3, dilation, padding: 'causal', runtime }),
   );
   const network = new Network(4, (x) => dilated.reduce((h, layer) => h.add(h.conv(layer).gate()), x));
   const long = new Conv1d({ inChannels: 4, outChannels: 4, groups: 4, kernelSize: 900, padding: 'causal', runtime });

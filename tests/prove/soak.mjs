@@ -2,7 +2,7 @@
 import { CommandError, inRoot } from '../../scripts/lib/run.mjs';
 import { chromium } from '../browser/engines.mjs';
 import { serve } from '../browser/server.mjs';
-import { runForJson } from './native.mjs';
+import { runForJson } from './programs.mjs';
 
 async function soakInChromium(settings) {
   const engine = await chromium({ flags: ['--js-flags=--expose-gc'] });
@@ -46,7 +46,8 @@ export const soak = {
     const { data } = progress;
     const settings = { seed, ...counts };
     const hosts = {
-      Node: () => runForJson(process.execPath, ['--expose-gc', inRoot('tests/prove/soak-node.mjs'), JSON.stringify(settings)]),
+      Node: () =>
+        runForJson(process.execPath, ['--expose-gc', inRoot('tests/prove/soak-node.mjs'), JSON.stringify(settings)]),
       Chromium: () => soakInChromium(settings),
     };
     for (const [where, run] of Object.entries(hosts)) {

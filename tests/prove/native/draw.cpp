@@ -114,8 +114,16 @@ void round_to_dtype(const Draw& draw, std::vector<float>* values) {
 
 Draw draw(uint64_t seed, uint64_t number) {
   Random random(Random(seed).next() ^ (number * 0xd1342543de82ef95));
-  Draw result{.seed = seed, .number = number, .options = {}, .params = {}, .geometry = {}, .input = {}, .weight = {},
-              .bias = {}, .stands_out = false, .quiet = {}};
+  Draw result{.seed = seed,
+              .number = number,
+              .options = {},
+              .params = {},
+              .geometry = {},
+              .input = {},
+              .weight = {},
+              .bias = {},
+              .stands_out = false,
+              .quiet = {}};
   for (;;) {
     result.options = draw_options(random);
     if (validate(result.options, &result.params)) continue;
@@ -144,11 +152,11 @@ Draw draw(uint64_t seed, uint64_t number) {
 std::string describe(const Draw& draw) {
   const Options& o = draw.options;
   const auto text = [](double value) { return std::to_string(static_cast<int64_t>(value)); };
-  return "--seed " + std::to_string(draw.seed) + " --from " + std::to_string(draw.number) + " --count 1: " +
-         text(o.in_channels) + " -> " + text(o.out_channels) + ", " + text(o.kernel_size) + " taps, stride " +
-         text(o.stride) + ", dilation " + text(o.dilation) + ", groups " + text(o.groups) + ", padding " +
-         o.padding_rule + " " + text(draw.geometry.pad_left) + " " + text(draw.geometry.pad_right) + " " +
-         o.padding_mode + ", " + o.dtype + ", " + o.activation + ", input " + text(draw.geometry.batch) + " x " +
+  return "--seed " + std::to_string(draw.seed) + " --from " + std::to_string(draw.number) +
+         " --count 1: " + text(o.in_channels) + " -> " + text(o.out_channels) + ", " + text(o.kernel_size) +
+         " taps, stride " + text(o.stride) + ", dilation " + text(o.dilation) + ", groups " + text(o.groups) +
+         ", padding " + o.padding_rule + " " + text(draw.geometry.pad_left) + " " + text(draw.geometry.pad_right) +
+         " " + o.padding_mode + ", " + o.dtype + ", " + o.activation + ", input " + text(draw.geometry.batch) + " x " +
          text(draw.geometry.length) + (draw.stands_out ? ", samples that stand out" : "");
 }
 

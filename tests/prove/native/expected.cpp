@@ -95,9 +95,7 @@ std::vector<double> Expected::allowed_partitioned(int32_t partition) const {
   return allowed(sums);
 }
 
-size_t Expected::spared() const {
-  return draw_.stands_out ? static_cast<size_t>(std::ranges::count(seen_, 0)) : 0;
-}
+size_t Expected::spared() const { return draw_.stands_out ? static_cast<size_t>(std::ranges::count(seen_, 0)) : 0; }
 
 std::string find_mismatch(const Draw& draw, const std::vector<double>& values, const std::vector<double>& allowed,
                           const std::vector<float>& got, double* worst) {

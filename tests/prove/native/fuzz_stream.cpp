@@ -52,8 +52,11 @@ std::optional<Outputs> run(Stream& stream, int32_t rows, size_t element, const s
                            int32_t length, const Cut& cut) {
   Outputs outputs;
   outputs.rows.resize(static_cast<size_t>(rows));
+  double total = 0;
   const auto take = [&](int64_t count, const auto& call) {
-    if (count < 0 || static_cast<double>(count) * rows > kMostOutputs) return false;
+    require(count >= 0, "fewer outputs than none");
+    total += static_cast<double>(count) * rows;
+    if (total > kMostOutputs) return false;
     const size_t row_bytes = static_cast<size_t>(count) * element;
     std::vector<uint8_t> bytes(row_bytes * outputs.rows.size());
     call(bytes.data());

@@ -1,6 +1,6 @@
-// conv1d_memory --seed S --from A --count N: N drawn layers, and a network of them, are made, prepared, run and streamed with each
-// allocation refused in turn: it alone, it and all later ones, and for want of room. What fails says so and leaves all as
-// it was; then it works. Prints one JSON object.
+// conv1d_memory --seed S --from A --count N: N drawn layers, and a network of them, are made, prepared, run and
+// streamed with each allocation refused in turn: it alone, it and all later ones, and for want of room. What fails says
+// so and leaves all as it was; then it works. Prints one JSON object.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -169,9 +169,8 @@ void live_as_plan(const Draw& draw, const std::string& algorithm, const Trials::
     return false;
   });
   plan->weights().changed();
-  attempt("prepare again", [&] {
-    return !is_memory_error(plan->prepare(draw.geometry.batch, draw.geometry.length, 1));
-  });
+  attempt("prepare again",
+          [&] { return !is_memory_error(plan->prepare(draw.geometry.batch, draw.geometry.length, 1)); });
   // Short of memory, 'auto' does without a transform.
   if (plan->explain().algorithm == kernel) require(run() == first, "other outputs than before");
 }
@@ -183,8 +182,9 @@ void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Tria
     return !is_memory_error(Stream::create(steps, draw.params.dtype, draw.params.in_channels, draw.geometry.batch,
                                            kMaxChunk, true, &stream));
   });
-  const auto chunk = stored(draw.params.dtype, std::vector<float>(static_cast<size_t>(draw.geometry.batch) *
-                                                                  draw.params.in_channels * kMaxChunk, 0.5F));
+  const auto chunk =
+      stored(draw.params.dtype,
+             std::vector<float>(static_cast<size_t>(draw.geometry.batch) * draw.params.in_channels * kMaxChunk, 0.5F));
   std::vector<uint8_t> first;
   for (int round = 0; round < 2; ++round) {
     std::vector<uint8_t> outputs;

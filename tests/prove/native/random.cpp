@@ -49,7 +49,8 @@ int32_t draw_max_chunk(Random* random) { return random->integer(1, random->integ
 
 // Whether its padding does not depend on where the signal ends.
 bool is_streamable(const Draw& draw) {
-  const bool padded = draw.geometry.pad_left > 0 || draw.geometry.pad_right > 0 || draw.params.padding_rule == PaddingRule::kSame;
+  const bool padded =
+      draw.geometry.pad_left > 0 || draw.geometry.pad_right > 0 || draw.params.padding_rule == PaddingRule::kSame;
   return !(draw.params.padding_mode == PaddingMode::kCircular && padded) &&
          !(draw.params.padding_rule == PaddingRule::kSame && draw.params.stride > 1);
 }
@@ -189,9 +190,9 @@ void dump(const Draw& draw) {
       R"("padding":%s,"paddingMode":"%s","bias":%s,"dtype":"%s","activation":%s},)"
       R"("inputShape":[%d,%d,%d],"outLength":%d,"maxChunk":%d,"streams":%s,"standsOut":%s,"spared":%zu,"ways":[%s]})",
       quoted(describe(draw)).c_str(), o.in_channels, o.out_channels, o.kernel_size, o.stride, o.dilation, o.groups,
-      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(), activation.c_str(), draw.geometry.batch, draw.params.in_channels, draw.geometry.length, draw.geometry.out_length,
-      max_chunk, is_streamable(draw) ? "true" : "false", draw.stands_out ? "true" : "false", expected.spared(),
-      names.c_str());
+      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(), activation.c_str(),
+      draw.geometry.batch, draw.params.in_channels, draw.geometry.length, draw.geometry.out_length, max_chunk,
+      is_streamable(draw) ? "true" : "false", draw.stands_out ? "true" : "false", expected.spared(), names.c_str());
   const auto size = static_cast<uint32_t>(length);
   std::fwrite(&size, sizeof(size), 1, stdout);
   std::fwrite(text.data(), 1, size, stdout);

@@ -1,7 +1,9 @@
-// The native programs of the proof.
+// The programs that the parts start.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { buildPreset } from '../../scripts/lib/cmake.mjs';
-import { CommandError } from '../../scripts/lib/run.mjs';
+import { ensureNodes } from '../../scripts/lib/install.mjs';
+import { CommandError, inRoot } from '../../scripts/lib/run.mjs';
 import { ensureToolchain } from '../../scripts/toolchain.mjs';
 
 /** Builds `target` with a preset and gives its path. */
@@ -25,4 +27,11 @@ export function runForJson(program, args, { env } = {}) {
       return reject(new CommandError(`${text}\n${output.stdout.slice(-2000)}${output.stderr.slice(-8000)}`));
     });
   });
+}
+
+/** The newest Node of the tests, which has relaxed SIMD; elsewhere than on Linux on x64 the one that runs this. */
+export async function newestNode() {
+  await ensureNodes();
+  const node = inRoot('tests/nodes/node_modules/node24/bin/node');
+  return existsSync(node) ? node : process.execPath;
 }
