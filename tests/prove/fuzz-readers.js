@@ -3,6 +3,8 @@
 import { Conv1dError } from '../../js/errors.ts';
 import { readNpy, readNpz } from '../../js/numpy.ts';
 import { readSafetensors, writeSafetensors } from '../../js/safetensors.ts';
+import { contentsOf } from '../../js/tensor-file.ts';
+import { readTorch } from '../../js/torch.ts';
 
 function require(holds, what) {
   if (!holds) throw new Error(what);
@@ -20,7 +22,7 @@ function attempt(read) {
 
 function refuse(error) {
   if (!(error instanceof Conv1dError)) throw error;
-  require(/^ERR_[A-Z_]+$/.test(error.code) && error.field !== '' && error.message !== '', 'an error says nothing');
+  require(/^ERR_[A-Z_]+$/.test(error.code) && error.message !== '', 'an error says nothing');
 }
 
 // A file's names are no way into the prototypes of everything.
@@ -34,12 +36,18 @@ function checkTensor({ shape, size, data, dtype }) {
 
 const bytesOf = ({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
-/** Written and read again, tensors are the same bits. */
+/** What was read can be asked for: an error or a tensor each. Written and read again, tensors are the same bits. */
 function checkTensors(tensors) {
-  for (const tensor of Object.values(tensors)) checkTensor(tensor);
-  const again = readSafetensors(writeSafetensors(tensors));
-  require(Object.keys(again).length === Object.keys(tensors).length, 'another number of tensors');
-  for (const [name, tensor] of Object.entries(tensors)) {
+  const right = {};
+  for (const { name } of contentsOf(tensors)) {
+    const tensor = attempt(() => tensors[name]);
+    if (!tensor) continue;
+    checkTensor(tensor);
+    if (name !== '__metadata__') right[name] = tensor;
+  }
+  const again = readSafetensors(writeSafetensors(right));
+  require(Object.keys(again).length === Object.keys(right).length, 'another number of tensors');
+  for (const [name, tensor] of Object.entries(right)) {
     require(`${again[name].shape}` === `${tensor.shape}`, `${name} has another shape`);
     require(bytesOf(again[name]).equals(bytesOf(tensor)), `${name} has other bits`);
   }
@@ -59,5 +67,11 @@ export function npy(bytes) {
 export async function npz(bytes) {
   require(isClean(), 'the input before changed a prototype');
   const tensors = await readNpz(bytes).catch(refuse);
-  if (tensors) Object.values(tensors).forEach(checkTensor);
+  if (tensors) checkTensors(tensors);
+}
+
+export function torch(bytes) {
+  require(isClean(), 'the input before changed a prototype');
+  const tensors = attempt(() => readTorch(bytes));
+  if (tensors) checkTensors(tensors);
 }

@@ -25,6 +25,11 @@ const readers = {
       JSON.parse(weights('expected.json')).arrays.map(({ begin, end }) => weights('arrays.bin').subarray(begin, end)),
   },
   npz: { mostBytes: 1100, flags: [], seeds: () => [weights('deflated.npz')] },
+  torch: {
+    mostBytes: 2000,
+    flags: ['--sync'],
+    seeds: () => ['big-endian.pt', 'module.pt', 'protocol4.pt', 'script.pt'].map(weights),
+  },
 };
 
 /** What fuzzes the native code: a program each, whose arguments are libFuzzer's. */

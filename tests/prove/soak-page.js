@@ -8,12 +8,6 @@ const { seed, ...counts } = Object.fromEntries(
 window.__result = {
   phases: await soak(counts, {
     seed,
-    collect: async () => {
-      for (let i = 0; i < 5; ++i) {
-        gc();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
     heapBytes: async () => (await performance.measureUserAgentSpecificMemory()).bytes,
     onProgress: (text) => (window.__progress = text),
   }),
