@@ -63,7 +63,7 @@ await asCommand(async () => {
       ]),
     );
     const since = performance.now();
-    say(`${name}: ${part.title}; seed ${seed}${Object.entries(counts).map(([count, n]) => `, ${count} ${n}`)}`);
+    say([`${name}: ${part.title}; seed ${seed}`, ...Object.entries(counts).map((count) => count.join(' '))].join(', '));
     const report = await part.run({ counts, seed, progress: openProgress(name, { seed, sources }) }).catch((error) => {
       if (!(error instanceof CommandError)) throw error;
       return { figures: [], failures: [error.message] };

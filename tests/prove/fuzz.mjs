@@ -126,7 +126,7 @@ async function fuzzTarget({ name, mostBytes, command, env }, { total, seed, prog
 
 export const fuzz = {
   title: 'libFuzzer for options and streams, Jazzer.js for the readers',
-  counts: { inputs: { full: 10_000_000, short: 20_000 } },
+  counts: { inputs: { full: 10_000_000, short: 5_000 } },
   async run({ counts, seed, progress }) {
     mkdirSync(folder, { recursive: true });
     const targets = [...(await nativeTargets()), ...(await readerTargets())];
