@@ -11,7 +11,8 @@ import { buildNative } from './programs.mjs';
 
 const folder = inRoot('build/prove/fuzz');
 const inputsATime = 500_000;
-const hangSeconds = 20;
+// By the clock: a busy machine may leave a fuzzer waiting for seconds.
+const hangSeconds = 60;
 
 const weights = (name) => readFileSync(inRoot('tests/fixtures/weights', name));
 
@@ -71,6 +72,7 @@ async function readerTargets() {
       ...node,
       `--fuzzEntryPoint=${name}`,
       '--disableBugDetectors=.*',
+      `--timeout=${1000 * hangSeconds}`,
       ...flags,
       corpus,
       '--',
