@@ -1,6 +1,7 @@
 // Streams and networks: what comes out piece by piece is what forward() gives for the whole, bit for bit.
 import { Conv1d, Network, Tensor, init } from 'conv1d-wasm';
 import {
+  cut,
   expectSameBits,
   halvesWhere,
   makeLayer,

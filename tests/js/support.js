@@ -77,7 +77,7 @@ export function forwardIn(placement, layer, input, runtime) {
 // ---- streams
 
 /** Samples [from, to) of (N, C, L). */
-function cut(tensor, from, to) {
+export function cut(tensor, from, to) {
   const [n, c, length] = tensor.shape;
   const part = tensor.data.slice(0, n * c * (to - from));
   for (let row = 0; row < n * c; ++row) {
