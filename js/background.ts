@@ -31,10 +31,12 @@ export class LayerCopy {
   }
 }
 
-/** What a page asks of the scripts of its workers. */
+/** What scripts of workers need. */
 export const workerRule =
-  "it must come from the page's own origin and be allowed by worker-src in its Content-Security-Policy; if the page has " +
-  'a Cross-Origin-Embedder-Policy header, the script needs it too (for WebKit even with status 304)';
+  'location' in globalThis
+    ? "it must come from the page's own origin and be allowed by worker-src in its Content-Security-Policy; if the page has " +
+      'a Cross-Origin-Embedder-Policy header, the script needs it too (for WebKit even with status 304)'
+    : 'with --permission, Node needs --allow-worker';
 
 function loadError(cause: unknown): Conv1dError {
   const url = import.meta.url; // in these words, for bundlers that put something else in its place

@@ -1,3 +1,4 @@
+import type { GlueFactory } from './core.js';
 import { Conv1dError } from './errors.js';
 
 /** Where a .wasm file comes from: its address, or the option that holds it. */
@@ -45,5 +46,31 @@ export async function compileBytes(bytes: BufferSource, source: WasmSource): Pro
     return await WebAssembly.compile(bytes);
   } catch (error) {
     throw wasmError(source, whyNot(bytes, error), error);
+  }
+}
+
+let attempts = 0;
+
+/**
+ * The glue that `load` imports from `url`. Both are written out by the platforms, for bundlers. Throws ERR_WASM_LOAD,
+ * ERR_UNSUPPORTED.
+ */
+export async function importGlue(load: () => Promise<{ default: GlueFactory }>, url: URL): Promise<GlueFactory> {
+  try {
+    return (await load()).default;
+  } catch (error) {
+    if ('ServiceWorkerGlobalScope' in globalThis) {
+      const text =
+        'a service worker cannot import() what this entry needs: use initSync(module) of conv1d-wasm/worklet';
+      throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', text, undefined, error);
+    }
+    // Firefox never asks again for an address that failed once.
+    const again = `${url.href}?again=${String(++attempts)}`;
+    try {
+      return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ again)) as { default: GlueFactory }).default;
+    } catch {
+      const text = `can not import ${url.href}: ${String(error)}; ${whenMissing}`;
+      throw new Conv1dError('ERR_WASM_LOAD', 'runtime', text, url.href, error);
+    }
   }
 }

@@ -102,14 +102,29 @@ export interface Core {
   release(pointer: number): void;
   usedBytes(): number;
   /** Of the threaded builds. */
-  PThread?: { terminateAllThreads(): void };
+  PThread?: WorkerPool;
+}
+
+/** A worker of the glue's pool, as pages or Node have it. */
+export interface PoolWorker {
+  onerror: (event: { preventDefault?(): void }) => void;
+  terminate(): unknown;
+  unref?(): void;
+}
+
+/** The workers that threads run in. */
+export interface WorkerPool {
+  readonly unusedWorkers: PoolWorker[];
+  /** Starts one more. Throws what `Worker` throws. */
+  allocateUnusedWorker(): void;
+  /** Sets `onerror`; settles when the worker is ready, or never. */
+  loadWasmModuleToWorker(worker: PoolWorker): Promise<unknown>;
+  terminateAllThreads(): void;
 }
 
 /** What Emscripten's glue takes. */
 export interface GlueOptions {
   wasmMemory: WebAssembly.Memory;
-  /** Workers to have ready, beside the calling thread. */
-  workerCount: number;
   /** Where the glue itself lies, which those workers run. */
   threadScript: string;
   instantiateWasm(

@@ -3,6 +3,7 @@ import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import { currentPlatform } from './platform.js';
 import {
+  checkMaximum,
   expectedStamp,
   type LoadedRuntime,
   makeMemory,
@@ -18,17 +19,18 @@ import {
 export interface InitOptions {
   /**
    * Threads that compute, the calling one included; an integer >= 1. Default `'auto'`: the processors there are, at
-   * most 8. Where threads can not run it is 1, and `threadsReason` says why.
+   * most 8, or as many as start. Where none can, it is 1, and `threadsReason` says why; a number is an error there,
+   * unless the engine lacks what threads need.
    */
   threads?: number | 'auto';
-  /** Which build. Default `'auto'`: relaxed where the engine takes it. */
+  /** Which build. Default `'auto'`: relaxed where the engine takes it and its file can be had. */
   variant?: 'auto' | Variant;
   /**
    * Never the relaxed build, and `algorithm: 'auto'` is 'direct': the same bits on every CPU, summed in one order. Default
    * false.
    */
   deterministic?: boolean;
-  /** Where the .wasm file lies, if not beside this module. It must be the one that `variant` and `threads` lead to. */
+  /** Where the .wasm file lies, if not beside this module. It must be one that `variant` and `threads` may lead to. */
   wasmUrl?: string | URL;
   /** The .wasm file's bytes, in place of fetching them. */
   wasmBinary?: BufferSource;
@@ -40,24 +42,16 @@ export interface InitOptions {
 
 const mostAutoThreads = 8;
 
-function chooseVariant(options: InitOptions): Variant {
-  const { variant = 'auto', deterministic = false } = options;
-  if (variant !== 'auto' && variant !== 'relaxed' && variant !== 'simd') {
-    throw optionError('variant', "'auto', 'relaxed' or 'simd'", variant);
-  }
-  if (typeof deterministic !== 'boolean') throw optionError('deterministic', 'a boolean', deterministic);
+function isAuto({ threads = 'auto' }: InitOptions): boolean {
+  return threads === 'auto';
+}
+
+/** The builds that will do, best first. */
+function chooseVariants({ variant = 'auto', deterministic = false }: InitOptions): Variant[] {
   if (!hasSimd()) {
     const text =
       'this engine has no WebAssembly SIMD, which every build needs: Chrome 91, Firefox 89 and Safari 16.4 were the first';
     throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', text);
-  }
-  if (variant === 'relaxed' && deterministic) {
-    throw new Conv1dError(
-      'ERR_OPTION',
-      'variant',
-      "variant 'relaxed' and deterministic: true exclude each other",
-      variant,
-    );
   }
   if (variant === 'relaxed' && !hasRelaxedSimd()) {
     throw new Conv1dError(
@@ -67,15 +61,11 @@ function chooseVariant(options: InitOptions): Variant {
       variant,
     );
   }
-  if (variant === 'auto') return !deterministic && hasRelaxedSimd() ? 'relaxed' : 'simd';
-  return variant;
+  if (variant !== 'auto') return [variant];
+  return !deterministic && hasRelaxedSimd() ? ['relaxed', 'simd'] : ['simd'];
 }
 
-function chooseThreads(options: InitOptions): { threads: number; reason: string | null } {
-  const { threads = 'auto' } = options;
-  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw optionError('threads', "'auto' or an integer from 1 to 64", threads);
-  }
+function chooseThreads({ threads = 'auto' }: InitOptions): { threads: number; reason: string | null } {
   if (threads === 1) return { threads, reason: 'one thread was asked for' };
   const platform = currentPlatform();
   const reason = whyNoThreads() ?? platform.whyNoWorkers();
@@ -108,25 +98,68 @@ function givenUrl(wasmUrl: string | URL): URL {
   }
 }
 
-/** Refuses a module that is not the very file which this version needs. */
-function checkModule(module: WebAssembly.Module, source: WasmSource, variant: Variant, threaded: boolean): void {
-  const found = stampOf(module);
-  const wanted = expectedStamp(variant, threaded);
-  if (found === wanted) return;
-  const rule = 'take it from the same version of the package, and the file that variant and threads lead to';
-  throw wasmError(source, `it is ${found}, not conv1d-wasm ${wanted}; ${rule}`);
+interface Given {
+  readonly module: WebAssembly.Module;
+  readonly source: WasmSource;
 }
 
-async function loadModule(options: InitOptions, variant: Variant, threaded: boolean): Promise<WebAssembly.Module> {
+interface Build {
+  readonly module: WebAssembly.Module;
+  readonly variant: Variant;
+}
+
+function variantOf(module: WebAssembly.Module, variants: Variant[], threaded: boolean): Variant | undefined {
+  const found = stampOf(module);
+  return variants.find((variant) => expectedStamp(variant, threaded) === found);
+}
+
+/** Refuses a module that is not one of the very files which this version needs. */
+function asBuild({ module, source }: Given, variants: Variant[], threaded: boolean): Build {
+  const variant = variantOf(module, variants, threaded);
+  if (variant) return { module, variant };
+  const wanted = variants.map((name) => expectedStamp(name, threaded)).join(' or ');
+  const rule = 'take it from the same version of the package, and the file that variant and threads lead to';
+  throw wasmError(source, `it is ${stampOf(module)}, not conv1d-wasm ${wanted}; ${rule}`);
+}
+
+async function compileUrl(url: URL): Promise<WebAssembly.Module> {
+  return compileBytes(await currentPlatform().read(url), url);
+}
+
+/** The file that the caller brought, or null. */
+async function givenModule(options: InitOptions): Promise<Given | null> {
   const { wasmModule, wasmBinary, wasmUrl } = options;
-  const check = (module: WebAssembly.Module, source: WasmSource) => {
-    checkModule(module, source, variant, threaded);
-    return module;
-  };
-  if (wasmModule) return check(wasmModule, 'wasmModule');
-  if (wasmBinary) return check(await compileBytes(wasmBinary, 'wasmBinary'), 'wasmBinary');
-  const url = wasmUrl === undefined ? wasmFile(variant, threaded) : givenUrl(wasmUrl);
-  return check(await compileBytes(await currentPlatform().read(url), url), url);
+  if (wasmModule) return { module: wasmModule, source: 'wasmModule' };
+  if (wasmBinary) return { module: await compileBytes(wasmBinary, 'wasmBinary'), source: 'wasmBinary' };
+  if (wasmUrl === undefined) return null;
+  const url = givenUrl(wasmUrl);
+  return { module: await compileUrl(url), source: url };
+}
+
+/** The best build of the package's own that can be had; throws what is wrong with the best there is. */
+async function ownBuild(variants: Variant[], threaded: boolean): Promise<Build> {
+  const failures: unknown[] = [];
+  for (const variant of variants) {
+    const url = wasmFile(variant, threaded);
+    try {
+      return asBuild({ module: await compileUrl(url), source: url }, [variant], threaded);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures[0];
+}
+
+/** What was given, or else one of the package's own. With `mayBeOther` what was given may be meant for several threads. */
+async function findBuild(
+  given: Given | null,
+  variants: Variant[],
+  threaded: boolean,
+  mayBeOther = false,
+): Promise<Build> {
+  if (!given) return ownBuild(variants, threaded);
+  if (mayBeOther && !threaded && variantOf(given.module, variants, true)) return ownBuild(variants, threaded);
+  return asBuild(given, variants, threaded);
 }
 
 /**
@@ -135,26 +168,73 @@ async function loadModule(options: InitOptions, variant: Variant, threaded: bool
  * @throws Conv1dError ERR_OPTION, ERR_WASM_LOAD, ERR_UNSUPPORTED (no SIMD), ERR_OUT_OF_MEMORY.
  */
 export async function createRuntime(options: InitOptions = {}): Promise<Runtime> {
-  return load(options);
+  return load(readOptions(options));
 }
 
 // The names of the options that lead to a module, and of those that a runtime has besides.
 const moduleOptions = ['variant', 'deterministic', 'wasmUrl', 'wasmBinary', 'wasmModule'] as const;
 const runtimeOptions = [...moduleOptions, 'threads', 'maximumMemory'] as const;
 
-async function load(given: InitOptions): Promise<LoadedRuntime> {
-  const options = pickOptions(given, runtimeOptions);
-  const variant = chooseVariant(options);
-  const { threads, reason: threadsReason } = chooseThreads(options);
+/** A copy of the options. Throws ERR_OPTION. */
+function readOptions(given: InitOptions, names: readonly (keyof InitOptions)[] = runtimeOptions): InitOptions {
+  const options = pickOptions(given, names);
+  const { threads = 'auto', variant = 'auto', deterministic = false, wasmUrl } = options;
+  if (variant !== 'auto' && variant !== 'relaxed' && variant !== 'simd') {
+    throw optionError('variant', "'auto', 'relaxed' or 'simd'", variant);
+  }
+  if (typeof deterministic !== 'boolean') throw optionError('deterministic', 'a boolean', deterministic);
+  if (variant === 'relaxed' && deterministic) {
+    throw new Conv1dError(
+      'ERR_OPTION',
+      'variant',
+      "variant 'relaxed' and deterministic: true exclude each other",
+      variant,
+    );
+  }
+  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+    throw optionError('threads', "'auto' or an integer from 1 to 64", threads);
+  }
+  if (wasmUrl !== undefined) givenUrl(wasmUrl);
+  checkMaximum(options);
+  return options;
+}
+
+async function load(options: InitOptions): Promise<LoadedRuntime> {
+  const variants = chooseVariants(options);
+  const { threads, reason } = chooseThreads(options);
+  const given = await givenModule(options);
+  if (threads === 1) return open(options, given, variants, 1, reason);
+  try {
+    return await open(options, given, variants, threads, reason);
+  } catch (error) {
+    if (!isAuto(options) || !(error instanceof Conv1dError)) throw error;
+    return open(options, given, variants, 1, `threads do not start: ${error.message}`);
+  }
+}
+
+/** Rejects where there are fewer threads than were asked for, or just one of several. */
+async function open(
+  options: InitOptions,
+  given: Given | null,
+  variants: Variant[],
+  threads: number,
+  threadsReason: string | null,
+): Promise<LoadedRuntime> {
   const threaded = threads > 1;
   const memory = makeMemory(options, threaded);
-  const module = await loadModule(options, variant, threaded);
+  const build = await findBuild(given, variants, threaded, isAuto(options));
   const platform = currentPlatform();
   const glue = await platform.loadGlue(threaded);
   const threadScript = threaded ? platform.threadScript() : '';
   const { maximumMemory, deterministic = false } = options;
-  const chosen = { variant, threads, threadsReason, deterministic, module, maximumMemory, threadScript };
-  return start(chosen, memory, glue);
+  const runtime = await start(
+    { ...build, threads, threadsReason, deterministic, maximumMemory, threadScript },
+    memory,
+    glue,
+  );
+  if (runtime.threads >= (isAuto(options) ? Math.min(threads, 2) : threads)) return runtime;
+  runtime.dispose();
+  throw new Conv1dError('ERR_WASM_LOAD', 'threads', String(runtime.threadsReason), threads);
 }
 
 /**
@@ -166,11 +246,15 @@ async function load(given: InitOptions): Promise<LoadedRuntime> {
 export async function compileModule(
   given: Omit<InitOptions, 'threads' | 'maximumMemory'> = {},
 ): Promise<WebAssembly.Module> {
-  const options = pickOptions(given, moduleOptions);
-  return loadModule(options, chooseVariant(options), false);
+  const options = readOptions(given, moduleOptions);
+  return (await findBuild(await givenModule(options), chooseVariants(options), false)).module;
 }
 
-let pending: Promise<Runtime> | null = null;
+let pending: { readonly options: InitOptions; readonly runtime: Promise<LoadedRuntime> } | null = null;
+
+function sameOptions(a: InitOptions, b: InitOptions): boolean {
+  return runtimeOptions.every((name) => a[name] === b[name]);
+}
 
 /**
  * Loads the default runtime, which `new Conv1d` and `toWasm` use. Later calls give the same one, whatever their
@@ -178,11 +262,17 @@ let pending: Promise<Runtime> | null = null;
  *
  * @throws as createRuntime.
  */
-export async function init(options: InitOptions = {}): Promise<Runtime> {
+export async function init(given: InitOptions = {}): Promise<Runtime> {
+  const options = readOptions(given);
+  // A call that fails fails for those with the same options; others try with their own.
+  while (pending && !sameOptions(pending.options, options)) await pending.runtime.catch(() => undefined);
   const usable = usableDefault();
   if (usable) return usable;
-  pending ??= load(options)
-    .then(setDefault)
-    .finally(() => (pending = null));
-  return pending;
+  pending ??= {
+    options,
+    runtime: load(options)
+      .then(setDefault)
+      .finally(() => (pending = null)),
+  };
+  return pending.runtime;
 }

@@ -2,15 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { whenMissing, wasmError } from './compile.js';
+import { importGlue, whenMissing, wasmError } from './compile.js';
 import type { Platform } from './platform.js';
 import { readFetched } from './platform.web.js';
 
 export const nodePlatform: Platform = {
   hardwareThreads: availableParallelism,
   whyNoWorkers: () => null,
-  loadGlue: async (threaded) =>
-    (threaded ? await import('./wasm/threads.node.js') : await import('./wasm/single.js')).default,
+  loadGlue: (threaded) =>
+    threaded
+      ? importGlue(() => import('./wasm/threads.node.js'), new URL('./wasm/threads.node.js', import.meta.url))
+      : importGlue(() => import('./wasm/single.js'), new URL('./wasm/single.js', import.meta.url)),
   threadScript: () => fileURLToPath(new URL('./wasm/threads.node.js', import.meta.url)),
   async read(url) {
     if (url.protocol !== 'file:') return readFetched(url);

@@ -1,4 +1,4 @@
-import { whenMissing, wasmError } from './compile.js';
+import { importGlue, whenMissing, wasmError } from './compile.js';
 import type { FromWorker } from './messages.js';
 import type { Platform } from './platform.js';
 
@@ -16,8 +16,10 @@ export async function readFetched(url: URL): Promise<ArrayBuffer> {
 export const webPlatform: Platform = {
   hardwareThreads: () => navigator.hardwareConcurrency,
   whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
-  loadGlue: async (threaded) =>
-    (threaded ? await import('./wasm/threads.web.js') : await import('./wasm/single.js')).default,
+  loadGlue: (threaded) =>
+    threaded
+      ? importGlue(() => import('./wasm/threads.web.js'), new URL('./wasm/threads.web.js', import.meta.url))
+      : importGlue(() => import('./wasm/single.js'), new URL('./wasm/single.js', import.meta.url)),
   // Written out, as all such addresses here: bundlers find the file by reading this.
   threadScript: () => new URL('./wasm/threads.web.js', import.meta.url).href,
   read: readFetched,

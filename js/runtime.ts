@@ -4,6 +4,7 @@ import { Background, workerRule } from './background.js';
 import { policyRefusal } from './compile.js';
 import type { Core, GlueFactory, GlueOptions } from './core.js';
 import { Conv1dError, type ErrorCode, optionError } from './errors.js';
+import { addWorkers } from './threads.js';
 import { version } from './version.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
@@ -233,16 +234,21 @@ export function requireSingleBuild(field: string, module: WebAssembly.Module): V
   throw new Conv1dError('ERR_WASM_LOAD', field, text, found);
 }
 
-/** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */
-export function makeMemory(
-  options: { readonly maximumMemory?: number | undefined },
-  shared: boolean,
-): WebAssembly.Memory {
+interface MemoryOptions {
+  readonly maximumMemory?: number | undefined;
+}
+
+/** Throws Conv1dError ERR_OPTION. */
+export function checkMaximum({ maximumMemory: bytes = gibibyte }: MemoryOptions): void {
   const least = initialPages * pageBytes;
+  if (Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte) return;
+  throw optionError('maximumMemory', `an integer from ${String(least)} to ${String(4 * gibibyte)} bytes`, bytes);
+}
+
+/** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */
+export function makeMemory(options: MemoryOptions, shared: boolean): WebAssembly.Memory {
+  checkMaximum(options);
   const { maximumMemory: bytes = (shared ? 1 : 4) * gibibyte } = options;
-  if (!(Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte)) {
-    throw optionError('maximumMemory', `an integer from ${String(least)} to ${String(4 * gibibyte)} bytes`, bytes);
-  }
   let maximum = Math.floor(bytes / pageBytes);
   for (;;) {
     try {
@@ -268,37 +274,39 @@ async function instantiate(
   glue: GlueFactory,
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  { threads, threadScript }: RuntimeOptions,
+  { threadScript }: RuntimeOptions,
 ): Promise<Core> {
   return new Promise((resolve, reject) => {
-    const given: GlueOptions & Pick<Core, 'PThread'> = {
+    glue({
       wasmMemory: memory,
-      workerCount: threads - 1,
       threadScript,
       instantiateWasm(imports, done) {
         WebAssembly.instantiate(module, imports)
           .then((instance) => {
             done(instance, module);
           })
-          .catch(fail);
+          .catch(reject);
         return {};
       },
-    };
-    // Workers that wait for a module which never starts would keep Node alive.
-    const fail = (error: Error): void => {
-      given.PThread?.terminateAllThreads();
-      reject(error);
-    };
-    glue(given).then(resolve, fail);
+    }).then(resolve, reject);
   });
 }
 
-function startError(cause: unknown, { threadScript }: RuntimeOptions): Conv1dError {
-  // In the words of scripts/lib/glue.mjs.
-  const why = String(cause).includes('a worker did not load')
-    ? `the threads' script ${threadScript} does not load; ${workerRule}`
-    : (policyRefusal(cause) ?? String(cause));
-  return new Conv1dError('ERR_WASM_LOAD', 'runtime', `the wasm module does not start: ${why}`, undefined, cause);
+function startError(cause: unknown): Conv1dError {
+  const text = `the wasm module does not start: ${policyRefusal(cause) ?? String(cause)}`;
+  return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
+}
+
+/** Starts the threads that were chosen, or as many as there can be; gives the options of what came of it. */
+async function startThreads(core: Core, options: RuntimeOptions): Promise<RuntimeOptions> {
+  const { PThread: pool } = core;
+  const failure = pool ? await addWorkers(pool, options.threads - 1) : null;
+  if (!pool || !failure) return options;
+  const threads = 1 + pool.unusedWorkers.length;
+  const some = threads > 1 ? `${String(threads)} of ${String(options.threads)} threads run: ` : '';
+  const detail = failure.cause instanceof Error ? ` (${failure.cause.message})` : '';
+  const threadsReason = `${some}the threads' script ${options.threadScript} does not load${detail}; ${workerRule}`;
+  return { ...options, threads, threadsReason };
 }
 
 function started(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions): LoadedRuntime {
@@ -306,16 +314,17 @@ function started(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions
   return new LoadedRuntime(core, memory, options);
 }
 
-/** Throws Conv1dError ERR_WASM_LOAD. */
+/** With fewer threads than `options` say where they do not start. Throws Conv1dError ERR_WASM_LOAD. */
 export async function start(
   options: RuntimeOptions,
   memory: WebAssembly.Memory,
   glue: GlueFactory,
 ): Promise<LoadedRuntime> {
   try {
-    return started(await instantiate(glue, options.module, memory, options), memory, options);
+    const core = await instantiate(glue, options.module, memory, options);
+    return started(core, memory, await startThreads(core, options));
   } catch (error) {
-    throw startError(error, options);
+    throw startError(error);
   }
 }
 
@@ -323,7 +332,6 @@ export async function start(
 export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, glue: GlueFactory): LoadedRuntime {
   const given: GlueOptions = {
     wasmMemory: memory,
-    workerCount: 0,
     threadScript: options.threadScript,
     instantiateWasm(imports, done) {
       const instance = new WebAssembly.Instance(options.module, imports);
@@ -336,7 +344,7 @@ export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, g
     void glue(given);
     return started(given as GlueOptions & Core, memory, options);
   } catch (error) {
-    throw startError(error, options);
+    throw startError(error);
   }
 }
 

@@ -30,7 +30,9 @@ async function bundleFiles() {
       logLevel: 'warn',
       write: false,
     });
-    code.set(name, (await minify(output[0].code, { module: true, compress: { passes: 2 } })).code);
+    // The comments in import() are for bundlers.
+    const options = { module: true, compress: { passes: 2 }, format: { comments: /webpackIgnore|@vite-ignore/ } };
+    code.set(name, (await minify(output[0].code, options)).code);
   }
   for (const name of readdirSync(inRoot('dist'))) if (name.endsWith('.js')) rmSync(inRoot('dist', name));
   for (const [name, text] of code) writeFileSync(inRoot(`dist/${name}.js`), text);

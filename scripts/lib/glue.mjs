@@ -39,10 +39,6 @@ async function finishGlue(text, file) {
     code = patch(code, file, ownUrl, 'Module.threadScript');
     // A wait that never ends would keep the memory of a runtime that is gone; without it workers post messages.
     code = patch(code, file, /typeof Atomics\.waitAsync\s*===?\s*"function"/g, 'false');
-    // When a worker does not load, the factory's promise fails rather than wait forever.
-    const failure = /(?<=worker\.onerror=e=>\{[^;]*;err\([^;]*;)throw e/g;
-    const reject = 'PThread.terminateAllThreads();readyPromiseReject(Error("a worker did not load"))';
-    code = patch(code, file, failure, `if(runtimeInitialized)throw e;${reject}`);
   }
   if (file === 'threads.node.js') {
     // A worker refuses some flags that Node itself may have been started with (--input-type, say), and needs none.

@@ -1,6 +1,6 @@
 // .wasm files that are missing, broken or from elsewhere: the error names the address, what came, and what helps.
 import { Conv1d, createRuntime, Tensor } from '/dist/index.js';
-import { expectEqual, expectError, finish, result, skip, test } from './testing.js';
+import { expect, expectEqual, expectError, finish, result, skip, test } from './testing.js';
 
 const right = '/dist/wasm/conv1d-simd.wasm';
 const load = (wasmUrl) => createRuntime({ threads: 1, variant: 'simd', wasmUrl });
@@ -48,26 +48,103 @@ await test('the file with another media type loads', async () => {
   runtime.dispose();
 });
 
-const threads = 'threads whose script is not there';
-if (typeof SharedArrayBuffer === 'undefined') skip(threads, 1, 'there are no threads here');
-else
-  await test(threads, async () => {
-    const { Worker } = globalThis;
-    globalThis.Worker = class extends Worker {
-      constructor(_url, options) {
-        super('/no-such-file.js', options);
-      }
-    };
-    try {
-      await expectError(() => createRuntime({ threads: 2 }), {
-        code: 'ERR_WASM_LOAD',
-        field: 'runtime',
-        message:
-          /the threads' script http.*\/dist\/wasm\/threads\.web\.js does not load; it must come from the page's own/,
-      });
-    } finally {
-      globalThis.Worker = Worker;
-    }
+// ---- the package where a server, or a policy, spoils one of its files
+
+const embedderPolicy = (await fetch(location.href)).headers.get('Cross-Origin-Embedder-Policy');
+const isIsolated = typeof SharedArrayBuffer !== 'undefined';
+const several = Math.min(navigator.hardwareConcurrency, 8);
+const best = await createRuntime({ threads: 1 });
+const { variant: bestVariant } = best;
+best.dispose();
+
+let ids = 0;
+/** A copy of the package of its own, where the files whose path ends with `end` have `fault`. */
+async function spoiled(fault, end) {
+  const id = `${fault}-${navigator.userAgent.length}.${Date.now()}.${++ids}`;
+  const library = await import(`/spoiled/${id}/${end}/dist/index.js`);
+  return { ...library, mend: () => fetch(`/mended/${id}`) };
+}
+
+function expectRight({ conv1d, Tensor: Own }) {
+  const output = conv1d(new Own([1, 2, 4], [1, 3]), new Own([1, 10], [1, 1, 2]));
+  expectEqual(output.toArray(), [[21, 42]], 'the output');
+}
+
+/** What `init()` gives, and that it computes. */
+async function opened(library, options) {
+  const runtime = await library.init(options);
+  const { variant, threads, threadsReason } = runtime;
+  expectRight(library);
+  runtime.dispose();
+  return { variant, threads, threadsReason };
+}
+
+const noThreads = [
+  ['missing', 'threads.web.js', /^threads do not start: can not import http.*threads\.web\.js: /],
+  ['octets', 'threads.web.js', /^threads do not start: can not import http.*threads\.web\.js: /],
+  [
+    'bare',
+    'threads.web.js',
+    /^threads do not start: the threads' script http.*threads\.web\.js does not load.*Embedder/,
+  ],
+  ['missing', '-threads.wasm', /^threads do not start: can not load http.*-threads\.wasm: the server answered 404/],
+];
+for (const [fault, end, reason] of noThreads) {
+  const name = `one thread where ${end} is ${fault}`;
+  if (!isIsolated || several === 1) {
+    skip(name, 1, 'there are no threads here');
+    continue;
+  }
+  await test(name, async () => {
+    const library = await spoiled(fault, end);
+    const { variant, threads, threadsReason } = await opened(library);
+    expectEqual([variant, threads], [bestVariant, 1], 'the build');
+    expect(reason.test(threadsReason), `the reason is "${threadsReason}"`);
+    await expectError(() => library.init({ threads: 2 }), { code: 'ERR_WASM_LOAD' });
+    await library.mend();
+    expectEqual((await opened(library, { threads: 2 })).threads, 2, 'the threads once it is mended');
   });
+}
+
+// WebKit takes a worker's script with any media type.
+for (const fault of ['missing', 'bare']) {
+  await test(`forwardAsync alone fails where worker.js is ${fault}`, async () => {
+    const library = await spoiled(fault, 'worker.js');
+    await library.init();
+    expectRight(library);
+    const layer = new library.Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1 });
+    const compute = () => layer.forwardAsync(new library.Tensor([1, 2], [1, 2]));
+    if (fault === 'missing' || embedderPolicy !== null) {
+      await expectError(compute, { code: 'ERR_WASM_LOAD', field: 'worker', message: /the worker script beside http/ });
+    }
+    expectRight(library);
+    await library.mend();
+    expectEqual((await compute()).shape, [1, 2], 'the shape once it is mended');
+  });
+}
+
+await test('the plain build where the relaxed one is missing', async () => {
+  for (const end of ['conv1d-relaxed.wasm', 'conv1d-relaxed-threads.wasm']) {
+    const options = end.includes('threads') && isIsolated && several > 1 ? {} : { threads: 1 };
+    const { variant } = await opened(await spoiled('missing', end), options);
+    const isNeeded = end.includes('threads') === !('threads' in options);
+    expectEqual(variant, isNeeded ? 'simd' : bestVariant, `the variant without ${end}`);
+  }
+});
+
+for (const [fault, end] of [
+  ['missing', 'single.js'],
+  ['octets', 'single.js'],
+  ['missing', '.wasm'],
+]) {
+  await test(`init() works once ${end} is no longer ${fault}`, async () => {
+    const library = await spoiled(fault, end);
+    const message = new RegExp(`can not (load|import) http.*${end}: `);
+    for (let i = 0; i < 2; ++i)
+      await expectError(() => library.init({ threads: 1 }), { code: 'ERR_WASM_LOAD', message });
+    await library.mend();
+    expectEqual((await opened(library, { threads: 1 })).variant, bestVariant, 'the variant');
+  });
+}
 
 finish();

@@ -26,6 +26,7 @@ export async function serve({ root, isolated, headers = {}, types = {}, base = '
     preview: { host: '127.0.0.1', port: 0 },
     plugins: [
       { name: 'headers', configurePreviewServer: sendAlways({ ...(isolated && isolationHeaders), ...headers }) },
+      { name: 'spoiled', configurePreviewServer: ({ middlewares }) => void middlewares.use(spoil()) },
       { name: 'types', configurePreviewServer: ({ middlewares }) => void middlewares.use(declare(types)) },
       { name: 'seen', configurePreviewServer: ({ middlewares }) => void middlewares.use(remember(seen)) },
     ],
@@ -42,6 +43,37 @@ const sendAlways =
       next();
     });
   };
+
+/** What can be wrong with a file; true when there is nothing more to send. */
+const faults = {
+  missing: (response) => response.writeHead(404).end(),
+  octets: (response) => void response.setHeader('Content-Type', 'application/octet-stream'),
+  /** As from a host that gives the isolation headers to pages alone. */
+  bare: (response) => void response.removeHeader('Cross-Origin-Embedder-Policy'),
+};
+
+/**
+ * `/spoiled/FAULT-ID/END/PATH` is the file at PATH, with that fault if the path ends with END, and so is whatever a module
+ * from there finds beside itself. Once `/mended/FAULT-ID` was asked for it is as it should be.
+ */
+function spoil() {
+  const mended = new Set();
+  return (request, response, next) => {
+    const [, kind, id, end, ...path] = request.url.split('/');
+    if (kind === 'mended') {
+      mended.add(id);
+      response.end();
+      return;
+    }
+    if (kind === 'spoiled') {
+      request.url = `/${path.join('/')}`;
+      const isSpoiled = request.url.replace(/\?.*/, '').endsWith(end) && !mended.has(id);
+      response.setHeader('Cache-Control', 'no-store'); // a fault is not remembered
+      if (isSpoiled && faults[id.split('-')[0]](response)) return;
+    }
+    next();
+  };
+}
 
 const declare = (types) => (request, response, next) => {
   const type = types[extname(new URL(request.url, 'http://localhost').pathname)];

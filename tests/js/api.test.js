@@ -871,6 +871,22 @@ describe('runtimes', () => {
     expect(a).toBe(b);
     a.dispose();
   });
+
+  test('of calls of init() at the same time the bad ones fail alone', async () => {
+    const bad = [
+      [{ threads: 0 }, { code: 'ERR_OPTION', field: 'threads' }],
+      [{ thread: 1 }, { code: 'ERR_OPTION', field: 'thread' }],
+      [{ maximumMemory: 1 }, { code: 'ERR_OPTION', field: 'maximumMemory' }],
+      [{ wasmUrl: 'http://[' }, { code: 'ERR_OPTION', field: 'wasmUrl' }],
+    ];
+    const broken = [{ wasmBinary: Uint8Array.of(1, 2, 3, 4) }, { code: 'ERR_WASM_LOAD', field: 'wasmBinary' }];
+    const calls = [broken, [{ threads: 1 }], ...bad, [{ threads: 1, variant: 'simd' }]];
+    const results = await Promise.all(calls.map(([options]) => init(options).catch((error) => error)));
+    const [made] = results.filter(({ variant }) => variant);
+    expect(results).toEqual(calls.map(([, error]) => (error ? expect.objectContaining(error) : made)));
+    for (const [options, error] of bad) await expect(init(options)).rejects.toMatchObject(error);
+    made.dispose();
+  });
 });
 
 describe('what the engine lacks', () => {

@@ -61,6 +61,19 @@ describe('how Node was started', () => {
     expect(await runForResult(null, options)).toEqual(expected);
   });
 
+  test('where no worker may start: one thread, unless more are asked for', async () => {
+    const allowed = process.allowedNodeEnvironmentFlags;
+    const flags = [allowed.has('--permission') ? '--permission' : '--experimental-permission', '--allow-fs-read=*'];
+    const reason =
+      /the threads' script .*threads\.node\.js does not load \(.*\); with --permission, Node needs --allow-worker$/;
+    expect(await runForResult('no-workers.mjs', { flags })).toEqual({
+      runtime: { threads: 1, threadsReason: expect.stringMatching(reason) },
+      output: [[21, 42]],
+      asked: { code: 'ERR_WASM_LOAD', field: 'threads', got: 2, message: expect.stringMatching(reason) },
+      later: { code: 'ERR_WASM_LOAD', field: 'worker' },
+    });
+  });
+
   test('without eval and new Function', async () => {
     const flags = ['--disallow-code-generation-from-strings'];
     expect((await runForResult('threads.mjs', { flags })).map(({ right }) => right)).toEqual([true, true]);
