@@ -107,7 +107,7 @@ export interface Core {
 
 /** A worker of the glue's pool, as pages or Node have it. */
 export interface PoolWorker {
-  onerror: (event: { preventDefault?(): void }) => void;
+  onerror: (event: { readonly message?: string; preventDefault?(): void }) => void;
   terminate(): unknown;
   unref?(): void;
 }

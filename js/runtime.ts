@@ -304,8 +304,7 @@ async function startThreads(core: Core, options: RuntimeOptions): Promise<Runtim
   if (!pool || !failure) return options;
   const threads = 1 + pool.unusedWorkers.length;
   const some = threads > 1 ? `${String(threads)} of ${String(options.threads)} threads run: ` : '';
-  const detail = failure.cause instanceof Error ? ` (${failure.cause.message})` : '';
-  const threadsReason = `${some}the threads' script ${options.threadScript} does not load${detail}; ${workerRule}`;
+  const threadsReason = `${some}the threads' script ${options.threadScript} does not load (${failure.message}); ${workerRule}`;
   return { ...options, threads, threadsReason };
 }
 

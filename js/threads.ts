@@ -13,9 +13,9 @@ function isFirefoxWorker(): boolean {
 /** Adds one worker that has loaded the module; rejects with what went wrong, and leaves no worker then. */
 async function addWorker(pool: WorkerPool, limit: number): Promise<void> {
   pool.allocateUnusedWorker();
-  const worker = pool.unusedWorkers.at(-1) as PoolWorker;
+  const [worker] = pool.unusedWorkers.slice(-1) as [PoolWorker];
   return new Promise((resolve, reject) => {
-    const giveUp = (cause: unknown) => {
+    const giveUp = (cause: Error) => {
       clearTimeout(timer);
       pool.unusedWorkers.splice(pool.unusedWorkers.indexOf(worker), 1);
       worker.terminate();
@@ -31,18 +31,18 @@ async function addWorker(pool: WorkerPool, limit: number): Promise<void> {
     const whenRunning = worker.onerror;
     worker.onerror = (event) => {
       event.preventDefault?.(); // it is handled
-      giveUp(event);
+      giveUp(event instanceof Error ? event : new Error(event.message ?? 'no cause is given'));
     };
   });
 }
 
 /** Adds up to `count` workers to a pool; gives what was in the way of those that are missing, or null. */
-export async function addWorkers(pool: WorkerPool, count: number): Promise<{ cause: unknown } | null> {
+export async function addWorkers(pool: WorkerPool, count: number): Promise<Error | null> {
   const [atOnce, limit] = isFirefoxWorker() ? [1, startLimitInFirefox] : [count, startLimit];
   for (let added = 0; added < count; added += atOnce) {
     const starts = await Promise.allSettled(Array.from({ length: atOnce }, () => addWorker(pool, limit)));
     const failed = starts.find((start) => start.status === 'rejected');
-    if (failed) return { cause: failed.reason };
+    if (failed) return failed.reason as Error;
   }
   return null;
 }
