@@ -1,4 +1,5 @@
 import type { Background, CallOptions, LayerCopy } from './background.js';
+import { whenCollected } from './collected.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
 import { Conv1dError, optionError, pickOptions, show } from './errors.js';
@@ -160,7 +161,7 @@ interface Owned {
   copy: LayerCopy | null;
 }
 
-const forgotten = new FinalizationRegistry<Owned>(destroy);
+const forgotten = whenCollected<Owned>(destroy);
 
 function destroy({ runtime, plan, copy }: Owned): void {
   copy?.free();

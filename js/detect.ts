@@ -25,6 +25,10 @@ export function hasRelaxedSimd(): boolean {
  */
 export function whyNoThreads(): string | null {
   if (typeof SharedArrayBuffer === 'undefined') {
+    const scope = ['SharedWorker', 'ServiceWorker'].find((name) => `${name}GlobalScope` in globalThis);
+    if (scope) {
+      return `threads need SharedArrayBuffer, which a ${scope} never has, however its page is isolated: a Worker may have it`;
+    }
     if ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true) {
       return 'this engine has no SharedArrayBuffer, although the page is cross-origin isolated';
     }

@@ -2,7 +2,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { Background, workerRule } from './background.js';
 import { policyRefusal } from './compile.js';
-import type { Core, GlueFactory, GlueOptions } from './core.js';
+import { whenCollected } from './collected.js';
+import type { Core, GlueFactory, GlueOptions, WorkerPool } from './core.js';
 import { Conv1dError, type ErrorCode, optionError } from './errors.js';
 import { addWorkers } from './threads.js';
 import { version } from './version.js';
@@ -40,9 +41,12 @@ const pageBytes = 65536;
 const initialPages = 64;
 const gibibyte = 2 ** 30;
 
-// The worker of a runtime that was forgotten has nobody left to work for.
-const forgotten = new FinalizationRegistry<Background>((background) => {
+// The workers of a runtime that was forgotten have nobody left to work for, and keep its memory as long as they run.
+const forgottenWorker = whenCollected<Background>((background) => {
   background.end(disposedError());
+});
+const forgottenThreads = whenCollected<WorkerPool>((pool) => {
+  pool.terminateAllThreads();
 });
 
 function disposedError(): Conv1dError {
@@ -67,6 +71,7 @@ export class LoadedRuntime implements Runtime {
     this.#options = options;
     this.#floats = new Float32Array(memory.buffer);
     this.#halves = new Uint16Array(memory.buffer);
+    if (core.PThread) forgottenThreads.register(this, core.PThread, this);
   }
 
   /** Whether it is one, not a proxy of one. */
@@ -94,7 +99,7 @@ export class LoadedRuntime implements Runtime {
   get background(): Background {
     if (this.#background === null || this.#background.ended) {
       this.#background = new Background(this.#options);
-      forgotten.register(this, this.#background);
+      forgottenWorker.register(this, this.#background);
     }
     return this.#background;
   }
@@ -158,6 +163,7 @@ export class LoadedRuntime implements Runtime {
         undefined,
         error,
       );
+      core.PThread?.terminateAllThreads();
       throw this.#broken;
     }
   }
@@ -195,7 +201,8 @@ export class LoadedRuntime implements Runtime {
 
   dispose(): void {
     this.#background?.end(disposedError());
-    if (this.threads > 1) this.#core?.PThread?.terminateAllThreads();
+    this.#core?.PThread?.terminateAllThreads();
+    forgottenThreads.unregister(this); // what it holds leads to the memory
     this.#core = null;
     this.#memory = null;
     this.#floats = new Float32Array(0);

@@ -1,3 +1,4 @@
+import { whenCollected } from './collected.js';
 import { Conv1dError, optionError, pickOptions, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
 import {
@@ -75,7 +76,7 @@ function destroyStream({ runtime, stream }: OwnedStream): void {
 }
 
 // What was forgotten is freed when it is collected.
-const forgotten = new FinalizationRegistry<OwnedStream>(destroyStream);
+const forgotten = whenCollected<OwnedStream>(destroyStream);
 
 function takeCount(field: string, value: unknown): number {
   if (typeof value === 'number') return value;

@@ -1,3 +1,4 @@
+import { whenCollected } from './collected.js';
 import { Conv1dError, pickOptions, show } from './errors.js';
 import { fromHalf, toHalf } from './half.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
@@ -138,7 +139,7 @@ export class HeapBlock {
 }
 
 // What was forgotten is freed when it is collected.
-const forgotten = new FinalizationRegistry<HeapBlock>(({ runtime, pointer }) => {
+const forgotten = whenCollected<HeapBlock>(({ runtime, pointer }) => {
   runtime.release(pointer);
 });
 

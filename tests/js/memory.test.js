@@ -235,9 +235,17 @@ describe('memory in use', () => {
     ['disposed', 1, 4],
     ['disposed', 2, 4],
     ['forgotten', 1, null],
+    ['forgotten', 2, null],
   ])('a runtime that is %s lets go of its memory, %i thread(s)', async (how, threads, kept) => {
     const options = { flags: ['--expose-gc'], args: [how, String(threads)] };
     expect(await runForResult('memory-freed.mjs', options)).toEqual({ freed: true, kept });
+  });
+
+  // Each of the 12 had 12 MiB, and threads with some more of their own.
+  test.each(['disposed', 'trapped', 'forgotten'])('threads end with their runtime, %s', async (how) => {
+    const { left, grown } = await runForResult('workers-end.mjs', { flags: ['--expose-gc'], args: [how] });
+    expect(left).toBe(0);
+    if (how !== 'trapped') expect(grown).toBeLessThan(100);
   });
 });
 
