@@ -58,7 +58,7 @@ const next = (...options) => ({
 });
 
 /** A framework that needs Node 22, and whose server leaves headers to who stands before it. */
-const framework = (source, build, start) => {
+const framework = (source, build, start, more = []) => {
   const serve = started([node22, ...start]);
   return {
     source,
@@ -67,6 +67,7 @@ const framework = (source, build, start) => {
     pages: [
       { how: 'not isolated', serve, checks: inPage, html },
       { how: 'isolated', serve: behindProxy(serve), checks: inIsolatedPage },
+      ...more.map(({ path, ...page }) => ({ ...page, serve: started([node22, ...start], path) })),
     ],
   };
 };
@@ -127,5 +128,6 @@ export const consumers = {
     'react-router',
     [tool('react-router'), 'build'],
     [tool('react-router-serve'), 'build/server/index.js'],
+    [{ path: '/own-headers', how: 'isolated by its own headers', checks: ['one thread'] }],
   ),
 };

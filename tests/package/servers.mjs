@@ -37,26 +37,28 @@ async function freePort() {
   return port;
 }
 
-/** A server that `command` starts and that says where it is. It gets its port from the environment, as most do. */
-export const started = (command) => async (folder) => {
-  const [program, ...args] = command;
-  const env = { ...toolEnvironment, HOST: '127.0.0.1', PORT: await freePort() };
-  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = once(child, 'exit');
-  const close = async () => {
-    child.kill();
-    await ended;
-  };
-  let text = '';
-  for await (const part of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    const url = (text += part).match(/http:\/\/[\w.]+:\d+/)?.[0];
-    if (url) {
-      child.stdout.resume();
-      return { url, close };
+/** A server that `command` starts and that says where it is, and there the page at `path`. Its port is in the environment. */
+export const started =
+  (command, path = '') =>
+  async (folder) => {
+    const [program, ...args] = command;
+    const env = { ...toolEnvironment, HOST: '127.0.0.1', PORT: await freePort() };
+    const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const close = async () => {
+      child.kill();
+      await ended;
+    };
+    let text = '';
+    for await (const part of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      const url = (text += part).match(/http:\/\/[\w.]+:\d+/)?.[0];
+      if (url) {
+        child.stdout.resume();
+        return { url: url + path, close };
+      }
     }
-  }
-  throw new Error(`${command.join(' ')} ended: ${text}`);
-};
+    throw new Error(`${command.join(' ')} ended: ${text}`);
+  };
 
 /** What `serve` serves, behind a proxy that adds the isolation headers to every answer. */
 export const behindProxy = (serve) => async (folder) => {

@@ -1,3 +1,3 @@
-import { index } from '@react-router/dev/routes';
+import { index, route } from '@react-router/dev/routes';
 
-export default [index('page.jsx')];
+export default [index('page.jsx'), route('own-headers', 'own-headers.jsx')];
