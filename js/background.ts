@@ -50,9 +50,13 @@ function loadError(cause: unknown): Conv1dError {
   );
 }
 
+/** The seconds after which a worker that gives no sign is given up: many times what loading a script takes. */
+const patience = 30;
+
 /** The worker of a runtime, as the thread that uses it sees it: takes calls, answers them in order. */
 export class Background {
   readonly #worker: BackgroundWorker;
+  readonly #watch: ReturnType<typeof setInterval>;
   readonly #calls = new Map<number, Call>();
   #layers = 0;
   #lastCall = 0;
@@ -70,6 +74,12 @@ export class Background {
       );
       this.#worker.keepAlive(false);
       this.#worker.post({ type: 'start', options }, []);
+      // Counts turns, not time: while this thread is busy itself, no sign reaches it.
+      let seconds = 0;
+      this.#watch = setInterval(() => {
+        if (++seconds === patience) this.end(loadError(`no sign of it in ${String(patience)} s`));
+      }, 1000);
+      (this.#watch as { unref?(): void }).unref?.(); // a page's is a number
     } catch (error) {
       throw loadError(error);
     }
@@ -107,6 +117,7 @@ export class Background {
   end(reason: Conv1dError): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearInterval(this.#watch);
     this.#worker.terminate();
     for (const id of [...this.#calls.keys()]) this.#take(id)?.reject(reason);
   }
@@ -137,6 +148,9 @@ export class Background {
 
   #receive(message: FromWorker): void {
     switch (message.type) {
+      case 'here':
+        clearInterval(this.#watch);
+        break;
       case 'progress':
         this.#report(message.call, message.fraction);
         break;

@@ -13,7 +13,7 @@ export const whenMissing =
 export function wasmError(source: WasmSource, what: string, cause?: unknown): Conv1dError {
   const [field, name, got] =
     typeof source === 'string' ? [source, source, undefined] : ['wasmUrl', source.href, source.href];
-  return new Conv1dError('ERR_WASM_LOAD', field, `can not load ${name}: ${what}`, got, cause);
+  return new Conv1dError('ERR_WASM_LOAD', field, `cannot load ${name}: ${what}`, got, cause);
 }
 
 /** The first bytes, one character each. */
@@ -69,7 +69,7 @@ export async function importGlue(load: () => Promise<{ default: GlueFactory }>, 
     try {
       return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ again)) as { default: GlueFactory }).default;
     } catch {
-      const text = `can not import ${url.href}: ${String(error)}; ${whenMissing}`;
+      const text = `cannot import ${url.href}: ${String(error)}; ${whenMissing}`;
       throw new Conv1dError('ERR_WASM_LOAD', 'runtime', text, url.href, error);
     }
   }

@@ -20,7 +20,7 @@ export function hasRelaxedSimd(): boolean {
 }
 
 /**
- * Why threads can not run here, in one sentence, or null when they can. Probes the shared memory itself: a page may
+ * Why threads cannot run here, in one sentence, or null when they can. Probes the shared memory itself: a page may
  * be cross-origin isolated and yet have none.
  */
 export function whyNoThreads(): string | null {

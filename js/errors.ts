@@ -33,6 +33,10 @@ export class Conv1dError extends Error {
   }
 }
 
+// A page may hold two copies of the package, of any versions: each object says by this name which copy it is of.
+export const copyOf = Symbol.for('conv1d-wasm copy');
+export const thisCopy = {};
+
 /** `value` as an error text shows it: short, on one line, strings in quotes. */
 export function show(value: unknown): string {
   try {
@@ -51,7 +55,11 @@ function describe(value: unknown, depth: number): string {
     return `[${items.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
   }
   if (value instanceof Error) return String(value);
-  if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
+  if (typeof value === 'object' && value !== null) {
+    const tag = Object.prototype.toString.call(value);
+    const { [copyOf]: copy = thisCopy } = value as { [copyOf]?: object };
+    return copy === thisCopy ? tag : `${tag} of another copy of conv1d-wasm; import the package from one place`;
+  }
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${String(value)}n`;
   return String(value);

@@ -1,7 +1,7 @@
 import { Conv1d, type Conv1dOptions, type ForwardOptions, otherOptions } from './conv1d.js';
 import { Conv1dError, pickOptions, show } from './errors.js';
 import type { Runtime } from './runtime.js';
-import { Tensor } from './tensor.js';
+import { checkIsTensor, type Tensor } from './tensor.js';
 
 /** Options of `conv1d`: those of a layer that its weight does not already tell. */
 export type FunctionalOptions = Omit<Conv1dOptions, 'inChannels' | 'outChannels' | 'kernelSize' | 'bias' | 'dtype'> &
@@ -18,11 +18,8 @@ export type FunctionalOptions = Omit<Conv1dOptions, 'inChannels' | 'outChannels'
  * @throws Conv1dError as `Conv1d` does.
  */
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, options: FunctionalOptions = {}): Tensor {
-  if (!(weight instanceof Tensor)) {
-    throw new Conv1dError('ERR_DTYPE', 'weight', `weight must be a Tensor, got ${show(weight)}`, weight);
-  }
   const { out, ...given } = pickOptions(options, [...otherOptions, 'out']);
-  const { shape } = weight;
+  const { shape } = checkIsTensor('weight', weight);
   const { groups: wanted = 1 } = given;
   // A wrong one is for the layer to refuse.
   const groups = Number.isInteger(wanted) && wanted > 0 ? wanted : 1;

@@ -3,7 +3,7 @@ import { makeMemory, requireSingleBuild, type Runtime, setDefault, startSync, us
 import glue from './wasm/single.js';
 
 /**
- * Starts the default runtime at once, without fetching anything: for an AudioWorklet, which can not. Later calls give
+ * Starts the default runtime at once, without fetching anything: for an AudioWorklet, which cannot. Later calls give
  * the same one. Not for a page's main thread, where engines refuse to.
  *
  * @param module what `compileModule` of `conv1d-wasm` gave, handed over in `processorOptions`.

@@ -238,7 +238,7 @@ async function open(
 }
 
 /**
- * Fetches and compiles the build for one thread that suits this engine, for whoever can not do so: an AudioWorklet gets
+ * Fetches and compiles the build for one thread that suits this engine, for whoever cannot do so: an AudioWorklet gets
  * the module through `processorOptions` and hands it to `initSync` of `conv1d-wasm/worklet`.
  *
  * @throws as createRuntime.

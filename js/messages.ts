@@ -50,6 +50,8 @@ export function asError({ code, field, message, got }: ErrorMessage): Conv1dErro
 
 /** What the worker answers. */
 export type FromWorker =
+  /** It heard the start. */
+  | { readonly type: 'here' }
   | { readonly type: 'progress'; readonly call: number; readonly fraction: number }
   | { readonly type: 'output'; readonly call: number; readonly output: ArrayBuffer }
   | { readonly type: 'error'; readonly call: number; readonly error: ErrorMessage }

@@ -13,7 +13,7 @@ export interface BackgroundWorker {
 export interface Platform {
   /** Processors that this process may use. */
   hardwareThreads(): number;
-  /** Why workers can not be started here, or null. */
+  /** Why workers cannot be started here, or null. */
   whyNoWorkers(): string | null;
   loadGlue(threaded: boolean): Promise<GlueFactory>;
   /** Where the glue of the threaded build lies, as `new Worker` takes it: its threads run it as well. */

@@ -15,7 +15,7 @@ export async function readFetched(url: URL): Promise<ArrayBuffer> {
 
 export const webPlatform: Platform = {
   hardwareThreads: () => navigator.hardwareConcurrency,
-  whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context can not start workers' : null),
+  whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context cannot start workers' : null),
   loadGlue: (threaded) =>
     threaded
       ? importGlue(() => import('./wasm/threads.web.js'), new URL('./wasm/threads.web.js', import.meta.url))

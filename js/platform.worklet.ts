@@ -7,7 +7,7 @@ function refuse(): never {
 
 export const workletPlatform: Platform = {
   hardwareThreads: () => 1,
-  whyNoWorkers: () => 'an AudioWorklet can not start workers',
+  whyNoWorkers: () => 'an AudioWorklet cannot start workers',
   loadGlue: refuse,
   threadScript: refuse,
   read: refuse,

@@ -1,5 +1,5 @@
 import { Conv1d } from './conv1d.js';
-import { Conv1dError } from './errors.js';
+import { Conv1dError, copyOf, thisCopy } from './errors.js';
 import { Network, NetworkValue } from './network.js';
 import { LoadedRuntime } from './runtime.js';
 import { Conv1dStream } from './stream.js';
@@ -28,7 +28,7 @@ const guarded = (name: keyof typeof classes, method: Method): Method =>
 /**
  * For stores that wrap in proxies what is put into them. Those that ask Object.prototype.toString what a thing is, as Vue's
  * do, leave alone what has a name of its own: the classes get theirs. What is wrapped all the same throws a Conv1dError
- * instead of the engine's TypeError. Called once by each entry of the package for pages and programs.
+ * instead of the engine's TypeError. Objects of another copy of the package are told apart, too. Called once by each entry of the package for pages and programs.
  */
 export function guardAgainstProxies(): void {
   for (const name of Object.keys(classes) as (keyof typeof classes)[]) {
@@ -41,6 +41,6 @@ export function guardAgainstProxies(): void {
       }
       Object.defineProperty(prototype, key, member);
     }
-    Object.defineProperty(prototype, Symbol.toStringTag, { value: name });
+    Object.defineProperties(prototype, { [Symbol.toStringTag]: { value: name }, [copyOf]: { value: thisCopy } });
   }
 }

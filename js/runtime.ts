@@ -159,7 +159,7 @@ export class LoadedRuntime implements Runtime {
       this.#broken = new Conv1dError(
         outOfMemory ? 'ERR_OUT_OF_MEMORY' : 'ERR_WASM_LOAD',
         'runtime',
-        `the wasm instance came down (${String(error)}) and can not be used any more; make a new one with createRuntime()`,
+        `the wasm instance came down (${String(error)}) and cannot be used any more; make a new one with createRuntime()`,
         undefined,
         error,
       );

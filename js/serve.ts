@@ -165,7 +165,9 @@ export function serve(port: Port, glue: (threaded: boolean) => GlueFactory): voi
   };
   let queue: Queue;
   port.listen((message) => {
-    if (message.type === 'start') queue = new Queue(port, startRuntime(message.options));
-    else queue.receive(message);
+    if (message.type === 'start') {
+      port.post({ type: 'here' }, []);
+      queue = new Queue(port, startRuntime(message.options));
+    } else queue.receive(message);
   });
 }

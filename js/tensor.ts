@@ -30,7 +30,7 @@ const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float1
 export const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
 
-// Reads the class of a typed array of any realm, which instanceof can not.
+// Reads the class of a typed array of any realm, which instanceof cannot.
 const tagOf = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype) as object,
   Symbol.toStringTag,
@@ -329,7 +329,7 @@ export class Tensor {
   }
 }
 
-function checkIsTensor(field: string, value: unknown): Tensor {
+export function checkIsTensor(field: string, value: unknown): Tensor {
   if (value instanceof Tensor) return value;
   throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
 }

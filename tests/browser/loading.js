@@ -35,7 +35,7 @@ for (const [name, [url, message]] of Object.entries(wrong)) {
   await test(name, async () => {
     const { href } = new URL(url, location.href);
     await expectError(() => load(url), { code: 'ERR_WASM_LOAD', field: 'wasmUrl', got: href, message });
-    await expectError(() => load(url), { code: 'ERR_WASM_LOAD', message: new RegExp(`^can not load ${href}: `) });
+    await expectError(() => load(url), { code: 'ERR_WASM_LOAD', message: new RegExp(`^cannot load ${href}: `) });
   });
 }
 
@@ -80,14 +80,14 @@ async function opened(library, options) {
 }
 
 const noThreads = [
-  ['missing', 'threads.web.js', /^threads do not start: can not import http.*threads\.web\.js: /],
-  ['octets', 'threads.web.js', /^threads do not start: can not import http.*threads\.web\.js: /],
+  ['missing', 'threads.web.js', /^threads do not start: cannot import http.*threads\.web\.js: /],
+  ['octets', 'threads.web.js', /^threads do not start: cannot import http.*threads\.web\.js: /],
   [
     'bare',
     'threads.web.js',
     /^threads do not start: the threads' script http.*threads\.web\.js does not load.*Embedder/,
   ],
-  ['missing', '-threads.wasm', /^threads do not start: can not load http.*-threads\.wasm: the server answered 404/],
+  ['missing', '-threads.wasm', /^threads do not start: cannot load http.*-threads\.wasm: the server answered 404/],
 ];
 for (const [fault, end, reason] of noThreads) {
   const name = `one thread where ${end} is ${fault}`;
@@ -139,7 +139,7 @@ for (const [fault, end] of [
 ]) {
   await test(`init() works once ${end} is no longer ${fault}`, async () => {
     const library = await spoiled(fault, end);
-    const message = new RegExp(`can not (load|import) http.*${end}: `);
+    const message = new RegExp(`cannot (load|import) http.*${end}: `);
     for (let i = 0; i < 2; ++i)
       await expectError(() => library.init({ threads: 1 }), { code: 'ERR_WASM_LOAD', message });
     await library.mend();

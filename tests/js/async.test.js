@@ -476,7 +476,7 @@ describe('processes of their own', () => {
     expect(await runForResult('async-no-worker.mjs')).toEqual({
       code: 'ERR_UNSUPPORTED',
       field: 'runtime',
-      message: 'forwardAsync needs a worker: this context can not start workers',
+      message: 'forwardAsync needs a worker: this context cannot start workers',
       right: true,
     });
   });

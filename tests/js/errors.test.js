@@ -1059,22 +1059,22 @@ describe('loading', () => {
       'bytes that are no module',
       { wasmBinary: new Uint8Array(8) },
       'wasmBinary',
-      /^can not load wasmBinary: it is not WebAssembly but starts with "(\\u0000){8}" \(CompileError/,
+      /^cannot load wasmBinary: it is not WebAssembly but starts with "(\\u0000){8}" \(CompileError/,
     ],
     ['no bytes', { wasmBinary: new Uint8Array(0) }, 'wasmBinary', /starts with "" \(CompileError/],
     ['a text as bytes', { wasmBinary: 'wasm' }, 'wasmBinary', /starts with "" \(TypeError/],
-    ['an object as module', { wasmModule: {} }, 'wasmModule', /^can not load wasmModule: it is another module, not /],
+    ['an object as module', { wasmModule: {} }, 'wasmModule', /^cannot load wasmModule: it is another module, not /],
     [
       'a file that is not there',
       { wasmUrl: 'file:///no/such/file.wasm' },
       'wasmUrl',
-      /^can not load file:\/\/\/no\/such\/file.wasm: Error: ENOENT.*; copy the package's dist\/wasm there/,
+      /^cannot load file:\/\/\/no\/such\/file.wasm: Error: ENOENT.*; copy the package's dist\/wasm there/,
     ],
     [
       'a file that is no module',
       { wasmUrl: import.meta.url },
       'wasmUrl',
-      /^can not load file:.*starts with "\/\/ Every/,
+      /^cannot load file:.*starts with "\/\/ Every/,
     ],
     [
       'the file of another version',
@@ -1136,7 +1136,7 @@ describe('loading', () => {
       expect(got[path].message).toMatch(message);
       expect(got[path].message).toContain(origin + path);
     }
-    expect(unreachable.message).toMatch(/^can not load .*gone\.wasm: the request failed/);
-    expect(interrupted.message).toMatch(/^can not load .*interrupted\.wasm: the request failed/);
+    expect(unreachable.message).toMatch(/^cannot load .*gone\.wasm: the request failed/);
+    expect(interrupted.message).toMatch(/^cannot load .*interrupted\.wasm: the request failed/);
   });
 });

@@ -82,6 +82,27 @@ describe('how Node was started', () => {
   });
 });
 
+test('without FinalizationRegistry', async () => {
+  const outputs = Array(8).fill([[21, 42]]);
+  expect(await runForResult('no-registry.mjs')).toEqual({ registry: 'undefined', outputs });
+});
+
+test('objects of another copy of the package are told by name', async () => {
+  const { 'its own': own, ...others } = await runForResult('other-copy.mjs');
+  const copy = (name) =>
+    expect.stringMatching(
+      new RegExp(`got \\[*object ${name}\\] of another copy of conv1d-wasm; import the package from one place`),
+    );
+  expect(others).toEqual({
+    input: copy('Tensor'),
+    weight: copy('Tensor'),
+    layer: copy('Conv1d'),
+    runtime: copy('Runtime'),
+    dictionary: copy('Tensor'),
+  });
+  expect(own).toBe('ERR_OPTION: stride must be a number, got [object Tensor]');
+});
+
 test('each build is a file of its own, and there are four', () => {
   const files = readdirSync(fromRoot('dist/wasm')).filter((name) => name.endsWith('.wasm'));
   expect(files.sort()).toEqual(

@@ -1,2 +1,2 @@
-// Vite makes classic scripts of workers unless told so, and those can not import() the part of the library that they need.
+// Vite makes classic scripts of workers unless told so, and those cannot import() the part of the library that they need.
 export default { worker: { format: 'es' } };
