@@ -8,7 +8,6 @@
 #include "finish.h"
 #include "half.h"
 #include "kernels/spectra_f32.h"
-#include "padding.h"
 #include "simd.h"
 
 namespace conv1d {
@@ -117,7 +116,8 @@ std::unique_ptr<FftConvolution> FftConvolution::make(Weights& weights, const Geo
   *wanted = static_cast<double>(weights.params().weight_size()) * 2 * sizeof(float);  // at least
   if (made->cut_.size == 0) return nullptr;
   *wanted = static_cast<double>(made->packed_floats()) * sizeof(float);
-  if (!made->fft_.prepare(made->cut_.size) || !made->row_.reserve(static_cast<size_t>(made->cut_.size)) ||
+  if (!made->definition_.lay_out(made->cut_.outputs) || !made->fft_.prepare(made->cut_.size) ||
+      !made->row_.reserve(static_cast<size_t>(made->cut_.size)) ||
       !weights.reserve_transformed(Algorithm::kFft, made->packed_floats())) {
     return nullptr;
   }
@@ -128,14 +128,16 @@ size_t FftConvolution::packed_floats() const {
   return static_cast<size_t>(params_.out_channels) * static_cast<size_t>(rows()) * static_cast<size_t>(cut_.size);
 }
 
+size_t FftConvolution::panels_at() const { return 2 * static_cast<size_t>(cut_.together) * pitch_of_rows(cut_.size); }
+
 size_t FftConvolution::scratch_floats() const {
-  const size_t pitch = pitch_of_rows(cut_.size);
-  if (!has_products()) return pitch;
-  const auto together = static_cast<size_t>(cut_.together);
-  return together * static_cast<size_t>(rows()) * static_cast<size_t>(cut_.size) + 2 * together * pitch;
+  if (!has_products()) return pitch_of_rows(cut_.size) + definition_.scratch_floats();
+  return panels_at() + panel_floats() + definition_.scratch_floats();
 }
 
 void FftConvolution::pack(Weights& weights) {
+  definition_.pack(weights);
+  weights_ = weights.weight();
   bias_ = weights.wide_bias();
   spectra_ =
       weights.transformed(Algorithm::kFft, cut_.size, [&](float* spectra) { pack_spectra(weights.weight(), spectra); });
@@ -193,18 +195,20 @@ FftConvolution::Block FftConvolution::block(int32_t index) const {
 }
 
 void FftConvolution::run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const {
-  const size_t pitch = pitch_of_rows(cut_.size);
-  float* sums = scratch;
-  float* panels = scratch + 2 * static_cast<size_t>(cut_.together) * pitch;
+  uint32_t uneven = 0;
   for (int32_t i = begin; i < end; ++i) {
     const Piece now = piece(i);
     if (!has_products()) {
       filter(now, input, output, scratch);
       continue;
     }
+    float* panels = scratch + panels_at();
     // The parts of a span follow each other, and have the same windows.
-    if (i == begin || now.oc_begin == 0) transform_windows(now, input, panels, sums);
-    multiply(now, output, panels, sums);
+    if (i == begin || now.oc_begin == 0) uneven = transform_windows(now, input, panels, scratch);
+    multiply(now, uneven, output, panels, scratch);
+    for (int32_t b = 0; b < now.blocks; ++b) {
+      if ((uneven >> b & 1) != 0) define(block(now.first + b), now, input, output, panels + panel_floats());
+    }
   }
 }
 
@@ -212,27 +216,70 @@ void FftConvolution::filter(const Piece& piece, const void* input, void* output,
   const Block block = this->block(piece.first);
   if (block.count == 0) return;
   copy_row(block, piece.group, 0, input, scratch);
-  fft_.forward(scratch);
-  multiply_spectrum(scratch, spectra_ + static_cast<size_t>(piece.group) * static_cast<size_t>(cut_.size), cut_.size);
-  fft_.inverse(scratch);
+  const auto samples = static_cast<size_t>(block.count + params_.kernel_size - 1);
+  Exceptions exceptions;
+  const Evenness evenness = judge(scratch, samples, 1, params_.kernel_size);
+  if (evenness == Evenness::kUneven && !find_exceptions(scratch, samples, params_.kernel_size, &exceptions)) {
+    return define(block, piece, input, output, scratch + pitch_of_rows(cut_.size));
+  }
+  if (evenness != Evenness::kSilent) {
+    fft_.forward(scratch);
+    multiply_spectrum(scratch, spectra_ + static_cast<size_t>(piece.group) * static_cast<size_t>(cut_.size), cut_.size);
+    fft_.inverse(scratch);
+  }
+  if (evenness == Evenness::kUneven) add_exceptions(exceptions, piece.group, block.count, scratch);
   write(block, piece.group, scratch, output);
 }
 
-void FftConvolution::transform_windows(const Piece& piece, const void* input, float* panels, float* window) const {
-  const auto depth = static_cast<size_t>(rows());
-  const size_t step = static_cast<size_t>(piece.blocks) * depth * 8;
-  for (int32_t b = 0; b < piece.blocks; ++b) {
-    const size_t pair = (b | 1) < piece.blocks ? 2 : 1;
-    float* panel = panels + static_cast<size_t>(b - b % 2) * depth * 8 + size_t{b % 2 == 0 ? 0U : 8U};
-    for (int32_t row = 0; row < rows(); ++row, panel += 8 * pair) {
-      copy_row(block(piece.first + b), piece.group, row, input, window);
-      fft_.forward(window);
-      write_panel(window, cut_.size, panel, step);
+void FftConvolution::add_exceptions(const Exceptions& exceptions, int32_t oc, int32_t count, float* sums) const {
+  for (int32_t i = 0; i < exceptions.silent_count; ++i) {
+    std::fill(sums + exceptions.silent[i].begin, sums + exceptions.silent[i].end, 0.0F);
+  }
+  const int32_t taps = params_.kernel_size;
+  for (int32_t i = 0; i < exceptions.outlier_count; ++i) {
+    const auto [at, value] = exceptions.outliers[i];
+    for (int32_t t = std::max(0, at - taps + 1); t <= std::min(at, count - 1); ++t) {
+      sums[t] += element(params_.dtype, weights_, int64_t{oc} * taps + at - t) * value;
     }
   }
 }
 
-void FftConvolution::multiply(const Piece& piece, void* output, const float* panels, float* sums) const {
+void FftConvolution::define(const Block& block, const Piece& piece, const void* input, void* output,
+                            float* scratch) const {
+  definition_.run({.image = block.image,
+                   .group = piece.group,
+                   .oc_begin = piece.oc_begin,
+                   .oc_end = piece.oc_end,
+                   .begin = block.begin,
+                   .count = block.count},
+                  input, output, scratch);
+}
+
+uint32_t FftConvolution::transform_windows(const Piece& piece, const void* input, float* panels, float* window) const {
+  const auto depth = static_cast<size_t>(rows());
+  const size_t step = static_cast<size_t>(piece.blocks) * depth * 8;
+  float* magnitudes = window + pitch_of_rows(cut_.size);  // both lie where sums will
+  uint32_t uneven = 0;
+  for (int32_t b = 0; b < piece.blocks; ++b) {
+    const size_t pair = (b | 1) < piece.blocks ? 2 : 1;
+    const Block block = this->block(piece.first + b);
+    const auto samples = static_cast<size_t>(block.count == 0 ? 0 : block.count + cut_.taps - 1);
+    std::fill_n(magnitudes, samples, 0.0F);
+    float* panel = panels + static_cast<size_t>(b - b % 2) * depth * 8 + size_t{b % 2 == 0 ? 0U : 8U};
+    for (int32_t row = 0; row < rows(); ++row, panel += 8 * pair) {
+      copy_row(block, piece.group, row, input, window);
+      add_magnitudes(window, samples, magnitudes);
+      fft_.forward(window);
+      write_panel(window, cut_.size, panel, step);
+    }
+    const int32_t least_taps = params_.kernel_size / cut_.phases;
+    if (samples > 0 && judge(magnitudes, samples, rows(), least_taps) == Evenness::kUneven) uneven |= 1U << b;
+  }
+  return uneven;
+}
+
+void FftConvolution::multiply(const Piece& piece, uint32_t uneven, void* output, const float* panels,
+                              float* sums) const {
   const auto depth = static_cast<size_t>(rows());
   const size_t pitch = pitch_of_rows(cut_.size);
   SpectraTile tile{};
@@ -250,6 +297,7 @@ void FftConvolution::multiply(const Piece& piece, void* output, const float* pan
     multiply_panels(tile);
     for (int32_t i = 0; i < tile.outputs; ++i) {
       for (int32_t b = 0; b < piece.blocks; ++b) {
+        if ((uneven >> b & 1) != 0) continue;
         float* own = sums + static_cast<size_t>(i) * tile.output_pitch + static_cast<size_t>(b) * pitch;
         fft_.inverse(own);
         write(block(piece.first + b), oc + i, own, output);
@@ -259,18 +307,13 @@ void FftConvolution::multiply(const Piece& piece, void* output, const float* pan
 }
 
 void FftConvolution::copy_row(const Block& block, int32_t group, int32_t row, const void* input, float* window) const {
-  const Geometry& g = geometry_;
-  const int32_t channel = group * params_.group_in() + row / cut_.phases;
   const int32_t phase = row % cut_.phases;
-  const auto row_bytes = static_cast<size_t>(g.length) * static_cast<size_t>(params_.element_bytes());
-  const auto* samples =
-      static_cast<const uint8_t*>(input) +
-      (static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(channel)) * row_bytes;
-  const int64_t first = int64_t{block.begin} * params_.stride + int64_t{phase} * params_.dilation - g.pad_left;
-  const int32_t taps = (params_.kernel_size - 1 - phase) / cut_.phases + 1;
-  const int32_t count = block.count == 0 ? 0 : block.count + taps - 1;
-  pick_window(params_.padding_mode, params_.dtype, samples, g.length, first, int64_t{params_.stride} * cut_.layers,
-              count, window);
+  int32_t count = 0;
+  if (block.count > 0) {
+    count = block.count + definition_.phase_taps(phase) - 1;
+    definition_.copy_row(block.image, group * params_.group_in() + row / cut_.phases, phase, block.begin, block.count,
+                         input, window);
+  }
   std::fill(window + count, window + cut_.size, 0.0F);
 }
 
@@ -279,20 +322,13 @@ void FftConvolution::write(const Block& block, int32_t oc, float* sums, void* ou
   const auto out_length = static_cast<size_t>(geometry_.out_length);
   const size_t at = (static_cast<size_t>(block.image) * params_.out_channels + static_cast<size_t>(oc)) * out_length +
                     static_cast<size_t>(block.begin);
-  const bool wide = params_.dtype == DType::kFloat32;
-  const bool in_place = wide && cut_.layers == 1;
-  float* finished = in_place ? static_cast<float*>(output) + at : sums;
-  add_constant(sums, bias_[oc], finished, count);
-  if (cut_.layers == 1) return finish_rows(params_, finished, count, 1, count, output, at, out_length);
-  apply_activation(params_.activation, params_.slope, sums, count);
-  for (size_t i = 0; i < count; ++i) {
-    const size_t to = at + i * static_cast<size_t>(cut_.layers);
-    if (wide) {
-      static_cast<float*>(output)[to] = sums[i];
-    } else {
-      static_cast<uint16_t*>(output)[to] = float_to_half(sums[i]);
-    }
+  if (params_.dtype == DType::kFloat32 && cut_.layers == 1) {
+    float* finished = static_cast<float*>(output) + at;
+    add_constant(sums, bias_[oc], finished, count);
+    return apply_activation(params_.activation, params_.slope, finished, count);
   }
+  add_constant(sums, bias_[oc], sums, count);
+  write_row(params_, sums, count, output, at, static_cast<size_t>(cut_.layers));
 }
 
 }  // namespace conv1d

@@ -15,6 +15,8 @@
 
 #include <memory>
 
+#include "definition.h"
+#include "evenness.h"
 #include "fft.h"
 #include "method.h"
 #include "params.h"
@@ -68,7 +70,11 @@ class FftConvolution final : public Method {
   };
 
   FftConvolution(const Params& params, const Geometry& geometry, int threads)
-      : params_(params), geometry_(geometry), cut_(cut_for_fft(params, geometry, threads)), threads_(threads) {}
+      : params_(params),
+        geometry_(geometry),
+        cut_(cut_for_fft(params, geometry, threads)),
+        threads_(threads),
+        definition_(params, geometry) {}
 
   int32_t rows() const { return params_.group_in() * cut_.phases; }
   bool has_products() const { return rows() > 1 || params_.group_out() > 1; }  // or else each window has one filter
@@ -76,13 +82,23 @@ class FftConvolution final : public Method {
   int32_t blocks() const { return geometry_.batch * layers() * cut_.blocks; }
   int32_t spans() const { return (blocks() + cut_.together - 1) / cut_.together; }
   size_t packed_floats() const;
+  // Scratch: sums, then panels, then what Definition needs.
+  size_t panels_at() const;
+  size_t panel_floats() const {
+    return static_cast<size_t>(cut_.together) * static_cast<size_t>(rows()) * static_cast<size_t>(cut_.size);
+  }
   void pack_spectra(const void* weights, float* spectra);
   Piece piece(int32_t index) const;
   Block block(int32_t index) const;
   void filter(const Piece& piece, const void* input, void* output, float* scratch) const;
-  // The windows of a piece as panels (spectra_f32.h): two blocks in each, one in the last if they are odd.
-  void transform_windows(const Piece& piece, const void* input, float* panels, float* window) const;
-  void multiply(const Piece& piece, void* output, const float* panels, float* sums) const;
+  // Adds to the sums of a filter's block what its exceptions were left out of.
+  void add_exceptions(const Exceptions& exceptions, int32_t oc, int32_t count, float* sums) const;
+  // The windows of a piece as panels (spectra_f32.h): two blocks in each, one in the last if they are odd. Bit b of the
+  // result says that block b is uneven.
+  uint32_t transform_windows(const Piece& piece, const void* input, float* panels, float* window) const;
+  void multiply(const Piece& piece, uint32_t uneven, void* output, const float* panels, float* sums) const;
+  // Computes the piece's channels of a block by the definition.
+  void define(const Block& block, const Piece& piece, const void* input, void* output, float* scratch) const;
   // Of row `row` of a group: the samples that the block's outputs meet, then zeros.
   void copy_row(const Block& block, int32_t group, int32_t row, const void* input, float* window) const;
   void write(const Block& block, int32_t oc, float* sums, void* output) const;
@@ -91,9 +107,11 @@ class FftConvolution final : public Method {
   Geometry geometry_;
   FftCut cut_;
   int threads_;
+  Definition definition_;
   Fft fft_;
   Buffer<float> row_;               // of taps, while they are packed
   const float* spectra_ = nullptr;  // of the taps: panels of two output channels, one in the last if they are odd
+  const void* weights_ = nullptr;
   const float* bias_ = nullptr;
 };
 

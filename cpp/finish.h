@@ -14,4 +14,8 @@ namespace conv1d {
 void finish_rows(const Params& params, float* sums, size_t row_stride, size_t rows, size_t count, void* output,
                  size_t at, size_t out_stride);
 
+// Applies the activation to `count` sums of one row, in place, and writes them to elements `at`, `at` + `step`, ... of
+// `output`, rounded where that is float16.
+void write_row(const Params& params, float* sums, size_t count, void* output, size_t at, size_t step);
+
 }  // namespace conv1d

@@ -7,10 +7,12 @@
 #include <new>
 #include <utility>
 
+#include "evenness.h"
 #include "finish.h"
 #include "half.h"
 #include "padding.h"
 #include "planes.h"
+#include "simd.h"
 
 namespace conv1d {
 namespace {
@@ -70,7 +72,9 @@ ToomCook::ToomCook(const Params& params, const Geometry& geometry, int threads)
       cut_(cut_taps(params)),
       form_(toom_form(cut_.chunk_taps)),
       schedule_(choose_toom_schedule(params, cut_, geometry, threads)),
-      tiles_((geometry.out_length + kTile * cut_.dilation - 1) / (kTile * cut_.dilation)) {}
+      tiles_(static_cast<int32_t>((geometry.out_length - 1) / (int64_t{kTile} * cut_.dilation)) + 1),
+      least_taps_(std::max(2, params.kernel_size / cut_.phases)),
+      definition_(params, geometry) {}
 
 std::unique_ptr<ToomCook> ToomCook::make(Weights& weights, const Geometry& geometry, int threads, double* wanted) {
   const Params& params = weights.params();
@@ -98,6 +102,7 @@ bool ToomCook::lay_out() {
   const int64_t columns = layers * schedule_.tiles;
   const int64_t point_columns = columns + layers * reach_chunks_;
   if (point_columns + layers * reach_tiles_ > kMaxElements) return false;
+  tile_samples_ = kTile * reach_chunks_ + form_.points;
   // Transforms work on four columns at a time, and kernels read a little further.
   row_pitch_ = static_cast<size_t>(pitch_of((point_columns + 3) / 4 * 4 + layers * reach_tiles_));
   point_pitch_ = static_cast<size_t>(pitch_of(point_columns));
@@ -115,6 +120,8 @@ bool ToomCook::lay_out() {
   const auto tiles = static_cast<double>(schedule_.tiles + reach_tiles_);
   const double samples = static_cast<double>(layers) * (is_whole() ? kTile * tiles : 1);
   at_.offsets = place(static_cast<double>(cut_.depth) + cut_.single_depth);
+  at_.magnitudes = place(kTile * static_cast<double>(row_pitch_));
+  at_.uneven = place(static_cast<double>(columns) / sizeof(float) + 1);
   at_.line = place(samples + kSplitOverRead);
   at_.strided_line = place(params_.stride > 1 ? (samples - 1) * params_.stride + 1 : 0);
   at_.rows = place((1 + channels * cut_.single_phases()) * kTile * static_cast<double>(row_pitch_) + kOverRead);
@@ -122,6 +129,8 @@ bool ToomCook::lay_out() {
   at_.product_points = place(rows * form_.points * static_cast<double>(column_pitch_));
   at_.outputs = place(rows * kTile * static_cast<double>(column_pitch_));
   at_.narrow = place(params_.dtype == DType::kFloat16 ? kTile * static_cast<double>(columns) : 0);
+  if (!definition_.lay_out(kTile * schedule_.tiles)) return false;
+  end = std::max(end, static_cast<double>(at_.line + definition_.scratch_floats()));
   at_.end = static_cast<size_t>(std::min(end, static_cast<double>(kMaxElements) + 1));
   if (at_.end > static_cast<size_t>(kMaxElements) || !zeros_.reserve(kMostTileRows)) return false;
   std::memset(zeros_.data(), 0, kMostTileRows * sizeof(float));
@@ -129,6 +138,7 @@ bool ToomCook::lay_out() {
 }
 
 void ToomCook::pack(Weights& weights) {
+  definition_.pack(weights);
   bias_ = weights.wide_bias();
   panels_ = weights.transformed(Algorithm::kToomCook, 0, [&](float* panels) {
     if (params_.dtype == DType::kFloat32) {
@@ -202,8 +212,10 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
   const size_t first_in =
       static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(block.group) * params_.group_in();
   transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
+  const bool uneven = find_uneven(block, scratch);
   const int32_t channels = params_.group_out();
   Rows rows{};
+  Rows all{};
   for (int32_t o = 0; o < channels;) {
     const int32_t tile_rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
     if (int64_t{o} * schedule_.oc_parts / channels == block.oc_part) {
@@ -214,9 +226,12 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
     if (rows.count >= schedule_.rows || (o == channels && rows.count > 0)) {
       multiply(block, rows, scratch);
       write(block, rows, output, scratch);
+      if (all.count == 0) all.first = rows.first;
+      all.count += rows.count;
       rows.count = 0;
     }
   }
+  if (uneven) define_uneven(block, all, input, output, scratch);
 }
 
 void ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
@@ -226,6 +241,9 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
   float* points = scratch + at_.input_points;
   float* phase_rows = scratch + at_.rows;
   float* single_rows = phase_rows + kTile * row_pitch_;
+  float* magnitudes = scratch + at_.magnitudes;
+  const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.layers);
+  std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
   int32_t point_offset = 0;
   int32_t single_offset = 0;
   for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
@@ -240,6 +258,9 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       }
       if (is_single) single_offset += static_cast<int32_t>(kTile * row_pitch_);
       if (phase >= cut_.point_phases) continue;
+      for (size_t a = 0; a < kTile; ++a) {
+        add_magnitudes(rows + a * row_pitch_, columns, magnitudes + a * row_pitch_);
+      }
       form_.transform_input({.rows = rows,
                              .row_stride = row_pitch_,
                              .next = block.layers,
@@ -247,6 +268,90 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
                              .points = points + point_offset,
                              .point_stride = point_floats()});
       point_offset += static_cast<int32_t>(point_pitch_);
+    }
+  }
+}
+
+bool ToomCook::find_uneven(const Block& block, float* scratch) const {
+  const float* magnitudes = scratch + at_.magnitudes;
+  auto* marks = reinterpret_cast<uint8_t*>(scratch + at_.uneven);
+  const int32_t columns = block.columns();
+  std::memset(marks, 0, static_cast<size_t>(columns));
+  const v128_t ratio = wasm_f32x4_splat(allowed_ratio(params_.group_in() * cut_.point_phases));
+  const v128_t zero = wasm_f32x4_splat(0);
+  const v128_t smallest = wasm_f32x4_splat(kSmallestMagnitude);
+  const v128_t largest = wasm_f32x4_splat(kLargestMagnitude);
+  bool any = false;
+  for (int32_t l = 0; l < columns; l += 4) {
+    const auto largest_of = [&](int32_t begin, int32_t end) {
+      v128_t most = zero;
+      for (int32_t i = begin; i < end; ++i) {
+        most = wasm_f32x4_max(most, wasm_v128_load(magnitudes + sample_at(block, i) + l));
+      }
+      return most;
+    };
+    const v128_t tile = largest_of(0, tile_samples_);
+    v128_t least = tile;
+    for (int32_t i = 0; i < tile_samples_; ++i) {
+      least = wasm_f32x4_min(least, wasm_v128_load(magnitudes + sample_at(block, i) + l));
+    }
+    const v128_t fits = wasm_v128_and(wasm_f32x4_ge(tile, smallest), wasm_f32x4_lt(tile, largest));
+    const v128_t even = wasm_v128_and(fits, wasm_f32x4_lt(tile, wasm_f32x4_mul(ratio, least)));
+    if (wasm_i32x4_all_true(wasm_v128_or(even, wasm_f32x4_eq(tile, zero)))) continue;
+    for (int32_t i = l; i < std::min(l + 4, columns); ++i) {
+      marks[i] = is_uneven(block, i, magnitudes + i) ? 1 : 0;
+      any = any || marks[i] != 0;
+    }
+  }
+  return any;
+}
+
+// As above for one tile, of which not all outputs may be there, nor all samples.
+bool ToomCook::is_uneven(const Block& block, int32_t column, const float* magnitudes) const {
+  const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer +
+                        column % block.layers;
+  const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
+  const auto largest_of = [&](int32_t first, int32_t end) {
+    float most = 0;
+    for (int32_t i = first; i < end; ++i) {
+      const float x = magnitudes[sample_at(block, i)];
+      if (std::isnan(x)) return x;
+      most = std::max(most, x);
+    }
+    return most;
+  };
+  const float tile = largest_of(0, tile_samples_);
+  if (tile == 0) return false;
+  if (!(tile >= kSmallestMagnitude && tile < kLargestMagnitude)) return true;
+  float least = tile;
+  for (int32_t i = 0; i < tile_samples_; ++i) {
+    const float x = magnitudes[sample_at(block, i)];
+    const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
+    // Nothing stands out from zeros that only pad.
+    const bool pads = params_.padding_mode == PaddingMode::kZeros && (position < 0 || position >= geometry_.length);
+    if (x > 0 || !pads) least = std::min(least, x);
+  }
+  for (int32_t a = 0; a < outputs; ++a) least = std::min(least, largest_of(a, a + least_taps_));
+  return !(tile < allowed_ratio(params_.group_in() * cut_.point_phases) * least);
+}
+
+void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* input, void* output,
+                             float* scratch) const {
+  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.uneven);
+  for (int32_t layer = 0; layer < block.layers; ++layer) {
+    for (int32_t i = 0; i < block.tiles; ++i) {
+      const int32_t first = i;
+      while (i < block.tiles && marks[i * block.layers + layer] != 0) ++i;
+      const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + first) + block.layer + layer;
+      if (i == first || begin >= geometry_.out_length) continue;
+      const int64_t left = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
+      definition_.run({.image = block.image,
+                       .group = block.group,
+                       .oc_begin = rows.first,
+                       .oc_end = rows.first + rows.count,
+                       .begin = static_cast<int32_t>(begin),
+                       .count = static_cast<int32_t>(std::min<int64_t>(kTile * (i - first), left))},
+                      input, output, scratch + at_.line);
     }
   }
 }

@@ -21,6 +21,7 @@
 #include <memory>
 
 #include "buffer.h"
+#include "definition.h"
 #include "kernel_table.h"
 #include "kernels/toom_cook_f32.h"
 #include "method.h"
@@ -79,6 +80,8 @@ class ToomCook final : public Method {
   // One thread's scratch, in floats from its start.
   struct Layout {
     size_t offsets;         // of the chunks, then of the single taps
+    size_t magnitudes;      // of every fourth sample, all channels and phases together
+    size_t uneven;          // a byte for each column
     size_t line;            // input samples that meet a block's outputs, of one phase
     size_t strided_line;    // what they are picked from
     size_t rows;            // every fourth of them: those of one phase, then those of all that have a single tap
@@ -110,8 +113,18 @@ class ToomCook final : public Method {
   void transform_input(const Block& block, const uint8_t* input, float* scratch) const;
   // Every fourth sample of one phase of the channel at `row`, in four rows.
   void split(const Block& block, const uint8_t* row, int32_t phase, float* scratch, float* rows) const;
+  // Marks the tiles of which an output would suffer from what only others see.
+  bool find_uneven(const Block& block, float* scratch) const;
+  bool is_uneven(const Block& block, int32_t column, const float* magnitudes) const;
+  // Where sample `sample` of the tile in column 0 is.
+  size_t sample_at(const Block& block, int32_t sample) const {
+    return static_cast<size_t>(sample % kToomOutputs) * row_pitch_ +
+           static_cast<size_t>(sample / kToomOutputs) * static_cast<size_t>(block.layers);
+  }
   void multiply(const Block& block, const Rows& rows, float* scratch) const;
   void write(const Block& block, const Rows& rows, void* output, float* scratch) const;
+  // Computes the marked tiles of these channels by the definition, with the scratch that comes after the marks.
+  void define_uneven(const Block& block, const Rows& rows, const void* input, void* output, float* scratch) const;
 
   Params params_;
   Geometry geometry_;
@@ -121,6 +134,9 @@ class ToomCook final : public Method {
   int32_t tiles_ = 0;         // of one layer's outputs
   int32_t reach_chunks_ = 0;  // how many tiles of V beyond its own an output meets
   int32_t reach_tiles_ = 0;   // and how many tiles of samples
+  int32_t least_taps_ = 0;    // samples in turn that an output sees of each channel, all phases together
+  int32_t tile_samples_ = 0;  // that a tile's products come of
+  Definition definition_;
   Buffer<float> zeros_;       // a bias for the products
   size_t row_pitch_ = 0;      // of rows of every fourth sample
   size_t point_pitch_ = 0;    // of V

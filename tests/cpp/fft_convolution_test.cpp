@@ -202,23 +202,6 @@ TEST(FftConvolution, PiecesOfHeavyLayersAreShort) {
   EXPECT_LT(cut.cycles / (cut.blocks * cut.oc_parts), 40e6);
 }
 
-TEST(FftConvolution, SpecialNumbersReachTheirBlocks) {
-  ThreadPool pool(1);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    Layer layer(fft_options(1, 1, 100), 1);
-    auto input = random_values(20000, 2);
-    input[10000] = bad;
-    const auto output = layer.run(input, 1, pool);
-    const FftCut cut = cut_of(layer);
-    ASSERT_GT(cut.blocks, 3);
-    for (int32_t t = 0; t < static_cast<int32_t>(output.size()); ++t) {
-      const int32_t begin = t / cut.outputs * cut.outputs;
-      const int32_t end = std::min(begin + cut.outputs, static_cast<int32_t>(output.size())) + 99;
-      ASSERT_EQ(std::isfinite(output[t]), begin > 10000 || end <= 10000) << t;
-    }
-  }
-}
-
 TEST(FftConvolution, SaysWhatIsTooLarge) {
   Params params{};
   ASSERT_FALSE(validate(fft_options(16, 16, 2200000), &params));

@@ -249,28 +249,6 @@ TEST(ToomCook, LayersOfAutoWithinTheBoundOfEachOutput) {
   EXPECT_GE(taken, 50);
 }
 
-// They spread to the outputs whose tiles meet them, and no further.
-TEST(ToomCook, SpecialNumbersReachTheirTiles) {
-  ThreadPool pool(1);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    for (const double dilation : {1.0, 3.0}) {
-      Options o = toom_options(1, 1, 4);
-      o.dilation = dilation;
-      Layer layer(o, 1);
-      auto input = random_values(600, 2);
-      constexpr int32_t kBad = 300;
-      input[kBad] = bad;
-      const auto output = layer.run(input, 1, pool);
-      const auto d = static_cast<int32_t>(dilation);
-      for (int32_t t = 0; t < static_cast<int32_t>(output.size()); ++t) {
-        const int32_t first = t / d / 4 * 4 * d + t % d;  // of its tile
-        const bool meets = (kBad - first) % d == 0 && kBad >= first && kBad < first + 7 * d;
-        ASSERT_EQ(std::isfinite(output[t]), !meets) << t;
-      }
-    }
-  }
-}
-
 TEST(ToomCook, PiecesOfHeavyLayersAreShort) {
   struct Shape {
     double in_channels, out_channels, kernel_size, dilation;
