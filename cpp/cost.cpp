@@ -91,9 +91,10 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   const ToomSchedule schedule = choose_toom_schedule(params, cut, geometry, 1);
   const double points = cut.chunk_taps + 3;
   const double tiles = std::ceil(geometry.out_length / (4.0 * cut.dilation));
-  const double layer_blocks = std::ceil(static_cast<double>(cut.dilation) / schedule.layers);
+  const double layers = std::min(cut.dilation, geometry.out_length);
+  const double layer_blocks = std::ceil(layers / schedule.layers);
   const double blocks = std::ceil(tiles / schedule.tiles) * layer_blocks;
-  const double columns = tiles * cut.dilation;
+  const double columns = tiles * layers;
   const double halo = static_cast<double>(cut.chunks) * schedule.layers * blocks;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
 

@@ -41,10 +41,6 @@ void Direct::cut_ranges() {
   pieces_of_image_ *= schedule_.oc_parts;
 }
 
-int64_t Direct::line_length(int32_t outputs) const {
-  return int64_t{outputs - 1} * params_.stride + (schedule_.tap_windows ? 0 : params_.reach()) + 1;
-}
-
 bool Direct::lay_out_block() {
   const auto taps = static_cast<size_t>(params_.kernel_size);
   const int32_t stride = params_.stride;
@@ -80,10 +76,9 @@ bool Direct::lay_out_block() {
 
   const bool empty = outputs == 0;
   block_floats_ = empty ? 0 : round_up(static_cast<size_t>(block) + kOverRead, 16);
-  line_floats_ = empty || stride == 1 ? 0 : round_up(static_cast<size_t>(line_length(outputs)), 16);
   const bool narrow = params_.dtype == DType::kFloat16;
   scratch_floats_ =
-      block_floats_ + line_floats_ + (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
+      block_floats_ + (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
   return true;
 }
 
@@ -149,12 +144,12 @@ void Direct::run_piece(const Piece& piece, const void* input, void* output, floa
     strip.input = static_cast<const float*>(input) + first_in + (piece.begin - g.pad_left);
     strip.offsets = direct_offsets_.data();
   } else {
-    pack_block(piece, static_cast<const uint8_t*>(input) + first_in * element, scratch, scratch + block_floats_);
+    pack_block(piece, static_cast<const uint8_t*>(input) + first_in * element, scratch);
     strip.input = scratch;
     strip.offsets = block_offsets_.data();
   }
 
-  float* wide_rows = scratch + block_floats_ + line_floats_;
+  float* wide_rows = scratch + block_floats_;
   const auto depth = static_cast<size_t>(strip.depth);
   const int32_t channels = params_.group_out();
   const int32_t parts = schedule_.oc_parts;
@@ -175,32 +170,17 @@ void Direct::run_piece(const Piece& piece, const void* input, void* output, floa
   }
 }
 
-void Direct::pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const {
+void Direct::pack_block(const Piece& piece, const uint8_t* input, float* block) const {
   const Geometry& g = geometry_;
-  const int32_t stride = params_.stride;
   const auto row_bytes = static_cast<size_t>(g.length) * params_.element_bytes();
-  const int64_t first = int64_t{piece.begin} * stride - g.pad_left;
-  const bool windows = schedule_.tap_windows;
-  const int64_t line_count = line_length(piece.count);
-  const auto copy = [&](const uint8_t* row, int64_t from, int64_t n, float* destination) {
-    copy_window(params_.padding_mode, params_.dtype, row, g.length, from, n, destination);
-  };
-  for (int32_t c = 0; c < params_.group_in(); ++c) {
-    const uint8_t* row = input + c * row_bytes;
-    if (stride > 1 && !windows) copy(row, first, line_count, line);
-    for (int32_t i = 0; i < rows_; ++i) {
-      const int32_t start = row_start_[i];
-      float* destination = block + static_cast<size_t>(i) * pitch_;
-      if (stride == 1) {
-        copy(row, first + start, line_count, destination);
-      } else if (windows) {
-        copy(row, first + start, line_count, line);
-        pick(line, stride, piece.count, destination);
-      } else {
-        pick(line + start, stride, static_cast<int32_t>((line_count - 1 - start) / stride) + 1, destination);
-      }
+  const int64_t first = int64_t{piece.begin} * params_.stride - g.pad_left;
+  const int64_t last = int64_t{piece.count - 1} * params_.stride + (schedule_.tap_windows ? 0 : params_.reach());
+  for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
+    for (int32_t i = 0; i < rows_; ++i, block += pitch_) {
+      const int64_t start = row_start_[i];
+      const int64_t count = schedule_.tap_windows ? piece.count : (last - start) / params_.stride + 1;
+      pick_window(params_.padding_mode, params_.dtype, input, g.length, first + start, params_.stride, count, block);
     }
-    block += static_cast<size_t>(rows_) * pitch_;
   }
 }
 

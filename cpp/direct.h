@@ -49,8 +49,6 @@ class Direct final : public Method {
       : params_(params), geometry_(geometry), schedule_(choose_schedule(params, geometry, threads)) {}
 
   void cut_ranges();
-  // Consecutive input samples that `outputs` outputs meet: with all taps, or with one.
-  int64_t line_length(int32_t outputs) const;
   bool lay_out_block();
   // Pieces in order: images, groups, time, then parts of the output channels.
   Piece piece(int32_t index) const;
@@ -58,7 +56,7 @@ class Direct final : public Method {
   // Sets what follows from piece->begin: how long the piece is and how it is read.
   void measure(Piece* piece) const;
   void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;
-  void pack_block(const Piece& piece, const uint8_t* input, float* block, float* line) const;
+  void pack_block(const Piece& piece, const uint8_t* input, float* block) const;
 
   Params params_;
   Geometry geometry_;
@@ -74,9 +72,8 @@ class Direct final : public Method {
   // Where each channel's taps read, from an output's position on: in a packed block, in the caller's rows.
   Buffer<int32_t> block_offsets_;
   Buffer<int32_t> direct_offsets_;
-  // One thread's scratch: a block, then the input line a channel's rows are picked from, then float32 output rows.
+  // One thread's scratch: a block, then float32 output rows.
   size_t block_floats_ = 0;
-  size_t line_floats_ = 0;
   size_t scratch_floats_ = 0;
   const float* panels_ = nullptr;
   const float* bias_ = nullptr;

@@ -72,8 +72,8 @@ class FftConvolution final : public Method {
   FftConvolution(const Params& params, const Geometry& geometry, int threads)
       : params_(params),
         geometry_(geometry),
-        cut_(cut_for_fft(params, geometry, threads)),
-        threads_(threads),
+        threads_(worth_threads(params, geometry, threads)),
+        cut_(cut_for_fft(params, geometry, threads_)),
         definition_(params, geometry) {}
 
   int32_t rows() const { return params_.group_in() * cut_.phases; }
@@ -105,8 +105,8 @@ class FftConvolution final : public Method {
 
   Params params_;
   Geometry geometry_;
-  FftCut cut_;
   int threads_;
+  FftCut cut_;
   Definition definition_;
   Fft fft_;
   Buffer<float> row_;               // of taps, while they are packed

@@ -85,6 +85,12 @@ int32_t exact_multiple(Vectors vectors, int32_t channels) {
   return vectors == Vectors::kAlongChannels && channels % 4 == 0 ? 1 : 4;
 }
 
+int worth_threads(const Params& params, const Geometry& geometry, int threads) {
+  const double multiplications =
+      static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
+  return multiplications >= kThreadWorth ? threads : 1;
+}
+
 namespace {
 
 // Pieces for every thread to have several, as many for each: cut along time as long as blocks stay long, then along
@@ -114,7 +120,7 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
   const double outputs = geometry.out_length;
   const double weights = static_cast<double>(params.weight_size()) / params.groups;
   const double images = static_cast<double>(geometry.batch) * params.groups;
-  schedule.threads = images * outputs * weights >= kThreadWorth ? threads : 1;
+  schedule.threads = worth_threads(params, geometry, threads);
 
   const int32_t points = cut.chunk_taps + 3;
   const auto tiles = static_cast<int32_t>(std::ceil(outputs / (4.0 * cut.dilation)));
@@ -124,13 +130,15 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
   const double wanted = schedule.threads > 1 ? std::ceil(4 * schedule.threads / std::max(1.0, images)) : 1;
   const double columns = std::min(kToomFloats / column_floats, std::max(outputs / 4 / wanted, kToomLeastShare));
   const auto room = static_cast<int32_t>(std::clamp(columns, kToomLeastColumns, kToomMostColumns)) / 8 * 8;
-  // All layers of the dilation, if a block then has some tiles beside those that its last ones reach into.
+  // Layers that have outputs: all of the dilation, or the first ones.
+  const int32_t layers = std::min(cut.dilation, geometry.out_length);
+  // All of those, if a block then has some tiles beside those that its last ones reach into.
   const int32_t least_tiles = std::min(tiles, 4 * cut.chunks);
-  schedule.layers = cut.dilation;
-  schedule.tiles = std::max(1, room / cut.dilation);
+  schedule.layers = layers;
+  schedule.tiles = std::max(1, room / layers);
   if (schedule.tiles < least_tiles) {
     schedule.tiles = least_tiles;
-    schedule.layers = std::min(cut.dilation, round_up(std::max(1, room / least_tiles), 8));
+    schedule.layers = std::min(layers, round_up(std::max(1, room / least_tiles), 8));
   }
   const int32_t across = (tiles + schedule.tiles - 1) / schedule.tiles;
   schedule.tiles = (tiles + across - 1) / across;
@@ -138,7 +146,7 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
 
   const int32_t block = schedule.tiles * schedule.layers;
   schedule.rows = std::max(6, static_cast<int32_t>(kToomProductFloats / points / block) / 6 * 6);
-  const double blocks = std::ceil(static_cast<double>(tiles) * cut.dilation / block);
+  const double blocks = std::ceil(static_cast<double>(tiles) * layers / block);
   const double parts = std::max(wanted / 2 / blocks, 4.0 * block * weights / kLongestToomPiece);
   schedule.oc_parts = static_cast<int32_t>(std::clamp(std::ceil(parts), 1.0, std::max(1.0, channels / 12.0)));
   return schedule;
@@ -181,9 +189,7 @@ AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry)
 Schedule choose_schedule(const Params& params, const Geometry& geometry, int threads) {
   Schedule schedule{};
   schedule.vectors = choose_vectors(params, geometry.out_length);
-  const double multiplications =
-      static_cast<double>(geometry.batch) * geometry.out_length * static_cast<double>(params.weight_size());
-  schedule.threads = multiplications >= kThreadWorth ? threads : 1;
+  schedule.threads = worth_threads(params, geometry, threads);
 
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;

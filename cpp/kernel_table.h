@@ -45,6 +45,9 @@ struct Schedule {
   int32_t threads;
 };
 
+// Of `threads` threads, how many are worth waking for a layer.
+int worth_threads(const Params& params, const Geometry& geometry, int threads);
+
 // Outputs of the strips in which a stream's history is read.
 int32_t choose_stream_strip(const Params& params);
 

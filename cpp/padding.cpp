@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "half.h"
+#include "planes.h"
 
 namespace conv1d {
 namespace {
@@ -11,6 +12,24 @@ namespace {
 float load(DType dtype, const void* row, int64_t index) {
   return dtype == DType::kFloat32 ? static_cast<const float*>(row)[index]
                                   : half_to_float(static_cast<const uint16_t*>(row)[index]);
+}
+
+// destination[j] = row[first + j * step], all within the row.
+void pick_inside(DType dtype, const void* row, int64_t first, int64_t step, int64_t count, float* destination) {
+  if (dtype == DType::kFloat32) return pick(static_cast<const float*>(row) + first, step, count, destination);
+  constexpr int64_t kWidened = 512;
+  const auto* halves = static_cast<const uint16_t*>(row);
+  const int64_t together = step > kWidened / 8 ? 1 : (kWidened - 1) / step + 1;
+  if (together == 1) {
+    for (int64_t j = 0; j < count; ++j) destination[j] = half_to_float(halves[first + j * step]);
+    return;
+  }
+  float wide[kWidened];
+  for (int64_t j = 0; j < count; j += together) {
+    const int64_t some = std::min(together, count - j);
+    halves_to_floats(halves + first + j * step, wide, static_cast<size_t>((some - 1) * step + 1));
+    pick(wide, step, some, destination + j);
+  }
 }
 
 }  // namespace
@@ -59,10 +78,18 @@ void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
 void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t step,
                  int64_t count, float* destination) {
   if (step == 1) return copy_window(mode, dtype, row, length, first, count, destination);
-  for (int64_t j = 0; j < count; ++j, first += step) {
-    const int64_t index = source_index(mode, first, length);
-    destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
-  }
+  const auto pad = [&](int64_t begin, int64_t end) {
+    for (int64_t j = begin; j < end; ++j) {
+      const int64_t index = source_index(mode, first + j * step, length);
+      destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
+    }
+  };
+  const int64_t inside_begin = std::clamp<int64_t>(first < 0 ? (step - 1 - first) / step : 0, 0, count);
+  const int64_t inside_end =
+      std::clamp<int64_t>(length > first ? (length - 1 - first) / step + 1 : 0, inside_begin, count);
+  pad(0, inside_begin);
+  pick_inside(dtype, row, first + inside_begin * step, step, inside_end - inside_begin, destination + inside_begin);
+  pad(inside_end, count);
 }
 
 }  // namespace conv1d

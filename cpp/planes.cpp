@@ -52,18 +52,18 @@ void merge_by_4(const float* rows, size_t row_stride, size_t count, float* desti
   std::copy_n(last, count - t, destination + t);
 }
 
-void pick(const float* source, int32_t step, int32_t count, float* destination) {
-  int32_t j = 0;
+void pick(const float* source, int64_t step, int64_t count, float* destination) {
+  int64_t j = 0;
   // Four at a time, while a load ends before the next one to pick.
   if (step == 2 || step == 4) {
     for (; j + 4 < count; j += 4) {
-      const float* from = source + static_cast<ptrdiff_t>(j) * step;
+      const float* from = source + j * step;
       v128_t picked = load_evens(from);
       if (step == 4) picked = wasm_i32x4_shuffle(picked, load_evens(from + 8), 0, 2, 4, 6);
       wasm_v128_store(destination + j, picked);
     }
   }
-  for (; j < count; ++j) destination[j] = source[static_cast<ptrdiff_t>(j) * step];
+  for (; j < count; ++j) destination[j] = source[j * step];
 }
 
 }  // namespace conv1d

@@ -17,7 +17,7 @@ constexpr int64_t pitch_of(int64_t samples) {
 }
 
 // destination[j] = source[j * step], j in [0, count). Nothing is read past the last of them.
-void pick(const float* source, int32_t step, int32_t count, float* destination);
+void pick(const float* source, int64_t step, int64_t count, float* destination);
 
 // Floats that split_by_4() may read past its source.
 inline constexpr int32_t kSplitOverRead = 12;

@@ -123,7 +123,6 @@ bool ToomCook::lay_out() {
   at_.magnitudes = place(kTile * static_cast<double>(row_pitch_));
   at_.uneven = place(static_cast<double>(columns) / sizeof(float) + 1);
   at_.line = place(samples + kSplitOverRead);
-  at_.strided_line = place(params_.stride > 1 ? (samples - 1) * params_.stride + 1 : 0);
   at_.rows = place((1 + channels * cut_.single_phases()) * kTile * static_cast<double>(row_pitch_) + kOverRead);
   at_.input_points = place(channels * form_.points * cut_.point_phases * static_cast<double>(point_pitch_) + kOverRead);
   at_.product_points = place(rows * form_.points * static_cast<double>(column_pitch_));
@@ -193,7 +192,7 @@ ToomCook::Block ToomCook::block(int32_t index) const {
   index /= schedule_.oc_parts;
   const int32_t layer_blocks = blocks() / tile_blocks();
   block.layer = index % layer_blocks * schedule_.layers;
-  block.layers = std::min(schedule_.layers, cut_.dilation - block.layer);
+  block.layers = std::min(schedule_.layers, layers() - block.layer);
   index /= layer_blocks;
   block.tile = index % tile_blocks() * schedule_.tiles;
   block.tiles = std::min(schedule_.tiles, tiles_ - block.tile);
@@ -360,12 +359,7 @@ void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, floa
   const int64_t stride = params_.stride;
   const auto fetch = [&](int64_t position, int32_t count, float* destination) {
     const int64_t first = position * stride + int64_t{phase} * params_.dilation - geometry_.pad_left;
-    const auto copy = [&](int64_t samples, float* to) {
-      copy_window(params_.padding_mode, params_.dtype, row, geometry_.length, first, samples, to);
-    };
-    if (stride == 1) return copy(count, destination);
-    copy((count - 1) * stride + 1, scratch + at_.strided_line);
-    pick(scratch + at_.strided_line, params_.stride, count, destination);
+    pick_window(params_.padding_mode, params_.dtype, row, geometry_.length, first, stride, count, destination);
   };
   const int32_t layers = block.layers;
   const int32_t tiles = block.tiles + reach_tiles_;

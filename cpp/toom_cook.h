@@ -83,7 +83,6 @@ class ToomCook final : public Method {
     size_t magnitudes;      // of every fourth sample, all channels and phases together
     size_t uneven;          // a byte for each column
     size_t line;            // input samples that meet a block's outputs, of one phase
-    size_t strided_line;    // what they are picked from
     size_t rows;            // every fourth of them: those of one phase, then those of all that have a single tap
     size_t input_points;    // V
     size_t product_points;  // M
@@ -95,7 +94,8 @@ class ToomCook final : public Method {
   ToomCook(const Params& params, const Geometry& geometry, int threads);
 
   int32_t tile_blocks() const { return (tiles_ + schedule_.tiles - 1) / schedule_.tiles; }
-  int32_t blocks() const { return tile_blocks() * ((cut_.dilation + schedule_.layers - 1) / schedule_.layers); }
+  int32_t layers() const { return std::min(cut_.dilation, geometry_.out_length); }
+  int32_t blocks() const { return tile_blocks() * ((layers() + schedule_.layers - 1) / schedule_.layers); }
   bool lay_out();
   // Whether a block has all of the layers, so that its samples follow each other.
   bool is_whole() const { return schedule_.layers == cut_.dilation; }
