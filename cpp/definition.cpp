@@ -23,8 +23,8 @@ bool Definition::lay_out(int32_t most) {
   block_ = static_cast<int32_t>(
       std::min<int64_t>(most, std::max({kLeastBlock, taps / 2, kBlockFloats / rows - taps}) / 8 * 8));
   pitch_ = static_cast<size_t>(pitch_of(block_ + taps - 1));
-  const double floats = static_cast<double>(rows) * static_cast<double>(pitch_) + kOverRead +
-                        static_cast<double>(kMostTileRows) * block_;
+  const double floats =
+      static_cast<double>(rows) * static_cast<double>(pitch_) + kOverRead + static_cast<double>(kMostTileRows) * block_;
   if (floats > static_cast<double>(kMaxElements) || !offsets_.reserve(static_cast<size_t>(depth))) return false;
   scratch_floats_ = (static_cast<size_t>(floats) + 15) / 16 * 16;
   for (int32_t c = 0, i = 0; c < params_.group_in(); ++c) {

@@ -10,8 +10,8 @@
 
 namespace conv1d {
 
-// A stride s and a dilation d make of each input channel phases, rows in which the taps of outputs begin, begin + D, ...
-// follow each other, D = d / gcd(s, d).
+// A stride s and a dilation d make of each input channel phases, rows in which the taps of outputs begin, begin + D,
+// ... follow each other, D = d / gcd(s, d).
 class Definition {
  public:
   // `count` outputs, D apart, of channels [oc_begin, oc_end) of one group of one image.

@@ -77,8 +77,7 @@ bool Direct::lay_out_block() {
   const bool empty = outputs == 0;
   block_floats_ = empty ? 0 : round_up(static_cast<size_t>(block) + kOverRead, 16);
   const bool narrow = params_.dtype == DType::kFloat16;
-  scratch_floats_ =
-      block_floats_ + (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
+  scratch_floats_ = block_floats_ + (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
   return true;
 }
 

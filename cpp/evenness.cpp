@@ -11,13 +11,14 @@ namespace conv1d {
 namespace {
 
 constexpr int kFractionBits = 23;
-constexpr size_t kBins = 256;      // one for each exponent
+constexpr size_t kBins = 256;  // one for each exponent
 // Neighbours of which the largest counts, if a window has a whole cell of them and there are more than so few samples.
 constexpr int32_t kCell = 4;
 constexpr size_t kFewSamples = 64;
 constexpr int32_t kOneRowGap = 7;  // bins that stay empty between one row's samples and those that stand out
 constexpr int32_t kLeastGap = 2;
 constexpr int32_t kLongWindow = 64;
+constexpr ptrdiff_t kSparse = 8;  // samples that all stand out, from zeros
 
 // Magnitudes compare as their bits do; those of NaN are the largest.
 uint32_t magnitude(float x) { return std::bit_cast<uint32_t>(x) & 0x7FFFFFFF; }
@@ -118,8 +119,8 @@ bool has_stretch(const float* x, size_t n, int32_t window, uint32_t limit) {
   return found;
 }
 
-// Whether samples from `limit` on, above a gap, spoil outputs. Of a long window, those that see none of them: the others
-// are sums of so many products that the definition allows them larger errors.
+// Whether samples from `limit` on, above a gap, spoil outputs. Of a long window, those that see none of them: the
+// others are sums of so many products that the definition allows them larger errors.
 bool spoils(const float* x, size_t n, int32_t window, uint32_t limit) {
   return window < kLongWindow || has_stretch(x, n, window, limit);
 }
@@ -154,6 +155,7 @@ namespace {
 
 // From which magnitude on samples stand out, or 0 where there are too many.
 uint32_t least_outlier(const float* x, size_t n, int32_t window) {
+  if (std::count_if(x, x + n, [](float value) { return value != 0; }) <= kSparse) return 1;
   uint32_t least = kLargest;
   bool too_many = false;
   for_each_gap(count_cells(x, n, window), kOneRowGap, [&](size_t bin, uint32_t above) {

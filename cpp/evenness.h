@@ -1,10 +1,10 @@
 // Whether samples may share a rounding error.
 //
-// A transform rounds what all outputs of a block share, relative to the largest of its samples. Where one of them is NaN,
-// infinite or far larger than the others, that would spoil outputs which do not even see it; and where an output sees
-// nothing but zeros, any error is too much. So a block is examined before it is transformed, by the magnitudes of its
-// samples: in a signal without such samples the largest of four neighbours varies little, and between a thousandth and
-// the largest of all there is no factor of two that is never met.
+// A transform rounds what all outputs of a block share, relative to the largest of its samples. Where one of them is
+// NaN, infinite or far larger than the others, that would spoil outputs which do not even see it; and where an output
+// sees nothing but zeros, any error is too much. So a block is examined before it is transformed, by the magnitudes of
+// its samples: in a signal without such samples the largest of four neighbours varies little, and between a thousandth
+// and the largest of all there is no factor of two that is never met.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,8 @@ enum class Evenness : uint8_t {
   kUneven,
 };
 
-// Judges `n` samples of one row, or sums of the magnitudes of `rows`, of which an output sees at least `window` in turn.
+// Judges `n` samples of one row, or sums of the magnitudes of `rows`, of which an output sees at least `window` in
+// turn.
 Evenness judge(const float* x, size_t n, int32_t rows, int32_t window);
 
 // Samples of a row that a transform is better off without: few that stand out, and outputs that see only zeros.
@@ -51,8 +52,8 @@ struct Exceptions {
   Stretch silent[kMostStretches];  // of outputs: output t sees samples t to t + window - 1
 };
 
-// Finds them in a row that judge() found uneven and puts zeros in place of the outliers. False where there are too many:
-// `x` is then as it was.
+// Finds them in a row that judge() found uneven and puts zeros in place of the outliers. False where there are too
+// many: `x` is then as it was.
 bool find_exceptions(float* x, size_t n, int32_t window, Exceptions* exceptions);
 
 }  // namespace conv1d

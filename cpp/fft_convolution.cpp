@@ -6,8 +6,8 @@
 
 #include "activation.h"
 #include "finish.h"
-#include "half.h"
 #include "kernels/spectra_f32.h"
+#include "padding.h"
 #include "simd.h"
 
 namespace conv1d {
@@ -36,11 +36,6 @@ constexpr double kLongestPiece = 30e6;
 
 // Rows a power of two apart would compete for the same few lines of the cache.
 size_t pitch_of_rows(int32_t size) { return static_cast<size_t>(size) + 16; }
-
-float element(DType dtype, const void* values, int64_t i) {
-  return dtype == DType::kFloat32 ? static_cast<const float*>(values)[i]
-                                  : half_to_float(static_cast<const uint16_t*>(values)[i]);
-}
 
 // sum[i] = x[i] + constant, i < count. The two may be the same.
 void add_constant(const float* x, float constant, float* sum, size_t count) {

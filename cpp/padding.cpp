@@ -7,12 +7,13 @@
 #include "planes.h"
 
 namespace conv1d {
-namespace {
 
-float load(DType dtype, const void* row, int64_t index) {
-  return dtype == DType::kFloat32 ? static_cast<const float*>(row)[index]
-                                  : half_to_float(static_cast<const uint16_t*>(row)[index]);
+float element(DType dtype, const void* array, int64_t i) {
+  return dtype == DType::kFloat32 ? static_cast<const float*>(array)[i]
+                                  : half_to_float(static_cast<const uint16_t*>(array)[i]);
 }
+
+namespace {
 
 // destination[j] = row[first + j * step], all within the row.
 void pick_inside(DType dtype, const void* row, int64_t first, int64_t step, int64_t count, float* destination) {
@@ -57,7 +58,7 @@ void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
   const auto pad = [&](int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; ++j) {
       const int64_t index = source_index(mode, first + j, length);
-      destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
+      destination[j] = index < 0 ? 0.0F : element(dtype, row, index);
     }
   };
   const int64_t inside_begin = std::clamp<int64_t>(-first, 0, count);
@@ -81,7 +82,7 @@ void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
   const auto pad = [&](int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; ++j) {
       const int64_t index = source_index(mode, first + j * step, length);
-      destination[j] = index < 0 ? 0.0F : load(dtype, row, index);
+      destination[j] = index < 0 ? 0.0F : element(dtype, row, index);
     }
   };
   const int64_t inside_begin = std::clamp<int64_t>(first < 0 ? (step - 1 - first) / step : 0, 0, count);

@@ -11,6 +11,9 @@ namespace conv1d {
 // mode allows (see resolve()); one past that limit by rounding up a tile reads a zero.
 int64_t source_index(PaddingMode mode, int64_t index, int64_t length);
 
+// Element i of an array of `dtype`, as a float.
+float element(DType dtype, const void* array, int64_t i);
+
 // destination[j] = row[first + j] for j in [0, count), padding resolved and float16 widened.
 // `row` has `length` elements of `dtype`.
 void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t count,

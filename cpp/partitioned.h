@@ -24,6 +24,7 @@
 #include "history.h"
 #include "params.h"
 #include "weights.h"
+#include "window_exceptions.h"
 
 namespace conv1d {
 
@@ -58,15 +59,27 @@ class Partitioned {
   // Does the work of one step.
   void advance(const History& history);
 
+  // Looks at the samples of the outputs at positions [begin, end), which come next. end <= next().
+  void look(const History& history, int64_t begin, int64_t end) { silence_.look(history, begin, end); }
+  // Whether those are to be computed by the definition, without head and tail: they share windows with samples that
+  // would spoil them.
+  bool needs_definition() const { return needs_definition_; }
+  // Whether the tail is without the oldest taps: some outputs do not see what is loud in their windows.
+  bool lacks_oldest() const { return lacks_oldest_; }
+  // Those taps as a layer of their own, the first of the whole, without bias.
+  Weights& oldest() { return oldest_; }
   // Adds to `count` outputs from position `position` on, `stride` apart, of an output channel of an image. None lies
   // beyond next().
   void add_tail(int32_t image, int32_t channel, int64_t position, int32_t count, float* sums) const;
 
  private:
-  Partitioned(const Params& params, const Params& head, int32_t batch, int32_t partition, bool flush);
+  Partitioned(const Params& params, const Params& head, const Params& oldest, int32_t batch, int32_t partition,
+              bool flush);
   [[nodiscard]] bool allocate();
 
   int32_t step_samples() const { return partition_ / steps_; }
+  int32_t input_rows() const { return batch_ * params_.in_channels; }
+  float* peaks_of(int64_t window);
   int64_t block() const;
   // The windows' ring goes backwards, so that later partitions meet later slots.
   int32_t slot(int64_t window) const;
@@ -79,6 +92,13 @@ class Partitioned {
   void multiply(int64_t block, int32_t begin, int32_t end, float* sums) const;
   void multiply_step(int64_t block, int32_t step);
   void finish_tail(int64_t block);
+  // The first of the partitions whose windows have samples that not all outputs see.
+  int32_t first_oldest() const { return std::max(1, partitions_ - 1); }
+  bool is_spoilt(int64_t block) const;
+  // Whether what only some outputs of a block see is much louder than what all of them see.
+  bool has_loud_past(int64_t block);
+  // The products that outliers were taken out of.
+  void add_outliers(int32_t image, int32_t channel, int64_t position, int32_t count, float* sums) const;
 
   size_t size() const { return 2 * static_cast<size_t>(partition_); }
   size_t sum_rows() const { return static_cast<size_t>(batch_) * static_cast<size_t>(params_.out_channels); }
@@ -90,6 +110,7 @@ class Partitioned {
   int32_t partitions_;  // without the first
   bool flush_;
   Weights head_;
+  Weights oldest_;
   uint32_t version_ = 0;  // of the weights that were loaded; 0 is none
   Fft fft_;
   Buffer<float> taps_;     // (out_channels, group_in, partitions, size): spectra
@@ -97,6 +118,14 @@ class Partitioned {
   Buffer<float> tail_;     // (batch, out_channels, size): outputs of this block in the second half
   Buffer<float> sums_;     // the same: spectra for the next block
   int64_t step_ = 0;
+  const void* weights_ = nullptr;
+  float oldest_share_ = 1;  // of the norm of an output's taps: what is in the two oldest partitions, at most
+  WindowExceptions exceptions_;
+  Silence silence_;
+  // The largest sample of the newer half of the windows, (partitions + 1, batch * in_channels), without outliers.
+  Buffer<float> peaks_;
+  bool needs_definition_ = false;
+  bool lacks_oldest_ = false;
 };
 
 }  // namespace conv1d

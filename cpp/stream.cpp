@@ -65,6 +65,10 @@ Error other_stream_error(size_t i, int32_t own, int32_t got) {
   return state_error(rule, trait.is_number ? std::to_string(got) : "another");
 }
 
+void add_row(const float* row, int32_t count, float* sums) {
+  for (int32_t i = 0; i < count; ++i) sums[i] += row[i];
+}
+
 Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the stream's history"}; }
 
 }  // namespace
@@ -163,7 +167,8 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const int32_t taps = weights.params().kernel_size;
   // Short pushes, long ones and forward() take turns without packing anew.
   if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !weights.keep_both_panels()) ||
-      !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(taps))) {
+      !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(taps)) ||
+      (node->tail && !node->lay_out_tail(p, choose_stream_strip(p)))) {
     return out_of_memory();
   }
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
@@ -177,18 +182,32 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
     return out_of_memory();
   }
   const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
+  const auto set_offsets = [&](int32_t own_taps, int64_t skipped, int32_t* offsets) {
+    for (int32_t c = 0; c < p.group_in(); ++c) {
+      for (int32_t k = 0; k < own_taps; ++k) {
+        const int64_t position = skipped % p.stride + int64_t{k} * p.dilation;
+        *offsets++ = static_cast<int32_t>(static_cast<size_t>(c) * pitch +
+                                          static_cast<size_t>(position % p.stride) * history.plane_pitch() +
+                                          static_cast<size_t>(position / p.stride));
+      }
+    }
+  };
   const int64_t skipped = int64_t{p.kernel_size - taps} * p.dilation;
   node->head_shift = skipped / p.stride;
-  for (int32_t c = 0, i = 0; c < p.group_in(); ++c) {
-    for (int32_t k = 0; k < taps; ++k, ++i) {
-      const int64_t position = skipped % p.stride + int64_t{k} * p.dilation;
-      node->offsets[i] = static_cast<int32_t>(static_cast<size_t>(c) * pitch +
-                                              static_cast<size_t>(position % p.stride) * history.plane_pitch() +
-                                              static_cast<size_t>(position / p.stride));
-    }
+  set_offsets(taps, skipped, node->offsets.data());
+  if (node->tail) {
+    set_offsets(p.kernel_size, 0, node->all_offsets.data());
+    set_offsets(node->tail->oldest().params().kernel_size, 0, node->oldest_offsets.data());
   }
   node->strip = choose_stream_strip(p);
   return std::nullopt;
+}
+
+bool Stream::Node::lay_out_tail(const Params& p, int32_t longest_strip) {
+  const auto channels = static_cast<size_t>(p.group_in());
+  return all_offsets.reserve(channels * static_cast<size_t>(p.kernel_size)) &&
+         oldest_offsets.reserve(channels * static_cast<size_t>(tail->oldest().params().kernel_size)) &&
+         oldest_sums.reserve(static_cast<size_t>(kMostTileRows) * static_cast<size_t>(longest_strip));
 }
 
 std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
@@ -552,15 +571,29 @@ void Stream::feed_conv(Node* node, const Value& in) {
 }
 
 void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) {
-  Weights& weights = node->tail ? node->tail->head() : node->step.plan->weights();
+  const bool all_taps = node->tail && node->tail->needs_definition();
+  const bool has_tail = node->tail && !all_taps;
+  Weights& weights = has_tail ? node->tail->head() : node->step.plan->weights();
   const Params& p = weights.params();
-  const Vectors vectors = choose_vectors(p, count);
+  const Vectors vectors = all_taps ? Vectors::kAlongTime : choose_vectors(p, count);
   const float* panels = weights.panels(vectors);
   const float* bias = weights.wide_bias();
   Strip strip{};
-  strip.offsets = node->offsets.data();
+  strip.offsets = all_taps ? node->all_offsets.data() : node->offsets.data();
   strip.depth = p.group_in() * p.kernel_size;
   strip.row_stride = row_stride;
+  const bool lacks_oldest = has_tail && node->tail->lacks_oldest();
+  const float* oldest_panels = nullptr;
+  Strip oldest{};
+  if (lacks_oldest) {
+    Weights& taps = node->tail->oldest();
+    oldest_panels = taps.panels(vectors);
+    oldest.bias = taps.wide_bias();  // zeros
+    oldest.offsets = node->oldest_offsets.data();
+    oldest.depth = p.group_in() * taps.params().kernel_size;
+    oldest.output = node->oldest_sums.data();
+    oldest.row_stride = static_cast<size_t>(node->strip);
+  }
   for (int32_t image_group = 0; image_group < batch_ * p.groups; ++image_group) {
     const int32_t image = image_group / p.groups;
     const int32_t first_out = image_group % p.groups * p.group_out();
@@ -568,7 +601,7 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
     for (int32_t t = 0; t < count; t += node->strip) {
       strip.count = std::min(node->strip, count - t);
       const int32_t row = image_group * p.group_in();
-      strip.input = (node->keeps ? node->history[0].at(row, first + node->head_shift)
+      strip.input = (node->keeps ? node->history[0].at(row, first + (has_tail ? node->head_shift : 0))
                                  : in.rows + static_cast<size_t>(row) * in.pitch) +
                     t;
       for (int32_t o = 0; o < p.group_out();) {
@@ -578,9 +611,17 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
         strip.bias = bias + oc;
         strip.output = group_rows + static_cast<size_t>(o) * row_stride + t;
         tile.run(strip);
+        if (lacks_oldest) {
+          oldest.weights = oldest_panels + oc * static_cast<size_t>(oldest.depth);
+          oldest.input = node->history[0].at(row, first) + t;
+          oldest.count = strip.count;
+          tile.run(oldest);
+        }
         for (int32_t r = 0; r < tile.rows; ++r) {
           float* sums = strip.output + static_cast<size_t>(r) * row_stride;
-          if (node->tail) node->tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
+          if (has_tail) node->tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
+          if (lacks_oldest)
+            add_row(node->oldest_sums.data() + static_cast<size_t>(r) * oldest.row_stride, strip.count, sums);
           apply_activation(p.activation, p.slope, sums, static_cast<size_t>(strip.count));
         }
         o += tile.rows;
@@ -599,6 +640,7 @@ void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out,
     const int64_t due = node->tail->next();
     const int64_t end = (std::min(known, due) + p.stride - 1) / p.stride;  // of the outputs before it, if there are any
     if (end > t) {
+      node->tail->look(history, t * p.stride, (end - 1) * p.stride + 1);
       convolve(node, in, t, static_cast<int32_t>(end - t), rows + (t - out.total), out.row_stride);
       t = end;
     }

@@ -116,6 +116,11 @@ class Stream {
     Buffer<int32_t> offsets;            // where each channel's taps read, from an output's position on
     std::unique_ptr<Partitioned> tail;  // of a long kernel: the head's taps alone are then computed directly
     int64_t head_shift = 0;             // how far on in the history those begin
+    Buffer<int32_t> all_offsets;        // as `offsets`, for all taps,
+    Buffer<int32_t> oldest_offsets;     // and for the oldest
+    Buffer<float> oldest_sums;          // what those add to a tile's rows
+
+    [[nodiscard]] bool lay_out_tail(const Params& p, int32_t longest_strip);
   };
 
   Stream() = default;

@@ -307,8 +307,8 @@ bool ToomCook::find_uneven(const Block& block, float* scratch) const {
 
 // As above for one tile, of which not all outputs may be there, nor all samples.
 bool ToomCook::is_uneven(const Block& block, int32_t column, const float* magnitudes) const {
-  const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer +
-                        column % block.layers;
+  const int64_t begin =
+      int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer + column % block.layers;
   const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
   const auto largest_of = [&](int32_t first, int32_t end) {
     float most = 0;

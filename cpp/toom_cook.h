@@ -137,10 +137,10 @@ class ToomCook final : public Method {
   int32_t least_taps_ = 0;    // samples in turn that an output sees of each channel, all phases together
   int32_t tile_samples_ = 0;  // that a tile's products come of
   Definition definition_;
-  Buffer<float> zeros_;       // a bias for the products
-  size_t row_pitch_ = 0;      // of rows of every fourth sample
-  size_t point_pitch_ = 0;    // of V
-  size_t column_pitch_ = 0;   // of M and the outputs
+  Buffer<float> zeros_;      // a bias for the products
+  size_t row_pitch_ = 0;     // of rows of every fourth sample
+  size_t point_pitch_ = 0;   // of V
+  size_t column_pitch_ = 0;  // of M and the outputs
   Layout at_{};
   const float* panels_ = nullptr;
   const float* bias_ = nullptr;

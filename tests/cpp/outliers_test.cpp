@@ -9,6 +9,7 @@
 
 #include "layer.h"
 #include "padding.h"
+#include "stream.h"
 
 namespace conv1d {
 namespace {
@@ -91,7 +92,8 @@ double transform_bound(Layer& layer, const Geometry& g, const std::vector<float>
     for (int32_t k = 0; k < p.kernel_size; ++k) {
       weights += std::pow(w[(static_cast<int64_t>(oc) * p.group_in() + c) * p.kernel_size + k], 2);
     }
-    const float* row = x.data() + (static_cast<int64_t>(image) * p.in_channels + oc / p.group_out() * p.group_in() + c) * g.length;
+    const float* row =
+        x.data() + (static_cast<int64_t>(image) * p.in_channels + oc / p.group_out() * p.group_in() + c) * g.length;
     for (int32_t t = 0; t < g.length; ++t) samples += std::pow(row[t], 2);
     sum += std::sqrt(weights * samples * (p.padding_mode == PaddingMode::kZeros ? 1 : copies));
   }
@@ -122,15 +124,70 @@ double largest_seen(Layer& layer, const Geometry& g, const std::vector<float>& x
   return most;
 }
 
+struct Counts {
+  int64_t seen = 0;
+  int64_t unseen = 0;
+  int64_t silent = 0;
+};
+
+// Holds the output of a layer for a disturbed signal to what the definition gives, `rounding` times as exact as a
+// transform of the plain signal must be.
+void check(Layer& layer, const Geometry& g, const Disturbed& signal, const std::vector<float>& output, double rounding,
+           const std::string& what, Counts* counts) {
+  const Params& p = layer.plan().params();
+  const auto expected = layer.expect(signal.values);
+  const std::vector<double> ones(static_cast<size_t>(p.weight_size()), 1);
+  std::vector<double> sees(output.size());
+  reference_conv1d(p, g, signal.there.data(), ones.data(), nullptr, sees.data(), nullptr);
+  const std::vector<double> x(signal.values.begin(), signal.values.end());
+  std::vector<double> sums(output.size());
+  std::vector<double> magnitudes(output.size());
+  reference_conv1d(p, g, x.data(), ones.data(), nullptr, sums.data(), magnitudes.data());
+  for (int32_t oc = 0; oc < p.out_channels; ++oc) {
+    const double transformed = rounding * transform_bound(layer, g, signal.plain, 0, oc);
+    for (int32_t t = 0; t < g.out_length; ++t) {
+      const size_t i = static_cast<size_t>(oc) * g.out_length + t;
+      const std::string where =
+          what + " at " + std::to_string(oc) + " " + std::to_string(t) + (sees[i] > 0 ? " sees" : "");
+      if (magnitudes[i] == 0) {
+        ++counts->silent;
+        const float bias = p.bias ? static_cast<const float*>(layer.plan().weights().bias())[oc] : 0;
+        ASSERT_EQ(output[i], bias) << where;
+      }
+      ++(sees[i] > 0 ? counts->seen : counts->unseen);
+      if (std::isnan(expected.values[i])) {
+        ASSERT_TRUE(std::isnan(output[i])) << where;
+      } else if (std::isinf(expected.values[i])) {
+        ASSERT_EQ(output[i], expected.values[i]) << where;
+      } else {
+        const double products = p.group_in() * p.kernel_size;
+        double bound = transformed + (products + 2) * 0x1p-24 * expected.bound[i];
+        // Runs may fill a block, and are then nothing that stands out there.
+        if (signal.runs && sees[i] > 0) {
+          bound += rounding * 0x1p-14 * largest_weight(layer, oc) * largest_seen(layer, g, signal.values, oc, t);
+        }
+        ASSERT_LE(std::abs(output[i] - expected.values[i]), bound)
+            << where << " got " << output[i] << " for " << expected.values[i];
+      }
+    }
+  }
+}
+
+void set_some_weight_to_zero(Random& random, Layer& layer) {
+  auto* weights = static_cast<float*>(layer.plan().weights().weight());
+  if (draw(random, 0, 4) == 0) {
+    weights[draw(random, 0, static_cast<int32_t>(layer.plan().params().weight_size()) - 1)] = 0;
+  }
+  layer.plan().weights().changed();
+}
+
 TEST(Outliers, ReachTheOutputsThatSeeThemAndNoOthers) {
   Random random(1);
   ThreadPool pool(1);
   const std::string algorithms[] = {"toom_cook", "fft", "auto", "direct"};
   const std::string modes[] = {"zeros", "reflect", "replicate", "circular"};
   int compared[4] = {};
-  int64_t unseen = 0;
-  int64_t seen = 0;
-  int64_t silent = 0;
+  Counts counts;
   for (int32_t trial = 0; trial < 2500; ++trial) {
     Options o;
     const bool heavy = draw(random, 0, 9) == 0;
@@ -152,54 +209,96 @@ TEST(Outliers, ReachTheOutputsThatSeeThemAndNoOthers) {
     if (validate(o, &params) || resolve(params, 1, length, &g)) continue;
     ++compared[which];
     Layer layer(o, static_cast<uint32_t>(trial));
-    auto* weights = static_cast<float*>(layer.plan().weights().weight());
-    if (draw(random, 0, 4) == 0) weights[draw(random, 0, static_cast<int32_t>(params.weight_size()) - 1)] = 0;
-    layer.plan().weights().changed();
+    set_some_weight_to_zero(random, layer);
     const Disturbed signal = disturb(random, plain_signal(random, params.in_channels, length), length);
     const auto output = layer.run(signal.values, 1, pool);
-    const auto plain = layer.expect(signal.plain);
-    const auto expected = layer.expect(signal.values);
-    std::vector<double> sees(output.size());
-    const std::vector<double> ones(static_cast<size_t>(params.weight_size()), 1);
-    reference_conv1d(params, g, signal.there.data(), ones.data(), nullptr, sees.data(), nullptr);
-    std::vector<double> magnitudes(output.size());
-    std::vector<double> x(signal.values.begin(), signal.values.end());
-    std::vector<double> sums(output.size());
-    reference_conv1d(params, g, x.data(), ones.data(), nullptr, sums.data(), magnitudes.data());
-    for (int32_t oc = 0; oc < params.out_channels; ++oc) {
-      const double transformed = transform_bound(layer, g, signal.plain, 0, oc);
-      for (int32_t t = 0; t < g.out_length; ++t) {
-        const size_t i = static_cast<size_t>(oc) * g.out_length + t;
-        const auto what = [&] {
-          return text(o, length) + ", trial " + std::to_string(trial) + " at " + std::to_string(oc) + " " +
-                 std::to_string(t) + (sees[i] > 0 ? " sees" : "");
-        };
-        if (magnitudes[i] == 0) {
-          ++silent;
-          const float bias = params.bias ? static_cast<const float*>(layer.plan().weights().bias())[oc] : 0;
-          ASSERT_EQ(output[i], bias) << what();
+    check(layer, g, signal, output, 1, text(o, length) + ", trial " + std::to_string(trial), &counts);
+    if (HasFatalFailure()) return;
+  }
+  for (const int count : compared) EXPECT_GT(count, 300);
+  EXPECT_GT(counts.seen, 50000);
+  EXPECT_GT(counts.unseen, 50000);
+  EXPECT_GT(counts.silent, 5000);
+}
+
+TEST(Outliers, OfStreamsReachTheOutputsThatSeeThemAndNoOthers) {
+  Random random(2);
+  const std::string modes[] = {"zeros", "reflect", "replicate"};
+  int compared = 0;
+  Counts counts;
+  for (int32_t trial = 0; trial < 800; ++trial) {
+    Options o;
+    o.groups = draw(random, 0, 3) == 0 ? 2 : 1;
+    o.in_channels = o.groups * draw(random, 1, 3);
+    o.out_channels = o.groups * draw(random, 1, 3);
+    o.kernel_size = draw(random, 17, 400);
+    o.stride = draw(random, 0, 3) == 0 ? draw(random, 1, 3) : 1;
+    o.dilation = draw(random, 0, 3) == 0 ? draw(random, 1, 3) : 1;
+    o.bias = draw(random, 0, 2) > 0;
+    o.padding_mode = modes[draw(random, 0, 2)];
+    o.pad_left = draw(random, 0, draw(random, 0, 1) == 0 ? 12 : 400);
+    o.pad_right = draw(random, 0, 12);
+    o.algorithm = "fft";
+    const int32_t length = draw(random, 420, 3000);
+    const int32_t longest = draw(random, 1, 200);
+    Params params{};
+    Geometry g{};
+    if (validate(o, &params) || resolve(params, 1, length, &g)) continue;
+    ++compared;
+    Layer layer(o, static_cast<uint32_t>(trial));
+    ASSERT_FALSE(layer.plan().prepare(1, length, 1));  // for expect()
+    set_some_weight_to_zero(random, layer);
+    const Disturbed signal = disturb(random, plain_signal(random, params.in_channels, length), length);
+    const std::string what = text(o, length) + ", trial " + std::to_string(trial);
+    std::vector<float> first;
+    for (int round = 0; round < 2; ++round) {
+      std::unique_ptr<Stream> stream;
+      ASSERT_FALSE(
+          Stream::create({{0, 0, layer.share(), {}}}, DType::kFloat32, params.in_channels, 1, longest, true, &stream));
+      std::vector<float> output(static_cast<size_t>(params.out_channels) * g.out_length);
+      int32_t done = 0;
+      const auto put = [&](const std::vector<float>& rows, int32_t count) {
+        for (int32_t oc = 0; oc < params.out_channels; ++oc) {
+          std::copy_n(rows.begin() + static_cast<ptrdiff_t>(oc) * count, count,
+                      output.begin() + static_cast<ptrdiff_t>(oc) * g.out_length + done);
         }
-        ++(sees[i] > 0 ? seen : unseen);
-        if (std::isnan(expected.values[i])) {
-          ASSERT_TRUE(std::isnan(output[i])) << what();
-        } else if (std::isinf(expected.values[i])) {
-          ASSERT_EQ(output[i], expected.values[i]) << what();
-        } else {
-          const double products = params.group_in() * params.kernel_size;
-          const double own = (products + 2) * 0x1p-24;
-          double bound = transformed + own * expected.bound[i];
-          // Runs may fill a block, and are then nothing that stands out there.
-          if (signal.runs && sees[i] > 0) bound += 0x1p-14 * largest_weight(layer, oc) * largest_seen(layer, g, signal.values, oc, t);
-          ASSERT_LE(std::abs(output[i] - expected.values[i]), bound) << what() << " got " << output[i] << " for "
-                                                                     << expected.values[i];
+        done += count;
+      };
+      for (int32_t t = 0; t < length;) {
+        const int32_t samples = std::min(length - t, draw(random, 1, longest));
+        std::vector<float> chunk;
+        for (int32_t c = 0; c < params.in_channels; ++c) {
+          const auto from = signal.values.begin() + static_cast<ptrdiff_t>(c) * length + t;
+          chunk.insert(chunk.end(), from, from + samples);
+        }
+        const int32_t count = stream->output_count(samples);
+        std::vector<float> rows(static_cast<size_t>(params.out_channels) * static_cast<size_t>(count));
+        stream->push(chunk.data(), samples, rows.data());
+        put(rows, count);
+        t += samples;
+      }
+      int64_t count = 0;
+      ASSERT_FALSE(stream->end_count(&count));
+      std::vector<float> rows(static_cast<size_t>(params.out_channels) * static_cast<size_t>(count));
+      stream->end(rows.data());
+      put(rows, static_cast<int32_t>(count));
+      ASSERT_EQ(done, g.out_length);
+      if (round == 0) {
+        // Sums of so many equal products as some plain signals have may lose more than those of a block.
+        check(layer, g, signal, output, 4, what, &counts);
+        if (HasFatalFailure()) return;
+        first = output;
+      } else {
+        for (size_t i = 0; i < first.size(); ++i) {
+          ASSERT_TRUE(first[i] == output[i] || (std::isnan(first[i]) && std::isnan(output[i]))) << what << " at " << i;
         }
       }
     }
   }
-  for (const int count : compared) EXPECT_GT(count, 300);
-  EXPECT_GT(seen, 50000);
-  EXPECT_GT(unseen, 50000);
-  EXPECT_GT(silent, 5000);
+  EXPECT_GT(compared, 600);
+  EXPECT_GT(counts.seen, 50000);
+  EXPECT_GT(counts.unseen, 50000);
+  EXPECT_GT(counts.silent, 5000);
 }
 
 }  // namespace
