@@ -77,10 +77,10 @@ int32_t choose_partition(const Params& params, int32_t longest) {
 }
 
 int64_t kept_samples(const Params& params) {
-  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window begins less than two
-  // partitions before the reach.
+  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window whose loudness counts begins
+  // less than three partitions before the reach.
   const bool partitioned = choose_partition(params, 1) > 0;
-  return params.reach() + (partitioned ? 2 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
+  return params.reach() + (partitioned ? 3 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
 }
 
 Partitioned::Partitioned(const Params& params, const Params& head, const Params& oldest, int32_t batch,
@@ -139,7 +139,7 @@ void Partitioned::resume(Weights& weights, const History& history, int64_t known
   reset(known);
   silence_.clear(std::numeric_limits<int64_t>::min());
   step_ = floor_divide(known, step_samples());
-  for (int64_t window = block() - partitions_; window < block(); ++window) transform_window(history, window);
+  for (int64_t window = block() - partitions_ - 1; window < block(); ++window) transform_window(history, window);
   pack(weights);
   redo();
 }

@@ -9,7 +9,6 @@
 
 #include "evenness.h"
 #include "finish.h"
-#include "half.h"
 #include "padding.h"
 #include "planes.h"
 #include "simd.h"
@@ -139,29 +138,25 @@ bool ToomCook::lay_out() {
 void ToomCook::pack(Weights& weights) {
   definition_.pack(weights);
   bias_ = weights.wide_bias();
-  panels_ = weights.transformed(Algorithm::kToomCook, 0, [&](float* panels) {
-    if (params_.dtype == DType::kFloat32) {
-      pack_panels(static_cast<const float*>(weights.weight()), panels, [](float w) { return w; });
-    } else {
-      pack_panels(static_cast<const uint16_t*>(weights.weight()), panels, half_to_float);
-    }
-  });
+  panels_ = weights.transformed(Algorithm::kToomCook, 0, [&](float* panels) { pack_panels(weights.weight(), panels); });
 }
 
 // As in pack.h, a panel for each tile of output channels; those of one point follow each other, those of the single
 // taps come last.
-template <class T, class ToFloat>
-void ToomCook::pack_panels(const T* weights, float* panels, const ToFloat& to_float) const {
+void ToomCook::pack_panels(const void* weights, float* panels) const {
   const auto taps = static_cast<size_t>(params_.kernel_size);
   const auto channel_weights = taps * static_cast<size_t>(params_.group_in());
   const int32_t channels = params_.group_out();
   const size_t point_floats = static_cast<size_t>(channels) * cut_.depth;
-  const auto pack_row = [&](const T* row, size_t tile_rows, float* panel, float* single_panel) {
-    for (int32_t c = 0; c < params_.group_in(); ++c, row += taps) {
+  const auto pack_row = [&](size_t first, size_t tile_rows, float* panel, float* single_panel) {
+    for (int32_t c = 0; c < params_.group_in(); ++c, first += taps) {
       for_each_chunk(params_, cut_, [&](int32_t phase, int32_t chunk, int32_t count) {
         std::array<double, 5> chunk_weights{};
         std::array<double, 8> points{};
-        for (int32_t k = 0; k < count; ++k) chunk_weights[k] = to_float(row[phase + cut_.phases * (kTile * chunk + k)]);
+        for (int32_t k = 0; k < count; ++k) {
+          const int32_t tap = phase + cut_.phases * (kTile * chunk + k);
+          chunk_weights[k] = element(params_.dtype, weights, static_cast<int64_t>(first) + tap);
+        }
         if (count == 1) {
           *single_panel = static_cast<float>(chunk_weights[0]);
           single_panel += tile_rows;
@@ -173,12 +168,13 @@ void ToomCook::pack_panels(const T* weights, float* panels, const ToFloat& to_fl
       });
     }
   };
+  size_t row = 0;
   for (int32_t g = 0; g < params_.groups; ++g, panels += group_floats()) {
     float* singles = panels + form_.points * point_floats;
     for (int32_t o = 0; o < channels;) {
       const int32_t rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
-      for (int32_t r = 0; r < rows; ++r, weights += channel_weights) {
-        pack_row(weights, static_cast<size_t>(rows), panels + static_cast<size_t>(o) * cut_.depth + r,
+      for (int32_t r = 0; r < rows; ++r, row += channel_weights) {
+        pack_row(row, static_cast<size_t>(rows), panels + static_cast<size_t>(o) * cut_.depth + r,
                  singles + static_cast<size_t>(o) * cut_.single_depth + r);
       }
       o += rows;

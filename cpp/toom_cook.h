@@ -104,8 +104,7 @@ class ToomCook final : public Method {
   }
   // Floats from V at one point to V at the next.
   size_t point_floats() const { return static_cast<size_t>(params_.group_in()) * cut_.point_phases * point_pitch_; }
-  template <class T, class ToFloat>
-  void pack_panels(const T* weights, float* panels, const ToFloat& to_float) const;
+  void pack_panels(const void* weights, float* panels) const;
 
   Block block(int32_t index) const;
   void run_block(const Block& block, const void* input, void* output, float* scratch) const;
