@@ -18,7 +18,7 @@ constexpr size_t kFewSamples = 64;
 constexpr int32_t kOneRowGap = 7;  // bins that stay empty between one row's samples and those that stand out
 constexpr int32_t kLeastGap = 2;
 constexpr int32_t kLongWindow = 64;
-constexpr ptrdiff_t kSparse = 8;  // samples that all stand out, from zeros
+constexpr size_t kSparse = 8;  // so few samples are not worth a transform
 
 // Magnitudes compare as their bits do; those of NaN are the largest.
 uint32_t magnitude(float x) { return std::bit_cast<uint32_t>(x) & 0x7FFFFFFF; }
@@ -119,10 +119,12 @@ bool has_stretch(const float* x, size_t n, int32_t window, uint32_t limit) {
   return found;
 }
 
-// Whether samples from `limit` on, above a gap, spoil outputs. Of a long window, those that see none of them: the
-// others are sums of so many products that the definition allows them larger errors.
+size_t count_nonzero(const float* x, size_t n) { return n - static_cast<size_t>(std::count(x, x + n, 0.0F)); }
+
+// Whether samples from `limit` on, above a gap, spoil outputs. Of a long window that is full, those that see none of
+// them: the others are sums of so many products that the definition allows them larger errors.
 bool spoils(const float* x, size_t n, int32_t window, uint32_t limit) {
-  return window < kLongWindow || has_stretch(x, n, window, limit);
+  return window < kLongWindow || count_nonzero(x, n) < kLongWindow || has_stretch(x, n, window, limit);
 }
 
 }  // namespace
@@ -143,11 +145,11 @@ Evenness judge(const float* x, size_t n, int32_t rows, int32_t window) {
   if (range.most == 0) return Evenness::kSilent;
   if (range.most >= kLargest || range.most < kSmallest) return Evenness::kUneven;
   const int32_t gap = gap_of(rows);
-  if (range.least > 0 && range.most - range.least < static_cast<uint32_t>(gap) << kFractionBits) return Evenness::kEven;
+  const bool narrow = range.most - range.least < static_cast<uint32_t>(gap) << kFractionBits;
+  if (range.least > 0 && narrow && n > kSparse) return Evenness::kEven;
+  if (count_nonzero(x, n) <= kSparse) return Evenness::kUneven;
   bool even = range.least > 0 || !has_stretch(x, n, window, 1);
-  for_each_gap(count_cells(x, n, window), gap, [&](size_t bin, uint32_t) {
-    even = even && !spoils(x, n, window, static_cast<uint32_t>(bin) << kFractionBits);
-  });
+  for_each_gap(count_cells(x, n, window), gap, [&](size_t, uint32_t) { even = false; });
   return even ? Evenness::kEven : Evenness::kUneven;
 }
 
@@ -155,7 +157,7 @@ namespace {
 
 // From which magnitude on samples stand out, or 0 where there are too many.
 uint32_t least_outlier(const float* x, size_t n, int32_t window) {
-  if (std::count_if(x, x + n, [](float value) { return value != 0; }) <= kSparse) return 1;
+  if (count_nonzero(x, n) <= kSparse) return 1;
   uint32_t least = kLargest;
   bool too_many = false;
   for_each_gap(count_cells(x, n, window), kOneRowGap, [&](size_t bin, uint32_t above) {

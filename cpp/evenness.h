@@ -29,6 +29,9 @@ enum class Evenness : uint8_t {
   kUneven,
 };
 
+// Up to so many rows each is judged by itself, for the others' samples may hide what stands out in one.
+inline constexpr int32_t kFewRows = 4;
+
 // Judges `n` samples of one row, or sums of the magnitudes of `rows`, of which an output sees at least `window` in
 // turn.
 Evenness judge(const float* x, size_t n, int32_t rows, int32_t window);

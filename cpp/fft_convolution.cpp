@@ -259,16 +259,20 @@ uint32_t FftConvolution::transform_windows(const Piece& piece, const void* input
     const size_t pair = (b | 1) < piece.blocks ? 2 : 1;
     const Block block = this->block(piece.first + b);
     const auto samples = static_cast<size_t>(block.count == 0 ? 0 : block.count + cut_.taps - 1);
+    const auto look_at = [&](const float* x, int32_t of_rows) {
+      const int32_t least_taps = params_.kernel_size / cut_.phases;
+      if (samples > 0 && judge(x, samples, of_rows, least_taps) == Evenness::kUneven) uneven |= 1U << b;
+    };
     std::fill_n(magnitudes, samples, 0.0F);
     float* panel = panels + static_cast<size_t>(b - b % 2) * depth * 8 + size_t{b % 2 == 0 ? 0U : 8U};
     for (int32_t row = 0; row < rows(); ++row, panel += 8 * pair) {
       copy_row(block, piece.group, row, input, window);
       add_magnitudes(window, samples, magnitudes);
+      if (rows() <= kFewRows) look_at(window, 1);
       fft_.forward(window);
       write_panel(window, cut_.size, panel, step);
     }
-    const int32_t least_taps = params_.kernel_size / cut_.phases;
-    if (samples > 0 && judge(magnitudes, samples, rows(), least_taps) == Evenness::kUneven) uneven |= 1U << b;
+    look_at(magnitudes, rows());
   }
   return uneven;
 }

@@ -8,9 +8,11 @@
 // gives N - taps + 1 outputs: the last taps - 1 results of a block are useless, for there the window came back at its
 // beginning. A window's spectrum serves all output channels, and the spectra of the taps several blocks.
 //
-// An output's error hangs on its whole block: it is at most (2^-21 * log2(N) + 2^-24 * C) * (sum over C input channels
-// of |w| |x| + |b|) with the Euclidean norms of the channel's taps and of the samples of its window. A NaN or an
-// infinity makes all outputs of the blocks whose window it is in NaN or infinite.
+// An output's error depends on its whole block: it is at most (2^-21 * log2(N) + 2^-24 * C) * (sum over C input
+// channels of |w| |x| + |b|) with the Euclidean norms of the channel's taps and of the samples of its window. So of a
+// block with samples that stand out, NaN and infinities among them, a single filter's outputs are computed without
+// those, whose products are added by the definition; others are computed by the definition altogether (evenness.h,
+// definition.h).
 #pragma once
 
 #include <memory>

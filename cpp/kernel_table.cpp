@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "cost.h"
 #include "kernels/channels_f32.h"
@@ -152,15 +151,24 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
   return schedule;
 }
 
+namespace {
+
+std::string hundredths(double value) {
+  const auto all = static_cast<int64_t>(std::round(std::min(value, 1e15) * 100));
+  const std::string digits = std::to_string(all % 100);
+  return std::to_string(all / 100) + (digits.size() < 2 ? ".0" : ".") + digits;
+}
+
+}  // namespace
+
 std::string AlgorithmChoice::reason() const {
   if (asked_for) return "asked for";
   std::string text = short_of_memory ? "no memory for the fastest; " : "";
   text += "estimated times of direct's: ";
   for (const Algorithm other : {Algorithm::kToomCook, Algorithm::kFft}) {
-    std::array<char, 32> times{};
     const double ratio = cost[static_cast<size_t>(other)] / cost[static_cast<size_t>(Algorithm::kDirect)];
-    std::snprintf(times.data(), times.size(), " %.2f", ratio);
-    text += algorithm_name(other) + std::string(std::isfinite(ratio) ? times.data() : " unfit");
+    text += algorithm_name(other);
+    text += std::isfinite(ratio) ? " " + hundredths(ratio) : " unfit";
     if (other != Algorithm::kFft) text += ", ";
   }
   return text;

@@ -77,8 +77,8 @@ int32_t choose_partition(const Params& params, int32_t longest) {
 }
 
 int64_t kept_samples(const Params& params) {
-  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window whose loudness counts begins
-  // less than three partitions before the reach.
+  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window whose loudness counts
+  // begins less than three partitions before the reach.
   const bool partitioned = choose_partition(params, 1) > 0;
   return params.reach() + (partitioned ? 3 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
 }

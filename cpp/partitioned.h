@@ -15,6 +15,10 @@
 // |b|), with the Euclidean norms of the channel's K taps and of the samples that they reach, up to 2 B of which to
 // either side count as well. The part with C is what sums of so many equal products may lose; it hardly shows with
 // other data.
+//
+// Samples that stand out are taken out of the windows, and their products added by the definition; where too many of a
+// window are NaN or infinite, all outputs that it serves are computed so. The oldest windows hold samples that not all
+// outputs see: where those are much louder than what is seen, the oldest taps are left to the direct kernels.
 #pragma once
 
 #include <memory>

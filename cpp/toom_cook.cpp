@@ -206,8 +206,8 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
   const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
   const size_t first_in =
       static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(block.group) * params_.group_in();
-  transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
-  const bool uneven = find_uneven(block, scratch);
+  std::memset(scratch + at_.uneven, 0, static_cast<size_t>(block.columns()));
+  const bool uneven = transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
   const int32_t channels = params_.group_out();
   Rows rows{};
   Rows all{};
@@ -229,7 +229,7 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
   if (uneven) define_uneven(block, all, input, output, scratch);
 }
 
-void ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
+bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
   const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
   auto* offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
   int32_t* single_offsets = offsets + cut_.depth;
@@ -238,6 +238,8 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
   float* single_rows = phase_rows + kTile * row_pitch_;
   float* magnitudes = scratch + at_.magnitudes;
   const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.layers);
+  const bool few_rows = params_.group_in() * cut_.point_phases <= kFewRows;
+  bool uneven = false;
   std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
   int32_t point_offset = 0;
   int32_t single_offset = 0;
@@ -256,6 +258,10 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       for (size_t a = 0; a < kTile; ++a) {
         add_magnitudes(rows + a * row_pitch_, columns, magnitudes + a * row_pitch_);
       }
+      if (few_rows) {
+        uneven = mark_uneven(block, 1, scratch) || uneven;
+        std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
+      }
       form_.transform_input({.rows = rows,
                              .row_stride = row_pitch_,
                              .next = block.layers,
@@ -265,14 +271,15 @@ void ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       point_offset += static_cast<int32_t>(point_pitch_);
     }
   }
+  return few_rows ? uneven : mark_uneven(block, params_.group_in() * cut_.point_phases, scratch);
 }
 
-bool ToomCook::find_uneven(const Block& block, float* scratch) const {
+bool ToomCook::mark_uneven(const Block& block, int32_t rows, float* scratch) const {
   const float* magnitudes = scratch + at_.magnitudes;
   auto* marks = reinterpret_cast<uint8_t*>(scratch + at_.uneven);
   const int32_t columns = block.columns();
-  std::memset(marks, 0, static_cast<size_t>(columns));
-  const v128_t ratio = wasm_f32x4_splat(allowed_ratio(params_.group_in() * cut_.point_phases));
+  const float allowed = allowed_ratio(rows);
+  const v128_t ratio = wasm_f32x4_splat(allowed);
   const v128_t zero = wasm_f32x4_splat(0);
   const v128_t smallest = wasm_f32x4_splat(kSmallestMagnitude);
   const v128_t largest = wasm_f32x4_splat(kLargestMagnitude);
@@ -294,15 +301,16 @@ bool ToomCook::find_uneven(const Block& block, float* scratch) const {
     const v128_t even = wasm_v128_and(fits, wasm_f32x4_lt(tile, wasm_f32x4_mul(ratio, least)));
     if (wasm_i32x4_all_true(wasm_v128_or(even, wasm_f32x4_eq(tile, zero)))) continue;
     for (int32_t i = l; i < std::min(l + 4, columns); ++i) {
-      marks[i] = is_uneven(block, i, magnitudes + i) ? 1 : 0;
-      any = any || marks[i] != 0;
+      if (!is_uneven(block, i, allowed, magnitudes + i)) continue;
+      marks[i] = 1;
+      any = true;
     }
   }
   return any;
 }
 
 // As above for one tile, of which not all outputs may be there, nor all samples.
-bool ToomCook::is_uneven(const Block& block, int32_t column, const float* magnitudes) const {
+bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const {
   const int64_t begin =
       int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer + column % block.layers;
   const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
@@ -319,15 +327,22 @@ bool ToomCook::is_uneven(const Block& block, int32_t column, const float* magnit
   if (tile == 0) return false;
   if (!(tile >= kSmallestMagnitude && tile < kLargestMagnitude)) return true;
   float least = tile;
+  int32_t zeros = 0;
+  bool pads = params_.padding_mode == PaddingMode::kZeros;  // whether all zeros are of the padding
   for (int32_t i = 0; i < tile_samples_; ++i) {
     const float x = magnitudes[sample_at(block, i)];
     const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
-    // Nothing stands out from zeros that only pad.
-    const bool pads = params_.padding_mode == PaddingMode::kZeros && (position < 0 || position >= geometry_.length);
-    if (x > 0 || !pads) least = std::min(least, x);
+    if (x > 0) {
+      least = std::min(least, x);
+    } else {
+      ++zeros;
+      pads = pads && (position < 0 || position >= geometry_.length);
+    }
   }
+  // Nothing stands out from a few zeros that only pad.
+  if (zeros > 0 && (!pads || 2 * zeros > tile_samples_)) return true;
   for (int32_t a = 0; a < outputs; ++a) least = std::min(least, largest_of(a, a + least_taps_));
-  return !(tile < allowed_ratio(params_.group_in() * cut_.point_phases) * least);
+  return !(tile < allowed * least);
 }
 
 void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* input, void* output,

@@ -14,8 +14,9 @@
 //
 // A block is I tiles of Q of the D layers: column l = i * Q + q of every row, and chunk j lies j * Q columns on.
 //
-// Where a sample is NaN or infinite, or so large that sums with it overflow, all outputs of the tiles that meet it may
-// be NaN. An output's error is relative to the largest outputs of its tile, not to itself.
+// An output's error is relative to the largest samples of its tile, not to its own. So tiles in which some stand out,
+// NaN and infinities among them, are computed by the definition (evenness.h, definition.h): which ones depends on their
+// samples alone, not on how they are cut into blocks.
 #pragma once
 
 #include <memory>
@@ -108,13 +109,14 @@ class ToomCook final : public Method {
 
   Block block(int32_t index) const;
   void run_block(const Block& block, const void* input, void* output, float* scratch) const;
-  // Fills V, the rows that single taps meet, and the offsets of both.
-  void transform_input(const Block& block, const uint8_t* input, float* scratch) const;
+  // Fills V, the rows that single taps meet, and the offsets of both. Whether it marked tiles as uneven.
+  bool transform_input(const Block& block, const uint8_t* input, float* scratch) const;
   // Every fourth sample of one phase of the channel at `row`, in four rows.
   void split(const Block& block, const uint8_t* row, int32_t phase, float* scratch, float* rows) const;
-  // Marks the tiles of which an output would suffer from what only others see.
-  bool find_uneven(const Block& block, float* scratch) const;
-  bool is_uneven(const Block& block, int32_t column, const float* magnitudes) const;
+  // Marks the tiles of which an output would suffer from what only others see, by magnitudes summed over `rows` rows.
+  // Whether there are any.
+  bool mark_uneven(const Block& block, int32_t rows, float* scratch) const;
+  bool is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const;
   // Where sample `sample` of the tile in column 0 is.
   size_t sample_at(const Block& block, int32_t sample) const {
     return static_cast<size_t>(sample % kToomOutputs) * row_pitch_ +

@@ -56,12 +56,12 @@ export interface Conv1dOptions {
   activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
   /**
    * How sums are formed. `'direct'`: by the definition, in one order; the error of K products is at most (K + 2) * 2^-24 *
-   * (sum |w||x| + |b|), and a NaN or an infinity reaches exactly the outputs whose window holds it. `'toom_cook'`: four
-   * neighbouring outputs with fewer products; the error is at most 2^-19 times that sum, with each |x| the largest that
-   * the tile meets in its channel, and a NaN reaches its tiles. `'fft'`: see the README. `'auto'` (default): the one that
-   * is estimated to be fastest for the layer and the input's length, of those that keep 2^-20 * (sum |w||x| + |b|) with
-   * noise; `'direct'` in a deterministic runtime. `'toom_cook'` needs kernelSize > stride / gcd(stride, dilation), else it
-   * is ERR_UNSUPPORTED.
+   * (sum |w||x| + |b|). `'toom_cook'`: four neighbouring outputs with fewer products; the error is at most 2^-18 times that
+   * sum, with each |x| the largest that the tile meets in its channel. `'fft'`: see the README. `'auto'` (default): the one
+   * that is estimated to be fastest for the layer and the input's length, of those that keep 2^-20 * (sum |w||x| + |b|)
+   * with noise; `'direct'` in a deterministic runtime. A NaN, an infinity or a sample that stands out reaches exactly the
+   * outputs whose window holds it, by every algorithm. `'toom_cook'` needs kernelSize > stride / gcd(stride, dilation), else
+   * it is ERR_UNSUPPORTED.
    */
   algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
 }

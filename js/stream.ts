@@ -94,7 +94,8 @@ function takeCount(field: string, value: unknown): number {
  * convolved by FFT in partitions of B samples, of which the first is done directly: the latency is the same, and the
  * error of an output at most (2^-21 * log2(2 B) + 2^-24 * (B + K / B) * C) * (sum over C input channels of |w| |x| +
  * |b|), with Euclidean norms of the channel's K taps and of the samples that they reach. B, from 16 to 8192, follows
- * from the layer and `maxChunk`. There a NaN or an infinity lasts up to 2 B samples longer than its window.
+ * from the layer and `maxChunk`.
+ * Samples that stand out reach exactly the outputs whose window holds them.
  *
  * It keeps what it needs of its layers: their new weights count from the next push on, and they may be disposed.
  */

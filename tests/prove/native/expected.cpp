@@ -76,7 +76,7 @@ std::vector<double> Expected::allowed(const std::vector<double>& sums) const {
 
 std::vector<double> Expected::allowed_toom_cook() const {
   auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_tiles();
-  for (double& sum : sums) sum *= 0x1p-19;
+  for (double& sum : sums) sum *= 0x1p-18;
   return allowed(sums);
 }
 
