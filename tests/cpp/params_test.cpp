@@ -36,7 +36,7 @@ TEST(Params, EveryRefusalNamesFieldValueAndRule) {
       {[=](Options& o) { o.stride = 0.0625; }, "stride", "stride must be an integer >= 1, got 0.0625"},
       {[=](Options& o) { o.stride = 123456.75; }, "stride", "stride must be an integer >= 1, got 123456.75"},
       {[=](Options& o) { o.stride = 0.9999999999999; }, "stride", "stride must be an integer >= 1, got 1"},
-      {[=](Options& o) { o.stride = 1e300; }, "stride", "stride must be an integer >= 1, got 1e+300"},
+      {[=](Options& o) { o.stride = 1e300; }, "stride", "stride must be an integer >= 1 and <= 2147483647, got 1e+300"},
       {[=](Options& o) { o.stride = -2.5e39; }, "stride", "stride must be an integer >= 1, got -2.5e+39"},
       {[](Options& o) { o.dilation = 2147483648.0; }, "dilation",
        "dilation must be an integer >= 1 and <= 2147483647, got 2147483648"},
