@@ -14,6 +14,7 @@ const browser = names([
     'AudioContext',
     'ConvolverNode',
     'OfflineAudioContext',
+    'SharedWorker',
     'AudioWorkletNode',
     'AudioWorkletProcessor',
     'registerProcessor',

@@ -52,10 +52,10 @@ export async function compileBytes(bytes: BufferSource, source: WasmSource): Pro
 let attempts = 0;
 
 /**
- * The glue that `load` imports from `url`. Both are written out by the platforms, for bundlers. Throws ERR_WASM_LOAD,
+ * The glue that `load` imports from `url()`. Both are written out by the platforms, for bundlers. Throws ERR_WASM_LOAD,
  * ERR_UNSUPPORTED.
  */
-export async function importGlue(load: () => Promise<{ default: GlueFactory }>, url: URL): Promise<GlueFactory> {
+export async function importGlue(load: () => Promise<{ default: GlueFactory }>, url: () => URL): Promise<GlueFactory> {
   try {
     return (await load()).default;
   } catch (error) {
@@ -64,13 +64,14 @@ export async function importGlue(load: () => Promise<{ default: GlueFactory }>, 
         'a service worker cannot import() what this entry needs: use initSync(module) of conv1d-wasm/worklet';
       throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', text, undefined, error);
     }
+    const { href } = url();
     // Firefox never asks again for an address that failed once.
-    const again = `${url.href}?again=${String(++attempts)}`;
+    const again = `${href}?again=${String(++attempts)}`;
     try {
       return ((await import(/* webpackIgnore: true */ /* @vite-ignore */ again)) as { default: GlueFactory }).default;
     } catch {
-      const text = `cannot import ${url.href}: ${String(error)}; ${whenMissing}`;
-      throw new Conv1dError('ERR_WASM_LOAD', 'runtime', text, url.href, error);
+      const text = `cannot import ${href}: ${String(error)}; ${whenMissing}`;
+      throw new Conv1dError('ERR_WASM_LOAD', 'runtime', text, href, error);
     }
   }
 }

@@ -11,8 +11,14 @@ export const nodePlatform: Platform = {
   whyNoWorkers: () => null,
   loadGlue: (threaded) =>
     threaded
-      ? importGlue(() => import('./wasm/threads.node.js'), new URL('./wasm/threads.node.js', import.meta.url))
-      : importGlue(() => import('./wasm/single.js'), new URL('./wasm/single.js', import.meta.url)),
+      ? importGlue(
+          () => import('./wasm/threads.node.js'),
+          () => new URL('./wasm/threads.node.js', import.meta.url),
+        )
+      : importGlue(
+          () => import('./wasm/single.js'),
+          () => new URL('./wasm/single.js', import.meta.url),
+        ),
   threadScript: () => fileURLToPath(new URL('./wasm/threads.node.js', import.meta.url)),
   async read(url) {
     if (url.protocol !== 'file:') return readFetched(url);

@@ -18,8 +18,14 @@ export const webPlatform: Platform = {
   whyNoWorkers: () => (typeof Worker === 'undefined' ? 'this context cannot start workers' : null),
   loadGlue: (threaded) =>
     threaded
-      ? importGlue(() => import('./wasm/threads.web.js'), new URL('./wasm/threads.web.js', import.meta.url))
-      : importGlue(() => import('./wasm/single.js'), new URL('./wasm/single.js', import.meta.url)),
+      ? importGlue(
+          () => import('./wasm/threads.web.js'),
+          () => new URL('./wasm/threads.web.js', import.meta.url),
+        )
+      : importGlue(
+          () => import('./wasm/single.js'),
+          () => new URL('./wasm/single.js', import.meta.url),
+        ),
   // Written out, as all such addresses here: bundlers find the file by reading this.
   threadScript: () => new URL('./wasm/threads.web.js', import.meta.url).href,
   read: readFetched,

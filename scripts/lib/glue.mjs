@@ -30,6 +30,8 @@ async function finishGlue(text, file) {
   let code = patch(text, file, /new URL\("[\w.]+\.wasm",\s*import\.meta\.url\)\.href/g, '""');
   // Nor is its own address of use; a bundler that makes classic scripts asks `self` for it, which no worklet has.
   code = patch(code, file, /(?<=var _scriptName\s*=\s*)import\.meta\.url/g, '""');
+  // Nor is the page's, which Cloudflare's Workers have not.
+  if (file === 'single.js') code = patch(code, file, /self\.location\.href/g, '""');
   // Embind calls whatever has a pointer in its signature through arrays of the arguments, so as to make the result
   // unsigned; that is for functions that give a pointer.
   code = patch(code, file, /signature\.includes\("p"\)/g, 'signature.startsWith("p")');

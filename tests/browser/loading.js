@@ -79,6 +79,23 @@ async function opened(library, options) {
   return { variant, threads, threadsReason };
 }
 
+/** A layer, and a call of its `forwardAsync`. */
+function later({ Conv1d: Layer, Tensor: Own }) {
+  const layer = new Layer({ inChannels: 1, outChannels: 1, kernelSize: 1 });
+  return () => layer.forwardAsync(new Own([1, 2], [1, 2]));
+}
+
+// Waited for at the end.
+const silent = await spoiled('empty', 'worker.js');
+await silent.init();
+const callOfSilent = later(silent);
+const unanswered = expectError(callOfSilent, {
+  code: 'ERR_WASM_LOAD',
+  field: 'worker',
+  message: /no sign of it in 30 s/,
+});
+unanswered.catch(() => undefined);
+
 const noThreads = [
   ['missing', 'threads.web.js', /^threads do not start: cannot import http.*threads\.web\.js: /],
   ['octets', 'threads.web.js', /^threads do not start: cannot import http.*threads\.web\.js: /],
@@ -112,8 +129,7 @@ for (const fault of ['missing', 'bare']) {
     const library = await spoiled(fault, 'worker.js');
     await library.init();
     expectRight(library);
-    const layer = new library.Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1 });
-    const compute = () => layer.forwardAsync(new library.Tensor([1, 2], [1, 2]));
+    const compute = later(library);
     if (fault === 'missing' || embedderPolicy !== null) {
       await expectError(compute, { code: 'ERR_WASM_LOAD', field: 'worker', message: /the worker script beside http/ });
     }
@@ -146,5 +162,24 @@ for (const [fault, end] of [
     expectEqual((await opened(library, { threads: 1 })).variant, bestVariant, 'the variant');
   });
 }
+
+await test('the package from another origin: one thread, and no forwardAsync', async () => {
+  const library = await import(`${new URLSearchParams(location.search).get('elsewhere')}dist/index.js`);
+  const { variant, threads, threadsReason } = await library.init();
+  expectEqual([variant, threads], [bestVariant, 1], 'the build');
+  const reason =
+    isIsolated && several > 1 ? /^threads do not start: .*the page's own origin/ : /SharedArrayBuffer|one processor/;
+  expect(reason.test(threadsReason), `the reason is "${threadsReason}"`);
+  if (isIsolated) await expectError(() => library.createRuntime({ threads: 2 }), { code: 'ERR_WASM_LOAD' });
+  await expectError(later(library), { code: 'ERR_WASM_LOAD', message: /the page's own origin/ });
+  expectRight(library);
+});
+
+await test('a worker that gives no sign is given up', async () => {
+  await unanswered;
+  expectRight(silent);
+  await silent.mend();
+  expectEqual((await callOfSilent()).shape, [1, 2], 'the shape once it is mended');
+});
 
 finish();

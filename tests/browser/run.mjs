@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
-import { serve } from './server.mjs';
+import { serve, sharedHeaders } from './server.mjs';
 
 // Each gives { builds, notes, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
 const pages = [
@@ -16,7 +16,18 @@ const pages = [
     run: (engine, server, isolated) => engine.run(`${server.url}tests/browser/core.html?isolated=${Number(isolated)}`),
   },
   { name: 'readme', run: (engine, server) => engine.run(`${server.url}tests/browser/readme.html`) },
-  { name: 'loading', run: (engine, server) => engine.run(`${server.url}tests/browser/loading.html`) },
+  {
+    name: 'loading',
+    async run(engine, server) {
+      const elsewhere = await serve({ root, isolated: false, headers: sharedHeaders });
+      try {
+        return await engine.run(`${server.url}tests/browser/loading.html?elsewhere=${elsewhere.url}`);
+      } finally {
+        await elsewhere.close();
+      }
+    },
+  },
+  { name: 'scopes', run: (engine, server) => engine.run(`${server.url}tests/browser/scopes.html`) },
   { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated, only: only.test }) },

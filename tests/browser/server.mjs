@@ -7,6 +7,9 @@ export const isolationHeaders = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
+/** What hosts of packages send. */
+export const sharedHeaders = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+
 /**
  * Serves the files of `root` as they lie, on a port that the system chooses.
  * @param {{ root: string, isolated: boolean, headers?: Record<string, string>, types?: Record<string, string>, base?: string,
@@ -48,6 +51,8 @@ const sendAlways =
 const faults = {
   missing: (response) => response.writeHead(404).end(),
   octets: (response) => void response.setHeader('Content-Type', 'application/octet-stream'),
+  /** A script that loads and then does nothing. */
+  empty: (response) => response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(),
   /** As from a host that gives the isolation headers to pages alone. */
   bare: (response) => void response.removeHeader('Cross-Origin-Embedder-Policy'),
 };

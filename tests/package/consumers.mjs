@@ -82,6 +82,12 @@ export const consumers = {
   'node, CommonJS': { source: 'node', program: node('commonjs.cjs'), checks: inCommonJs },
   deno: { source: 'node', needs: deno, program: [deno, 'run', '-A', 'main.js'], checks: inScript },
   bun: { source: 'node', needs: bun, program: [bun, 'main.js'], checks: inScript },
+  'cloudflare workers': {
+    source: 'cloudflare',
+    needs: there('node_modules/@cloudflare/workerd-linux-64/bin/workerd'),
+    program: node('main.js'),
+    checks: ['worklet: [[21,42]], threads 1', 'whole: [[21,42]], threads 1'],
+  },
   vitest: { source: 'vitest', needs: node22, program: [node22, tool('vitest'), 'run'] },
   jest: { source: 'jest', program: node('--experimental-vm-modules', tool('jest')) },
   'typescript, node16': typescript('typescript', 'node16'),
