@@ -31,6 +31,7 @@ import puppeteer from 'puppeteer-core';
  * @property {(url: string) => Promise<any>} run  opens a page, waits for its `window.__result`; throws its `error`
  * @property {(url: string, file: string, options: { width: number, height: number, ready?: string }) => Promise<void>}
  *   screenshot  `ready` is an expression that turns true when the picture may be taken
+ * @property {(folder: string) => Promise<string>} [installExtension]  an unpacked one; gives its id. In Chromium alone
  * @property {() => Promise<void>} close
  */
 
@@ -52,6 +53,8 @@ export async function chromium({ flags = [] } = {}) {
     browser: 'chrome',
     executablePath: program,
     userDataDir: profile.path,
+    pipe: true, // without it no extension is let in
+    enableExtensions: true,
     env: homeIn(profile),
     args: [
       ...(isRoot ? ['--no-sandbox'] : []), // Chromium refuses to start its sandbox as root
@@ -136,9 +139,10 @@ export const engines = { chromium, firefox, webkit };
 // ---- what the engines share
 
 /** Builds an Engine from a way to open a page and a way to stop the browser. */
-function engine({ name, version, open, stop }) {
+function engine({ name, version, open, stop, ...more }) {
   const openWithLimit = (url) => withLimit(open(url), kCallLimit, `${name}: opening ${url}`);
   return {
+    ...more,
     name,
     version,
     open: openWithLimit,
@@ -338,7 +342,9 @@ async function launchPuppeteer(name, profile, options) {
   }
   const { pid } = browser.process(); // puppeteer, too, makes it the leader of a group
   const forget = atExit(() => killGroup(pid));
+  const installExtension = (folder) => withLimit(browser.installExtension(folder), kCallLimit, `installing ${folder}`);
   return engine({
+    ...(name === 'chromium' && { installExtension }),
     name,
     version: await browser.version(),
     open: (url) => openPuppeteer(browser, url),

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
+import { testExtension } from './extension.mjs';
 import { serve, sharedHeaders } from './server.mjs';
 
 // Each gives { builds, notes, passed, failed: [{ name, message }], skipped: [{ name, count, reason }] }.
@@ -28,6 +29,7 @@ const pages = [
     },
   },
   { name: 'scopes', run: (engine, server) => engine.run(`${server.url}tests/browser/scopes.html`) },
+  { name: 'extension', run: (engine) => testExtension(engine) },
   { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated, only: only.test }) },
@@ -77,7 +79,8 @@ async function runPage(name, start, page, server, isolated) {
       return;
     }
     const result = await page.run(engine, server, isolated);
-    if (!only.test && result.passed + result.failed.length === 0) throw new Error('the page tested nothing');
+    if (!only.test && result.passed + result.failed.length + result.skipped.length === 0)
+      throw new Error('the page tested nothing');
     report(`${heading} (${engine.version})`, result);
   } catch (error) {
     ++total.failed;
