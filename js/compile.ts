@@ -1,5 +1,6 @@
+import { bytesIn } from './bytes.js';
 import type { GlueFactory } from './core.js';
-import { Conv1dError } from './errors.js';
+import { Conv1dError, show } from './errors.js';
 
 /** Where a .wasm file comes from: its address, or the option that holds it. */
 export type WasmSource = URL | 'wasmBinary' | 'wasmModule';
@@ -17,9 +18,8 @@ export function wasmError(source: WasmSource, what: string, cause?: unknown): Co
 }
 
 /** The first bytes, one character each. */
-function startOf(bytes: BufferSource): string {
-  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(bytes) ? bytes : new Uint8Array(bytes);
-  return String.fromCharCode(...new Uint8Array(buffer, byteOffset, Math.min(byteLength, 200)));
+function startOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, 200));
 }
 
 /** What helps, if it was the page's policy that refused; or null. Some engines ask it only as the module starts. */
@@ -29,7 +29,9 @@ export function policyRefusal(error: unknown): string | null {
     : null;
 }
 
-function whyNot(bytes: BufferSource, error: unknown): string {
+function whyNot(given: BufferSource, error: unknown): string {
+  const bytes = bytesIn(given);
+  if (!bytes) return `it must be an ArrayBuffer or a view of one, got ${show(given)}`;
   const start = startOf(bytes);
   if (start.trimStart().startsWith('<')) {
     return `an HTML page came back, as servers send for a file that they lack; ${whenMissing}`;

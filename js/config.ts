@@ -1,7 +1,7 @@
 // A layer's options by the names that PyTorch and MegEngine give them.
 import type { ActivationName, Conv1dOptions } from './conv1d.js';
 import type { CoreOptions } from './core.js';
-import { pickOptions } from './errors.js';
+import { pickOptions, reading } from './errors.js';
 
 /**
  * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults
@@ -70,7 +70,7 @@ export function optionsOf(config: Conv1dConfig): Conv1dOptions {
   const given = pickOptions(config, [...keys, 'device'], 'config');
   for (const key of keys) {
     const [option, take] = options[key];
-    taken[option] = take(given[key]);
+    taken[option] = reading('ERR_OPTION', option, given[key], () => take(given[key]));
   }
   return taken as unknown as Conv1dOptions;
 }

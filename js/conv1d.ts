@@ -2,7 +2,7 @@ import type { Background, CallOptions, LayerCopy } from './background.js';
 import { whenCollected } from './collected.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
 import type { CoreOptions, Explanation } from './core.js';
-import { Conv1dError, optionError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
 import type { NetworkCopy, PlanCopy } from './plan-copy.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
@@ -107,17 +107,22 @@ type Taken = { [Key in keyof CoreOptions]?: unknown };
 function takePadding(padding: unknown): Taken {
   // C++ has one rule more, for numbers.
   if (typeof padding === 'string' && padding !== 'explicit') return { paddingRule: padding };
-  const pair: unknown = typeof padding === 'number' ? [padding, padding] : padding;
-  if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'number' && typeof pair[1] === 'number') {
-    return { padLeft: pair[0], padRight: pair[1] };
-  }
+  if (typeof padding === 'number') return { padLeft: padding, padRight: padding };
+  const [padLeft, padRight] = reading('ERR_OPTION', 'padding', padding, () =>
+    Array.isArray(padding) && padding.length === 2 ? ([padding[0], padding[1]] as unknown[]) : [],
+  );
+  if (typeof padLeft === 'number' && typeof padRight === 'number') return { padLeft, padRight };
   throw optionError('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
 }
 
 /** An activation's name and, if it is given one, its slope. */
 export function takeActivation(activation: unknown): Taken {
   if (typeof activation !== 'object' || activation === null) return { activation };
-  const { type, slope } = activation as { type?: unknown; slope?: unknown };
+  const { type, slope } = pickOptions(
+    activation as { type?: unknown; slope?: unknown },
+    ['type', 'slope'],
+    'activation',
+  );
   if (slope === undefined) return { activation: type };
   if (typeof slope !== 'number') throw optionError('activation', 'given a slope that is a number', slope);
   if (type !== 'leaky_relu') throw optionError('activation', "'leaky_relu' to have a slope", type);
@@ -140,10 +145,15 @@ function takeOptions(given: Conv1dOptions, defaults: CoreOptions): CoreOptions {
   return taken as unknown as CoreOptions;
 }
 
+const isSignal = (value: Partial<AbortSignal> | null): boolean =>
+  typeof value?.aborted === 'boolean' &&
+  typeof value.addEventListener === 'function' &&
+  typeof value.removeEventListener === 'function';
+
 function takeAsyncOptions(given: ForwardAsyncOptions): CallOptions {
   const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
   // No instanceof: it may come from another realm.
-  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
+  if (signal !== undefined && !reading('ERR_OPTION', 'signal', signal, () => isSignal(signal))) {
     throw optionError('signal', 'an AbortSignal', signal);
   }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -207,9 +217,9 @@ export class Conv1d {
     return new Conv1d({ ...optionsOf(config), runtime: pickOptions(options, ['runtime']).runtime });
   }
 
-  /** @internal Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #owned in value;
+  /** @internal Whether `value` is one, not a proxy of one. */
+  static owns(value: unknown): value is Conv1d {
+    return typeof value === 'object' && value !== null && #owned in value;
   }
 
   get #planOptions(): CoreOptions {
@@ -284,13 +294,14 @@ export class Conv1d {
     const bytes = this.#dtype === 'float32' ? 4 : 2;
     const outputOffset = Math.ceil((input.size * bytes) / 16) * 16;
     const outSize = elementCount(outShape);
-    const staging = runtime.staging(outputOffset + outSize * bytes);
-    input.copyTo(runtime, staging);
-    if (outSize > 0)
-      runtime.guard((core) => {
-        core.run(plan, staging, staging + outputOffset);
-      });
-    return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
+    return runtime.staged(outputOffset + outSize * bytes, (staging) => {
+      input.copyTo(runtime, staging);
+      if (outSize > 0)
+        runtime.guard((core) => {
+          core.run(plan, staging, staging + outputOffset);
+        });
+      return Tensor.copyFrom(runtime, staging + outputOffset, outShape, this.#dtype, out);
+    });
   }
 
   /**
@@ -435,7 +446,8 @@ export class Conv1d {
       dtype: this.#dtype,
       shapesOf: (name) => this.#shapesOf(name),
     };
-    for (const [name, tensor] of readStateDict(dict, layer, options)) this.#write(name, tensor);
+    const taken = reading('ERR_STATE_DICT', 'dict', dict, () => readStateDict(dict, layer, options));
+    for (const [name, tensor] of taken) this.#write(name, tensor);
   }
 
   /** Draws new weights. */

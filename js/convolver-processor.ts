@@ -52,8 +52,8 @@ class Playing {
       return own;
     });
     this.#stream = new Conv1dStream({ ...this.#network, runtime, records }, { maxChunk: this.#quantum });
-    this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes);
-    this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes);
+    this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes, 'sound');
+    this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes, 'sound');
   }
 
   get outChannels(): number {

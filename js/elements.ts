@@ -1,4 +1,5 @@
 // Arrays as files hold them: bytes, an element type, a byte order and strides.
+import { bytesIn } from './bytes.js';
 import { show, stateDictError } from './errors.js';
 import { asHalves, elementCount, Tensor } from './tensor.js';
 
@@ -115,11 +116,9 @@ export function decodeArray(name: string, { type, shape, bytes, strides, littleE
   return new Tensor(floats, shape);
 }
 
-/** The bytes of a file, not copied. Buffers may come from other realms. */
+/** The bytes of a file, not copied. */
 export function bytesOf(buffer: unknown): Uint8Array {
-  if (ArrayBuffer.isView(buffer)) return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(buffer))) {
-    return new Uint8Array(buffer as ArrayBuffer);
-  }
+  const bytes = bytesIn(buffer);
+  if (bytes) return bytes;
   throw stateDictError('buffer', `buffer must be an ArrayBuffer or a view of one, got ${show(buffer)}`, buffer);
 }

@@ -98,11 +98,20 @@ export function optionError(field: string, rule: string, got: unknown): Conv1dEr
   return new Conv1dError('ERR_OPTION', field, `${field} must be ${rule}, got ${show(got)}`, got);
 }
 
-/** ERR_OPTION for a name that is none of `known`; `what` is what the names are of. */
-export function unknownName(what: string, name: string, known: readonly string[], got: unknown): Conv1dError {
+/** What `read` gives, which looks into `value`, given as `field`: a getter of it may throw, or a proxy's trap. */
+export function reading<Result>(code: ErrorCode, field: string, value: unknown, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Conv1dError) throw error;
+    throw new Conv1dError(code, field, `${field} cannot be read: ${show(error)}`, value, error);
+  }
+}
+
+function unknownOption(name: string, known: readonly string[], got: unknown): Conv1dError {
   const meant = nearest(name, known);
   const guess = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-  const text = `unknown ${what} ${show(name)}${guess}; there are ${known.join(', ')}`;
+  const text = `unknown option ${show(name)}${guess}; there are ${known.join(', ')}`;
   return new Conv1dError('ERR_OPTION', name, text, got);
 }
 
@@ -116,21 +125,30 @@ export function pickOptions<Options extends object, Name extends keyof Options &
   known: readonly Name[],
   field = 'options',
 ): Pick<Options, Name> {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw optionError(field, 'an object', options);
-  }
-  const picked: Partial<Pick<Options, Name>> = {};
-  try {
-    for (const [name, value] of Object.entries(options)) {
-      if (!(known as readonly string[]).includes(name)) throw unknownName('option', name, known, value);
+  return reading('ERR_OPTION', field, options, () => {
+    if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
+      throw optionError(field, 'an object', options);
     }
-    for (const name of known) picked[name] = options[name];
-  } catch (error) {
-    if (error instanceof Conv1dError) throw error;
-    // A getter's, or a proxy's.
-    throw new Conv1dError('ERR_OPTION', field, `${field} cannot be read: ${show(error)}`, options, error);
-  }
-  return picked as Pick<Options, Name>;
+    for (const [name, value] of Object.entries(options)) {
+      if (!(known as readonly string[]).includes(name)) throw unknownOption(name, known, value);
+    }
+    return Object.fromEntries(known.map((name) => [name, options[name]])) as Pick<Options, Name>;
+  });
+}
+
+/** The error for `value`, which must be of the class with the name `type`. */
+export function classError(code: ErrorCode, field: string, type: string, value: unknown, from = ''): Conv1dError {
+  const shown = show(value);
+  const got = shown === `[object ${type}]` ? 'one of another copy of this package, or a proxy of one' : shown;
+  return new Conv1dError(code, field, `${field} must be a ${type}${from}, got ${got}`, value);
+}
+
+export function shapeError(field: string, message: string, got: unknown): Conv1dError {
+  return new Conv1dError('ERR_SHAPE', field, message, got);
+}
+
+export function dtypeError(field: string, message: string, got: unknown): Conv1dError {
+  return new Conv1dError('ERR_DTYPE', field, message, got);
 }
 
 /** What is wrong with a dictionary of tensors, or with the file that holds one. */

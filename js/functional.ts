@@ -1,5 +1,5 @@
 import { Conv1d, type Conv1dOptions, type ForwardOptions, otherOptions } from './conv1d.js';
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { Conv1dError, pickOptions, shapeError, show } from './errors.js';
 import type { Runtime } from './runtime.js';
 import { checkIsTensor, type Tensor } from './tensor.js';
 
@@ -31,12 +31,12 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
     groupIn === undefined ||
     kernelSize === undefined
   ) {
-    throw new Conv1dError(
-      'ERR_SHAPE',
-      'weight',
-      `weight must be (outChannels, inChannels / groups, kernelSize), got shape ${show(shape)}`,
-      shape,
-    );
+    const text = `weight must be (outChannels, inChannels / groups, kernelSize), got shape ${show(shape)}`;
+    throw shapeError('weight', text, shape);
+  }
+  if (shape.length === 4 && given.groups === undefined) {
+    const text = `groups is missing: a weight of shape ${show(shape)} has ${String(shape[0])} groups, pass { groups: ${String(shape[0])} }`;
+    throw new Conv1dError('ERR_OPTION', 'groups', text, undefined);
   }
   const layer = new Conv1d({
     ...given,

@@ -1,6 +1,6 @@
 import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
 import { elementwiseKinds } from './core.js';
-import { Conv1dError, optionError, show } from './errors.js';
+import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from './errors.js';
 import type { NetworkCopy } from './plan-copy.js';
 import type { LoadedRuntime } from './runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
@@ -17,10 +17,6 @@ interface Step {
   activation: unknown;
 }
 
-function shapeError(field: string, message: string, got: unknown): Conv1dError {
-  return new Conv1dError('ERR_SHAPE', field, message, got);
-}
-
 /** A signal inside a network that is being described: its input, or what some operation makes of others. */
 export class NetworkValue {
   /** Rows of the signal. */
@@ -35,14 +31,9 @@ export class NetworkValue {
     this.channels = channels;
   }
 
-  /** @internal Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #steps in value;
-  }
-
-  /** @internal This value's place in the network that has these steps, or -1. */
-  indexIn(steps: readonly Step[]): number {
-    return this.#steps === steps ? this.#index : -1;
+  /** @internal Whether `value` is one, not a proxy of one. */
+  static owns(value: unknown): value is NetworkValue {
+    return typeof value === 'object' && value !== null && #steps in value;
   }
 
   #append(step: Partial<Step> & { channels: number }): NetworkValue {
@@ -50,8 +41,13 @@ export class NetworkValue {
     return new NetworkValue(this.#steps, this.#steps.length, step.channels);
   }
 
+  /** @internal The place of `value` in the network that has these steps, or -1. */
+  static indexIn(steps: readonly Step[], value: unknown): number {
+    return NetworkValue.owns(value) && value.#steps === steps ? value.#index : -1;
+  }
+
   #pair(kind: 'add' | 'multiply', other: NetworkValue): NetworkValue {
-    if (!(other instanceof NetworkValue) || other.#steps !== this.#steps) {
+    if (NetworkValue.indexIn(this.#steps, other) < 0) {
       throw optionError('other', 'a value of the same network', other);
     }
     if (other.channels !== this.channels) {
@@ -63,8 +59,8 @@ export class NetworkValue {
 
   /** `layer.forward` of this value. */
   conv(layer: Conv1d): NetworkValue {
-    if (!(layer instanceof Conv1d)) {
-      throw optionError('layer', 'a Conv1d', layer);
+    if (!Conv1d.owns(layer)) {
+      throw classError('ERR_OPTION', 'layer', 'Conv1d', layer);
     }
     const { inChannels, outChannels } = layer.parts;
     if (inChannels !== this.channels) {
@@ -139,7 +135,7 @@ export class Network {
     const [inChannels, describe] = takeDescription(first, build);
     const steps: Step[] = [];
     const output = describe(new NetworkValue(steps, 0, inChannels));
-    const last = output instanceof NetworkValue ? output.indexIn(steps) : -1;
+    const last = NetworkValue.indexIn(steps, output);
     if (last < 0) {
       throw new Conv1dError(
         'ERR_OPTION',
@@ -157,7 +153,7 @@ export class Network {
       }
       if (layer.parts.dtype !== dtype) {
         const text = `the layers of a network must have one dtype, got ${dtype} and ${layer.parts.dtype}`;
-        throw new Conv1dError('ERR_DTYPE', 'layers', text, layer.parts.dtype);
+        throw dtypeError('layers', text, layer.parts.dtype);
       }
     }
     this.#runtime = runtime;
@@ -168,8 +164,8 @@ export class Network {
   }
 
   /** @internal Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #steps in value;
+  static owns(value: unknown): value is Network {
+    return typeof value === 'object' && value !== null && #steps in value;
   }
 
   /**
@@ -201,8 +197,9 @@ export class Network {
 
   /** The shape that `forward` gives for an input of `inputShape`. */
   outputShape(inputShape: readonly number[]): number[] {
-    const shapes: (readonly number[])[] = [checkShape('input', inputShape)];
-    splitShape('input', inputShape, this.inChannels, 'network');
+    const shape = checkShape('input', inputShape);
+    splitShape('input', shape, this.inChannels, 'network');
+    const shapes = [shape];
     for (const step of this.#steps) shapes.push(this.#stepShape(step, shapes));
     return [...(shapes.at(-1) ?? [])];
   }
@@ -308,16 +305,28 @@ function addressOf(tensor: Tensor, runtime: LoadedRuntime): number {
   return tensor.pointerIn(runtime, 'input') ?? 0;
 }
 
+/** A list of layers, or null for what is no list. */
+function takeLayers(list: unknown): Conv1d[] | null {
+  if (!Array.isArray(list)) return null;
+  const layers: Conv1d[] = [];
+  for (let i = 0; i < Math.max(list.length, 1); ++i) {
+    const layer: unknown = list[i];
+    if (!Conv1d.owns(layer)) {
+      const text = `layers must be a list of at least one Conv1d, got ${show(list)}`;
+      throw new Conv1dError('ERR_OPTION', 'layers', text, list);
+    }
+    layers.push(layer);
+  }
+  return layers;
+}
+
 function takeDescription(
   first: readonly Conv1d[] | number,
   build: ((input: NetworkValue) => NetworkValue) | undefined,
 ): [number, (input: NetworkValue) => NetworkValue] {
-  if (Array.isArray(first)) {
-    const layers = first as readonly Conv1d[];
-    const [one] = layers;
-    if (!(one instanceof Conv1d)) {
-      throw optionError('layers', 'a list of at least one Conv1d', first);
-    }
+  const layers = reading('ERR_OPTION', 'layers', first, () => takeLayers(first));
+  const [one] = layers ?? [];
+  if (layers && one) {
     return [one.parts.inChannels, (input) => layers.reduce((value, layer) => value.conv(layer), input)];
   }
   if (!Number.isInteger(first) || (first as number) < 1) {

@@ -4,7 +4,7 @@ import { Background, workerRule } from './background.js';
 import { policyRefusal } from './compile.js';
 import { whenCollected } from './collected.js';
 import type { Core, GlueFactory, GlueOptions, WorkerPool } from './core.js';
-import { Conv1dError, type ErrorCode, optionError } from './errors.js';
+import { classError, Conv1dError, type ErrorCode, optionError } from './errors.js';
 import { addWorkers } from './threads.js';
 import { version } from './version.js';
 
@@ -40,6 +40,7 @@ export interface RuntimeOptions {
 const pageBytes = 65536;
 const initialPages = 64;
 const gibibyte = 2 ** 30;
+const keptStagingBytes = 2 ** 20;
 
 // The workers of a runtime that was forgotten have nobody left to work for, and keep its memory as long as they run.
 const forgottenWorker = whenCollected<Background>((background) => {
@@ -51,6 +52,11 @@ const forgottenThreads = whenCollected<WorkerPool>((pool) => {
 
 function disposedError(): Conv1dError {
   return new Conv1dError('ERR_DISPOSED', 'runtime', 'this runtime is disposed; make a new one');
+}
+
+function noRoom(bytes: number, what: string): Conv1dError {
+  const text = `no room for ${String(bytes)} bytes of ${what} in wasm memory`;
+  return new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', text, bytes);
 }
 
 /** The loaded instance behind a Runtime, for the modules of this package. */
@@ -74,9 +80,9 @@ export class LoadedRuntime implements Runtime {
     if (core.PThread) forgottenThreads.register(this, core.PThread, this);
   }
 
-  /** Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #options in value;
+  /** Whether `value` is one, not a proxy of one. */
+  static owns(value: unknown): value is LoadedRuntime {
+    return typeof value === 'object' && value !== null && #options in value;
   }
 
   get variant(): Variant {
@@ -174,11 +180,10 @@ export class LoadedRuntime implements Runtime {
     return new Conv1dError(code as ErrorCode, field, message, got);
   }
 
-  allocate(bytes: number): number {
+  /** Memory for `what`, which an error names: a plural, or a mass. */
+  allocate(bytes: number, what: string): number {
     const pointer = this.guard((core) => core.allocate(Math.max(bytes, 16)));
-    if (pointer === 0) {
-      throw new Conv1dError('ERR_OUT_OF_MEMORY', 'runtime', `no room for ${String(bytes)} bytes in wasm memory`, bytes);
-    }
+    if (pointer === 0) throw noRoom(bytes, what);
     return pointer;
   }
 
@@ -188,15 +193,34 @@ export class LoadedRuntime implements Runtime {
     });
   }
 
-  /** At least `bytes` of memory for the length of one call, where arrays from outside pass through. */
-  staging(bytes: number): number {
-    if (bytes > this.#stagingBytes) {
-      const pointer = this.allocate(bytes);
-      if (this.#staging !== 0) this.release(this.#staging);
-      this.#staging = pointer;
-      this.#stagingBytes = bytes;
+  /**
+   * What `use` gives, which has at least `bytes` of memory to itself, where arrays from outside pass through. A small
+   * area stays for the next call; of a large one, making it anew costs little beside what is copied through it.
+   */
+  staged<Result>(bytes: number, use: (address: number) => Result): Result {
+    const before = this.#stagingBytes;
+    if (bytes > before && !this.#takeStaging(bytes)) {
+      this.#takeStaging(before);
+      throw noRoom(bytes, 'input and output that pass through');
     }
-    return this.#staging;
+    try {
+      return use(this.#staging);
+    } finally {
+      if (this.#stagingBytes > keptStagingBytes) this.#dropStaging();
+    }
+  }
+
+  /** An area of that size in place of the one there was, which goes first: there may be no room for both. */
+  #takeStaging(bytes: number): boolean {
+    this.#dropStaging();
+    if (bytes > 0) this.#staging = this.guard((core) => core.allocate(bytes));
+    if (this.#staging !== 0) this.#stagingBytes = bytes;
+    return this.#staging !== 0;
+  }
+
+  #dropStaging(): void {
+    if (this.#staging !== 0) this.release(this.#staging);
+    this.#staging = this.#stagingBytes = 0;
   }
 
   dispose(): void {
@@ -368,8 +392,8 @@ export function setDefault(runtime: LoadedRuntime): LoadedRuntime {
 /** `runtime`, or the default one. Throws ERR_NOT_INITIALIZED when there is none yet. */
 export function requireRuntime(runtime?: Runtime): LoadedRuntime {
   if (runtime !== undefined) {
-    if (runtime instanceof LoadedRuntime) return runtime;
-    throw optionError('runtime', 'a Runtime from init() or createRuntime()', runtime);
+    if (LoadedRuntime.owns(runtime)) return runtime;
+    throw classError('ERR_OPTION', 'runtime', 'Runtime', runtime, ' from init() or createRuntime()');
   }
   if (!defaultRuntime) {
     throw new Conv1dError('ERR_NOT_INITIALIZED', 'runtime', 'the library is not loaded yet: call await init() first');

@@ -100,7 +100,7 @@ class Queue {
     const plan = this.#planOf(runtime, run.layer);
     if (runtime.guard((core) => core.prepare(plan, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
     const outputOffset = Math.ceil(input.byteLength / 16) * 16;
-    const pointer = runtime.allocate(outputOffset + outputBytes);
+    const pointer = runtime.allocate(outputOffset + outputBytes, 'input and output');
     try {
       runtime.halves.set(new Uint16Array(input), pointer / 2);
       const output = pointer + outputOffset;

@@ -1,6 +1,6 @@
 // From a dictionary of tensors, as a framework saved it, to the weight and bias of one layer. Sums are float64.
 import { positions } from './elements.js';
-import { Conv1dError, pickOptions, show, stateDictError } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show, stateDictError } from './errors.js';
 import { checkFit, type DType, Tensor } from './tensor.js';
 
 export type ParameterName = 'weight' | 'bias';
@@ -283,6 +283,7 @@ export function readStateDict(
 ): Map<ParameterName, Tensor> {
   const given = pickOptions(options, ['strict', 'prefix', 'batchNorm', 'layout']);
   const { strict = true, prefix = '', batchNorm, layout: layoutName = 'pytorch' } = given;
+  if (typeof prefix !== 'string') throw optionError('prefix', 'a string', prefix);
   const layout = checkLayout(layoutName);
   const norm = batchNorm === undefined ? undefined : checkBatchNorm(batchNorm, layer, layout);
   const reader = new Reader(dict);

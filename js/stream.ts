@@ -1,5 +1,5 @@
 import { whenCollected } from './collected.js';
-import { Conv1dError, optionError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
 import type { LoadedRuntime } from './runtime.js';
 import {
   checkOut,
@@ -140,7 +140,7 @@ export class Conv1dStream {
 
   #create(flushTiny: boolean): number {
     const { runtime, records, dtype, inChannels } = this.#source;
-    const recordsAt = runtime.allocate(4 * stepWords * records.length);
+    const recordsAt = runtime.allocate(4 * stepWords * records.length, 'stream steps');
     const words = new Int32Array(runtime.floats.buffer, recordsAt, stepWords * records.length);
     records.forEach((record, i) => {
       words.set(record, stepWords * i);
@@ -161,8 +161,8 @@ export class Conv1dStream {
   }
 
   /** @internal Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #source in value;
+  static owns(value: unknown): value is Conv1dStream {
+    return typeof value === 'object' && value !== null && #source in value;
   }
 
   #live(): number {
@@ -278,9 +278,10 @@ export class Conv1dStream {
     }
     const bytes = dtype === 'float32' ? 4 : 2;
     const outputOffset = Math.ceil((this.batch * inChannels * this.maxChunk * bytes) / 16) * 16;
-    const staging = runtime.staging(outputOffset + elementCount(shape) * bytes);
-    run(staging + outputOffset, staging);
-    return Tensor.copyFrom(runtime, staging + outputOffset, shape, dtype, out);
+    return runtime.staged(outputOffset + elementCount(shape) * bytes, (staging) => {
+      run(staging + outputOffset, staging);
+      return Tensor.copyFrom(runtime, staging + outputOffset, shape, dtype, out);
+    });
   }
 
   /** Back to before the first sample; weights and options stay. */
@@ -338,11 +339,12 @@ export class Conv1dStream {
     this.#checkFlushed();
     const { runtime } = this.#source;
     const bytes = runtime.guard((core) => core.streamStateBytes(stream));
-    const stateAt = runtime.staging(bytes);
-    runtime.guard((core) => {
-      core.saveStream(stream, stateAt);
+    return runtime.staged(bytes, (stateAt) => {
+      runtime.guard((core) => {
+        core.saveStream(stream, stateAt);
+      });
+      return new Uint8Array(runtime.floats.buffer, stateAt, bytes).slice();
     });
-    return new Uint8Array(runtime.floats.buffer, stateAt, bytes).slice();
   }
 
   /**
@@ -361,13 +363,13 @@ export class Conv1dStream {
       throw new Conv1dError('ERR_STREAM_STATE', 'state', `state must be a Uint8Array, got ${show(state)}`, state);
     }
     const { runtime } = this.#source;
-    const read = state.subarray(
-      0,
-      runtime.guard((core) => core.streamStateBytes(stream)),
-    );
-    const stateAt = runtime.staging(read.length);
-    new Uint8Array(runtime.floats.buffer, stateAt, read.length).set(read);
-    const restored = runtime.guard((core) => core.restoreStream(stream, stateAt, state.length));
+    const most = runtime.guard((core) => core.streamStateBytes(stream));
+    // In an array of this class, whatever class the given one has.
+    const read = reading('ERR_STREAM_STATE', 'state', state, () => new Uint8Array(state).subarray(0, most));
+    const restored = runtime.staged(read.length, (stateAt) => {
+      new Uint8Array(runtime.floats.buffer, stateAt, read.length).set(read);
+      return runtime.guard((core) => core.restoreStream(stream, stateAt, state.length));
+    });
     if (!restored) throw runtime.lastError(state);
     this.#flushed = false;
   }

@@ -1,5 +1,5 @@
 import { whenCollected } from './collected.js';
-import { Conv1dError, pickOptions, show } from './errors.js';
+import { classError, Conv1dError, dtypeError, pickOptions, reading, shapeError, show } from './errors.js';
 import { fromHalf, toHalf } from './half.js';
 import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
 
@@ -23,12 +23,18 @@ export type TensorData = Float32Array | Uint16Array | Float16ArrayLike;
 /** Numbers nested as deep as a tensor has dimensions. */
 export type NestedNumbers = number | NestedNumbers[];
 
+/** Numbers nested in lists, the innermost of which may be typed arrays. */
+export type NestedData = number | ArrayLike<number> | TensorData | readonly NestedData[];
+
 type HalfArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => Float16ArrayLike;
 
 const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
 
 export const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
+const mostDimensions = 64;
+// Of one toArray(): engines keep more in tables that take several times the memory.
+const mostItems = 2 ** 25;
 
 // Reads the class of a typed array of any realm, which instanceof cannot.
 const tagOf = Object.getOwnPropertyDescriptor(
@@ -37,21 +43,22 @@ const tagOf = Object.getOwnPropertyDescriptor(
 ) as { get: () => string | undefined };
 export const typedArrayTag = (value: unknown): string | undefined => tagOf.get.call(value);
 
-/** Checks that `shape` is a list of integers >= 0. Returns a frozen copy. */
+/** Checks that `shape` is a list of at most 64 integers >= 0. Returns a frozen copy. */
 export function checkExtents(field: string, shape: unknown): readonly number[] {
-  if (!Array.isArray(shape)) {
-    throw new Conv1dError('ERR_SHAPE', field, `${field} must be an array of integers >= 0, got ${show(shape)}`, shape);
-  }
-  const copy: number[] = [];
-  for (let i = 0; i < shape.length; ++i) {
-    const dimension = shape[i] as unknown;
-    if (!(Number.isInteger(dimension) && (dimension as number) >= 0)) {
-      const text = `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`;
-      throw new Conv1dError('ERR_SHAPE', field, text, shape);
+  return reading('ERR_SHAPE', field, shape, () => {
+    if (!Array.isArray(shape)) {
+      throw shapeError(field, `${field} must be an array of integers >= 0, got ${show(shape)}`, shape);
     }
-    copy.push(dimension as number);
-  }
-  return Object.freeze(copy);
+    if (shape.length > mostDimensions) {
+      const text = `${field} must have at most ${String(mostDimensions)} dimensions, got ${String(shape.length)}`;
+      throw shapeError(field, text, shape);
+    }
+    const copy = Array.from(shape as unknown[], (dimension, i) => {
+      if (Number.isInteger(dimension) && (dimension as number) >= 0) return (dimension as number) + 0; // no -0
+      throw shapeError(field, `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`, shape);
+    });
+    return Object.freeze(copy);
+  });
 }
 
 /** As `checkExtents`, of a shape that a tensor can have. */
@@ -59,12 +66,12 @@ export function checkShape(field: string, shape: unknown): readonly number[] {
   const extents = checkExtents(field, shape);
   if (elementCount(extents) <= mostElements) return extents;
   const text = `${field} ${show(extents)} has more than ${String(mostElements)} elements`;
-  throw new Conv1dError('ERR_SHAPE', field, text, shape);
+  throw shapeError(field, text, shape);
 }
 
 export function checkDType(dtype: unknown): DType {
   if (dtype === 'float32' || dtype === 'float16') return dtype;
-  throw new Conv1dError('ERR_DTYPE', 'dtype', `dtype must be 'float32' or 'float16', got ${show(dtype)}`, dtype);
+  throw dtypeError('dtype', `dtype must be 'float32' or 'float16', got ${show(dtype)}`, dtype);
 }
 
 /** Elements of an array of `shape`. */
@@ -83,51 +90,125 @@ export function asHalves(words: Uint16Array): TensorData {
   return HalfArray ? new HalfArray(words.buffer, words.byteOffset, words.length) : words;
 }
 
-function numbersFrom(data: ArrayLike<unknown>): Float64Array {
-  const numbers = new Float64Array(data.length);
+/** What `make` gives, an array in JavaScript's memory with room for `count` elements. */
+function makeArray<Made>(count: number, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    const text = `no room for an array of ${String(count)} elements: ${show(error)}`;
+    throw new Conv1dError('ERR_OUT_OF_MEMORY', 'tensor', text, count, error);
+  }
+}
+
+const isList = (value: unknown): value is ArrayLike<unknown> =>
+  Array.isArray(value) || typedArrayTag(value) !== undefined;
+
+function numbersFrom(where: string, data: ArrayLike<unknown>): Float64Array {
+  const numbers = makeArray(data.length, () => new Float64Array(data.length));
   for (let i = 0; i < data.length; ++i) {
     const value = data[i];
     if (typeof value !== 'number') {
-      throw new Conv1dError('ERR_DTYPE', 'data', `data[${String(i)}] must be a number, got ${show(value)}`, value);
+      throw dtypeError('data', `${where}[${String(i)}] must be a number, got ${show(value)}`, value);
     }
     numbers[i] = value;
   }
   return numbers;
 }
 
-function takeData(
-  data: unknown,
-  shape: readonly number[],
+/** The extents of lists in lists, as the first of each tells them. */
+function nestedShape(data: unknown): number[] {
+  const extents: number[] = [];
+  for (let level = data; isList(level); level = level[0]) {
+    extents.push(level.length);
+    if (extents.length > mostDimensions) {
+      const text = `data must be nested at most ${String(mostDimensions)} deep, as a tensor has dimensions`;
+      throw shapeError('data', text, data);
+    }
+  }
+  return extents;
+}
+
+function checkList(data: unknown, where: string): ArrayLike<unknown> {
+  const tag = typedArrayTag(data);
+  const isArrayLike = tag !== undefined || (typeof data === 'object' && data !== null && 'length' in data);
+  if (isArrayLike && tag?.startsWith('Big') !== true) return data as ArrayLike<unknown>;
+  throw dtypeError('data', `${where} must be a typed array or a list of numbers, got ${show(data)}`, data);
+}
+
+/** The elements of a list without lists in it, kept where they have the dtype; `where` is its name in errors. */
+function takeList(
+  data: ArrayLike<unknown>,
+  where: string,
   dtype: DType | undefined,
 ): { data: TensorData; dtype: DType } {
   const tag = typedArrayTag(data);
-  const isArrayLike = tag !== undefined || (typeof data === 'object' && data !== null && 'length' in data);
-  if (!isArrayLike || tag?.startsWith('Big') === true) {
-    throw new Conv1dError(
-      'ERR_DTYPE',
-      'data',
-      `data must be a typed array or a list of numbers, got ${show(data)}`,
-      data,
-    );
-  }
-  const { length } = data as ArrayLike<unknown>;
-  const size = elementCount(shape);
-  if (length !== size) {
-    const text = `shape ${show(shape)} has ${String(size)} elements, data has ${show(length)}`;
-    throw new Conv1dError('ERR_SHAPE', 'shape', text, shape);
-  }
-  if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as Float32Array, dtype: 'float32' };
-  if (tag === 'Float16Array' && dtype !== 'float32') return { data: data as Float16ArrayLike, dtype: 'float16' };
+  if (tag === 'Float32Array' && dtype !== 'float16') return { data: data as unknown as Float32Array, dtype: 'float32' };
+  if (tag === 'Float16Array' && dtype !== 'float32')
+    return { data: data as unknown as Float16ArrayLike, dtype: 'float16' };
   if (tag === 'Uint16Array') {
     if (dtype === 'float32') {
       const text = "a Uint16Array holds float16 bit patterns: dtype must be 'float16', got 'float32'";
-      throw new Conv1dError('ERR_DTYPE', 'dtype', text, dtype);
+      throw dtypeError('dtype', text, dtype);
     }
-    return { data: data as Uint16Array, dtype: 'float16' };
+    return { data: data as unknown as Uint16Array, dtype: 'float16' };
   }
-  const numbers = numbersFrom(data as ArrayLike<unknown>);
-  if (dtype !== 'float16') return { data: Float32Array.from(numbers), dtype: 'float32' };
-  return { data: asHalves(Uint16Array.from(numbers, toHalf)), dtype };
+  const numbers = numbersFrom(where, data);
+  if (dtype !== 'float16')
+    return { data: makeArray(numbers.length, () => Float32Array.from(numbers)), dtype: 'float32' };
+  return { data: makeArray(numbers.length, () => asHalves(Uint16Array.from(numbers, toHalf))), dtype };
+}
+
+/** The elements of lists in lists, all of which must have the extents of `shape`. */
+function takeNested(data: unknown, shape: readonly number[], wanted: DType | undefined) {
+  let first = data as ArrayLike<unknown>;
+  for (let depth = 1; depth < shape.length; ++depth) first = first[0] as ArrayLike<unknown>;
+  const { dtype } = takeList(first, `data${'[0]'.repeat(shape.length - 1)}`, wanted);
+  const size = elementCount(shape);
+  const words = makeArray(size, () => (dtype === 'float32' ? new Float32Array(size) : new Uint16Array(size)));
+  let next = 0;
+  const take = (list: unknown, depth: number, where: string): void => {
+    const extent = shape[depth] ?? 0;
+    if (!isList(list))
+      throw shapeError('data', `${where} must be a list of ${String(extent)}, got ${show(list)}`, list);
+    if (list.length !== extent) {
+      const text = `${where} has ${String(list.length)} elements, the first list beside it ${String(extent)}`;
+      throw shapeError('data', text, list);
+    }
+    if (depth + 1 < shape.length) {
+      for (let i = 0; i < extent; ++i) take(list[i], depth + 1, `${where}[${String(i)}]`);
+      return;
+    }
+    const part = takeList(checkList(list, where), where, dtype).data;
+    words.set(dtype === 'float32' ? part : asWords(part), next);
+    next += extent;
+  };
+  take(data, 0, 'data');
+  return { data: dtype === 'float32' ? words : asHalves(words as Uint16Array), dtype };
+}
+
+/** Whether lists with the extents `nested` are those of a tensor of `shape`: there are none below an empty one. */
+const fits = (nested: readonly number[], shape: readonly number[]): boolean =>
+  nested.every((extent, i) => extent === shape[i]) && (nested.length === shape.length || nested.at(-1) === 0);
+
+/** Data as it is given, with its shape and dtype. */
+function takeData(
+  data: unknown,
+  given: unknown,
+  dtype: DType | undefined,
+): { data: TensorData; shape: readonly number[]; dtype: DType } {
+  const nested = nestedShape(data);
+  const shape = given === undefined ? undefined : checkShape('shape', given);
+  if (nested.length > 1) {
+    const whole = shape ?? checkShape('shape', nested);
+    if (fits(nested, whole)) return { ...takeNested(data, nested, dtype), shape: whole };
+    throw shapeError('shape', `shape is ${show(whole)}, data is nested as ${show(nested)}`, whole);
+  }
+  const isScalar = typeof data === 'number' && (shape ?? []).length === 0;
+  const list = isScalar ? [data] : checkList(data, 'data');
+  const whole = shape ?? checkShape('shape', isScalar ? [] : [list.length]);
+  if (list.length === elementCount(whole)) return { ...takeList(list, 'data', dtype), shape: whole };
+  const text = `shape ${show(whole)} has ${String(elementCount(whole))} elements, data has ${show(list.length)}`;
+  throw shapeError('shape', text, whole);
 }
 
 /** Memory of a runtime that a tensor owns. */
@@ -158,37 +239,38 @@ export class Tensor {
 
   /**
    * @param data the elements, row-major. A Float32Array, a Float16Array and a Uint16Array (float16 bit patterns) are
-   *   kept, not copied; other lists of numbers are converted.
-   * @param shape integers >= 0 whose product is the number of elements.
-   * @param dtype default: what `data` is, float32 for plain numbers.
-   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE.
+   *   kept, not copied; other lists of numbers are converted. Lists in lists, such as those of `toArray()` or one
+   *   typed array a channel, are copied.
+   * @param shape at most 64 integers >= 0 whose product is the number of elements, at most 2^30 - 1; of lists in lists,
+   *   their extents. Default: the extents of `data`.
+   * @param dtype default: what `data` is, or the first list in it; float32 for plain numbers.
+   * @throws Conv1dError ERR_SHAPE, also for lists in lists that differ in length; ERR_DTYPE, ERR_OUT_OF_MEMORY.
    */
-  constructor(data: ArrayLike<number> | TensorData, shape: readonly number[], dtype?: DType);
+  constructor(data: NestedData, shape?: readonly number[], dtype?: DType);
   /** @internal */
   constructor(data: HeapBlock, shape: readonly number[], dtype: DType);
-  constructor(data: ArrayLike<number> | TensorData | HeapBlock, shape: readonly number[], dtype?: DType) {
-    this.shape = checkShape('shape', shape);
-    this.size = elementCount(this.shape);
+  constructor(data: NestedData | HeapBlock, shape?: readonly number[], dtype?: DType) {
     const wanted = dtype === undefined ? undefined : checkDType(dtype);
-    if (data instanceof HeapBlock) {
-      this.dtype = wanted ?? 'float32';
-      this.#storage = data;
-      forgotten.register(this, data, this);
-      return;
-    }
-    const taken = takeData(data, this.shape, wanted);
+    const taken = reading('ERR_DTYPE', 'data', data, () =>
+      data instanceof HeapBlock
+        ? { data, shape: checkShape('shape', shape), dtype: wanted ?? 'float32' }
+        : takeData(data, shape, wanted),
+    );
+    this.shape = taken.shape;
+    this.size = elementCount(taken.shape);
     this.dtype = taken.dtype;
     this.#storage = taken.data;
+    if (taken.data instanceof HeapBlock) forgotten.register(this, taken.data, this);
   }
 
-  /** @internal Whether it is one, not a proxy of one. */
-  static owns(value: object): boolean {
-    return #storage in value;
+  /** @internal Whether `value` is one, not a proxy of one. */
+  static owns(value: unknown): value is Tensor {
+    return typeof value === 'object' && value !== null && #storage in value;
   }
 
   /** @internal A 'wasm' tensor of undefined contents. */
   static allocate(runtime: LoadedRuntime, shape: readonly number[], dtype: DType): Tensor {
-    const block = new HeapBlock(runtime, runtime.allocate(elementCount(shape) * bytesPerElement[dtype]));
+    const block = new HeapBlock(runtime, runtime.allocate(elementCount(shape) * bytesPerElement[dtype], 'tensor data'));
     return new Tensor(block, shape, dtype);
   }
 
@@ -199,8 +281,7 @@ export class Tensor {
     }
     if (!(this.#storage instanceof HeapBlock) && this.#storage.length !== this.size) {
       // Posted to a worker, or a view of a buffer that was resized.
-      throw new Conv1dError(
-        'ERR_SHAPE',
+      throw shapeError(
         'tensor',
         `this tensor's array has ${String(this.#storage.length)} elements now, its shape ${show(this.shape)} had ${String(this.size)}`,
         this.#storage.length,
@@ -246,14 +327,26 @@ export class Tensor {
 
   /** @internal The elements in a buffer of their own. */
   copyBuffer(): ArrayBuffer {
-    return this.data.slice().buffer as ArrayBuffer;
+    return this.#copy().buffer as ArrayBuffer;
+  }
+
+  #copy(): TensorData {
+    const { data } = this;
+    return makeArray(this.size, () => {
+      // An array of its own class: a slice of a derived one would be made by whoever derived it.
+      if (this.dtype === 'float32') return new Float32Array(data);
+      const words = asWords(data).slice();
+      return typedArrayTag(data) === 'Uint16Array' ? words : asHalves(words);
+    });
   }
 
   /** @internal Copies the elements into the memory of `runtime`. */
   copyTo(runtime: LoadedRuntime, pointer: number): void {
     const { data } = this;
-    if (data.BYTES_PER_ELEMENT === 4) runtime.floats.set(data, pointer / 4);
-    else runtime.halves.set(asWords(data), pointer / 2);
+    reading('ERR_SHAPE', 'tensor', this, () => {
+      if (data.BYTES_PER_ELEMENT === 4) runtime.floats.set(data, pointer / 4);
+      else runtime.halves.set(asWords(data), pointer / 2);
+    });
   }
 
   /** @internal A 'js' tensor copied out of the memory of `runtime`, or the elements of `out` overwritten with it. */
@@ -269,12 +362,14 @@ export class Tensor {
     const end = begin + elementCount(shape);
     if (!out) {
       // A slice of shared memory is not shared.
-      const copy = words.slice(begin, end);
+      const copy = makeArray(end - begin, () => words.slice(begin, end));
       return new Tensor(dtype === 'float32' ? copy : asHalves(copy as Uint16Array), shape);
     }
     const source = words.subarray(begin, end);
-    if (dtype === 'float32') (out.data as Float32Array).set(source);
-    else asWords(out.data).set(source);
+    reading('ERR_SHAPE', 'out', out, () => {
+      if (dtype === 'float32') (out.data as Float32Array).set(source);
+      else asWords(out.data).set(source);
+    });
     return out;
   }
 
@@ -294,17 +389,30 @@ export class Tensor {
 
   /** A copy in a JavaScript array. */
   toJs(): Tensor {
-    return new Tensor(this.data.slice(), this.shape, this.dtype);
+    return new Tensor(this.#copy(), this.shape, this.dtype);
   }
 
   /** @internal The elements as a flat list of numbers. */
   numbers(): Float64Array {
     const { data } = this;
-    return typedArrayTag(data) === 'Uint16Array' ? Float64Array.from(data, fromHalf) : Float64Array.from(data);
+    return makeArray(this.size, () =>
+      typedArrayTag(data) === 'Uint16Array' ? Float64Array.from(data, fromHalf) : Float64Array.from(data),
+    );
   }
 
-  /** The elements as numbers, nested by the shape: a matrix gives an array of rows. */
+  /**
+   * The elements as numbers, nested by the shape: a matrix gives an array of rows, of which `new Tensor` makes the
+   * same again.
+   *
+   * @throws Conv1dError ERR_DISPOSED; ERR_OUT_OF_MEMORY when that is more than 2^25 lists and numbers.
+   */
   toArray(): NestedNumbers {
+    let items = 1;
+    this.shape.reduce((lists, extent) => ((items += lists * extent), lists * extent), 1);
+    if (items > mostItems) {
+      const text = `toArray() would make ${String(items)} lists and numbers, at most ${String(mostItems)} are possible; read data`;
+      throw new Conv1dError('ERR_OUT_OF_MEMORY', 'tensor', text, items);
+    }
     const numbers = this.numbers();
     let next = 0;
     const nest = (dimension: number): NestedNumbers => {
@@ -329,17 +437,20 @@ export class Tensor {
   }
 }
 
+/** Checks that `value` is a tensor. */
 export function checkIsTensor(field: string, value: unknown): Tensor {
-  if (value instanceof Tensor) return value;
-  throw new Conv1dError('ERR_DTYPE', field, `${field} must be a Tensor, got ${show(value)}`, value);
+  if (Tensor.owns(value)) return value;
+  throw classError('ERR_DTYPE', field, 'Tensor', value);
 }
 
 /** Checks that `value` is a tensor of `dtype`. */
 export function checkTensor(field: string, value: unknown, dtype: DType): Tensor {
   const tensor = checkIsTensor(field, value);
   if (tensor.dtype === dtype) return tensor;
-  const text = `${field} must be ${dtype} as the layer is, got ${tensor.dtype}`;
-  throw new Conv1dError('ERR_DTYPE', field, text, tensor.dtype);
+  const remedy =
+    dtype === 'float16' ? "new Tensor(data, shape, 'float16')" : `new Tensor(${field}.toArray(), ${field}.shape)`;
+  const text = `${field} must be ${dtype} as the layer is, got ${tensor.dtype}; ${remedy} is ${dtype}`;
+  throw dtypeError(field, text, tensor.dtype);
 }
 
 /** Checks that `value` is a tensor with elements to read and of one of `shapes`. */
@@ -348,7 +459,7 @@ export function checkFit(field: string, value: unknown, shapes: readonly (readon
   const { shape } = tensor;
   if (!shapes.some((wanted) => wanted.length === shape.length && wanted.every((d, i) => d === shape[i]))) {
     const text = `${field} must have shape ${shapes.map((wanted) => show(wanted)).join(' or ')}, got ${show(shape)}`;
-    throw new Conv1dError('ERR_SHAPE', field, text, shape);
+    throw shapeError(field, text, shape);
   }
   tensor.requireLive();
   return tensor;
@@ -364,11 +475,11 @@ export function splitShape(
   const [batch, found, length] = shape.length === 2 ? [1, ...shape] : shape;
   if ((shape.length !== 2 && shape.length !== 3) || batch === undefined || length === undefined) {
     const text = `${field} must be (N, C, L) or (C, L), got shape ${show(shape)}`;
-    throw new Conv1dError('ERR_SHAPE', field, text, shape);
+    throw shapeError(field, text, shape);
   }
   if (found !== channels) {
     const text = `${field} has ${String(found)} channels (shape ${show(shape)}), the ${owner} has inChannels ${String(channels)}`;
-    throw new Conv1dError('ERR_SHAPE', field, text, shape);
+    throw shapeError(field, text, shape);
   }
   return [batch, length];
 }
@@ -388,7 +499,7 @@ export function checkOut(
   checkTensor('out', out, dtype);
   if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
     const text = `out must have shape ${show(shape)}, got ${show(out.shape)}`;
-    throw new Conv1dError('ERR_SHAPE', 'out', text, out.shape);
+    throw shapeError('out', text, out.shape);
   }
   if (out.placement !== placement) {
     const text = `out must live where the input lives ('${placement}'), got '${out.placement}'`;

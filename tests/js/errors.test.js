@@ -344,7 +344,7 @@ describe('once loaded', () => {
     ];
     refused([
       ofActivation({}, undefined, 'activation must be a string, got undefined'),
-      ofActivation(['relu'], undefined, 'activation must be a string, got undefined'),
+      ofActivation(['relu'], ['relu'], "activation must be an object, got ['relu']"),
       ofActivation(unknown, unknown, `activation must be ${names.activation}, got 'elu'`),
       ofActivation(wild, wild, /^activation's slope must be a finite (number|float32), got NaN$/),
       ofActivation(huge, huge, /^activation's slope must be a finite (number|float32), got 1e\+39$/),
@@ -526,7 +526,8 @@ describe('once loaded', () => {
           code: 'ERR_DTYPE',
           field: 'input',
           got: 'float16',
-          message: 'input must be float32 as the layer is, got float16',
+          message:
+            'input must be float32 as the layer is, got float16; new Tensor(input.toArray(), input.shape) is float32',
         },
       ],
       [
@@ -536,7 +537,7 @@ describe('once loaded', () => {
           code: 'ERR_DTYPE',
           field: 'input',
           got: 'float32',
-          message: 'input must be float16 as the layer is, got float32',
+          message: "input must be float16 as the layer is, got float32; new Tensor(data, shape, 'float16') is float16",
         },
       ],
       ['out: null', () => layer.forward(input, { out: null }), notTensor('out', null, 'null')],
@@ -558,7 +559,7 @@ describe('once loaded', () => {
           code: 'ERR_DTYPE',
           field: 'out',
           got: 'float16',
-          message: 'out must be float32 as the layer is, got float16',
+          message: 'out must be float32 as the layer is, got float16; new Tensor(out.toArray(), out.shape) is float32',
         },
       ],
       [
@@ -671,7 +672,7 @@ describe('once loaded', () => {
             code: 'ERR_DTYPE',
             field: name,
             got: 'float16',
-            message: `${name} must be float32 as the layer is, got float16`,
+            message: `${name} must be float32 as the layer is, got float16; new Tensor(${name}.toArray(), ${name}.shape) is float32`,
           },
         ],
         [
@@ -828,10 +829,10 @@ describe('once loaded', () => {
         'a 4-D weight without groups',
         () => conv1d(x, zeros(2, 2, 3, 3)),
         {
-          code: 'ERR_SHAPE',
-          field: 'weight',
-          got: [2, 2, 3, 3],
-          message: 'weight must have shape [4, 3, 3], got [2, 2, 3, 3]',
+          code: 'ERR_OPTION',
+          field: 'groups',
+          got: undefined,
+          message: 'groups is missing: a weight of shape [2, 2, 3, 3] has 2 groups, pass { groups: 2 }',
         },
       ],
       [
@@ -851,7 +852,11 @@ describe('once loaded', () => {
       [
         'a weight of another dtype',
         () => conv1d(x, halves(4, 3, 3)),
-        { code: 'ERR_DTYPE', field: 'input', message: 'input must be float16 as the layer is, got float32' },
+        {
+          code: 'ERR_DTYPE',
+          field: 'input',
+          message: /^input must be float16 as the layer is, got float32; new Tensor\(data, shape, 'float16'\) /,
+        },
       ],
       [
         'too short',
@@ -893,7 +898,18 @@ describe('once loaded', () => {
       // eslint-disable-next-line no-sparse-arrays
       data([1, , 3], 'data[1] must be a number, got undefined', [3]),
       data([1, '2'], "data[1] must be a number, got '2'", [2]),
-      data([[1], [2]], 'data[0] must be a number, got [1]', [2]),
+      data([1, [2]], 'data[1] must be a number, got [2]', [2]),
+      data([[1], ['2']], "data[1][0] must be a number, got '2'", [2, 1]),
+      data(
+        [new BigInt64Array(1)],
+        'data[0] must be a typed array or a list of numbers, got [object BigInt64Array]',
+        [1, 1],
+      ),
+      data(
+        [[1], new BigInt64Array(1)],
+        'data[1] must be a typed array or a list of numbers, got [object BigInt64Array]',
+        [2, 1],
+      ),
       data([null], 'data[0] must be a number, got null'),
       data([true], 'data[0] must be a number, got true'),
       data([1n], /^data\[0\] must be a number, got 1n$/),
@@ -905,7 +921,6 @@ describe('once loaded', () => {
       { code: 'ERR_SHAPE', field: 'shape', got, message },
     ];
     refused([
-      shape(undefined, 'shape must be an array of integers >= 0, got undefined'),
       shape(null, 'shape must be an array of integers >= 0, got null'),
       shape(3, 'shape must be an array of integers >= 0, got 3'),
       shape('1', "shape must be an array of integers >= 0, got '1'"),
@@ -930,6 +945,60 @@ describe('once loaded', () => {
       ...[2 ** 33, 2 ** 53, -1, 1.5, NaN, Infinity].map((length) =>
         shape([4], /^shape \[4\] has 4 elements, data has /, { length }),
       ),
+    ]);
+
+    const self = [];
+    self.push(self);
+    const nested = (name, field, message, ...given) => [
+      `nested: ${name}`,
+      () => new Tensor(...given),
+      { code: 'ERR_SHAPE', field, message },
+    ];
+    refused([
+      nested('a longer row', 'data', 'data[1] has 3 elements, the first list beside it 2', [
+        [1, 2],
+        [3, 4, 5],
+      ]),
+      nested('a shorter row', 'data', 'data[2] has 0 elements, the first list beside it 1', [[1], [2], []]),
+      nested('deeper', 'data', 'data[1][0] has 1 elements, the first list beside it 2', [[[1, 2]], [[3]]]),
+      nested('a number beside rows', 'data', 'data[1] must be a list of 2, got 3', [[1, 2], 3]),
+      nested('channels of two lengths', 'data', 'data[1] has 4 elements, the first list beside it 5', [
+        new Float32Array(5),
+        new Float32Array(4),
+      ]),
+      nested('a list in itself', 'data', 'data must be nested at most 64 deep, as a tensor has dimensions', self),
+      nested(
+        'another shape',
+        'shape',
+        'shape is [4, 1], data is nested as [2, 2]',
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [4, 1],
+      ),
+      nested(
+        'a flat shape',
+        'shape',
+        'shape is [4], data is nested as [2, 2]',
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [4],
+      ),
+      nested(
+        'a shape with more',
+        'shape',
+        'shape is [1, 2, 2], data is nested as [2, 2]',
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [1, 2, 2],
+      ),
+      nested('nothing in it', 'shape', 'shape is [3, 0], data is nested as [2, 0]', [[], []], [3, 0]),
+      nested('a number', 'shape', 'shape must have at most 64 dimensions, got 100000', 1, new Array(1e5).fill(1)),
     ]);
 
     const dtype = (got, values, message) => [
@@ -1062,7 +1131,12 @@ describe('loading', () => {
       /^cannot load wasmBinary: it is not WebAssembly but starts with "(\\u0000){8}" \(CompileError/,
     ],
     ['no bytes', { wasmBinary: new Uint8Array(0) }, 'wasmBinary', /starts with "" \(CompileError/],
-    ['a text as bytes', { wasmBinary: 'wasm' }, 'wasmBinary', /starts with "" \(TypeError/],
+    [
+      'a text as bytes',
+      { wasmBinary: 'wasm' },
+      'wasmBinary',
+      "cannot load wasmBinary: it must be an ArrayBuffer or a view of one, got 'wasm'",
+    ],
     ['an object as module', { wasmModule: {} }, 'wasmModule', /^cannot load wasmModule: it is another module, not /],
     [
       'a file that is not there',

@@ -293,7 +293,7 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
   const big = 2 ** 21; // floats: 8 MB
   const long = { inChannels: 1, outChannels: 1, kernelSize: 600_000 }; // its weights have room
   test.each([
-    ['a tensor', () => zeros(big).toWasm(own), 'runtime', `no room for ${4 * big} bytes in wasm memory`],
+    ['a tensor', () => zeros(big).toWasm(own), 'runtime', `no room for ${4 * big} bytes of tensor data in wasm memory`],
     [
       'weights',
       () => new Conv1d({ inChannels: 1024, outChannels: 1024, kernelSize: 2, runtime: own }),
@@ -305,13 +305,13 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
       () =>
         withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1, padding: big }, (each) => inWasm(each, zeros(1, 1))),
       'runtime',
-      `no room for ${4 * (2 * big + 1)} bytes in wasm memory`,
+      `no room for ${4 * (2 * big + 1)} bytes of tensor data in wasm memory`,
     ],
     [
       'an input and an output that pass through',
       () => withLayer({ inChannels: 1, outChannels: 1, kernelSize: 1 }, (each) => each.forward(zeros(1, big / 2))),
       'runtime',
-      `no room for ${4 * big} bytes in wasm memory`,
+      `no room for ${4 * big} bytes of input and output that pass through in wasm memory`,
     ],
     [
       'scratch',
