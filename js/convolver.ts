@@ -1,5 +1,5 @@
 import { Conv1d } from './conv1d.js';
-import { Conv1dError, optionError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
 import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
 import { compileModule } from './load.js';
 import { asError, type ErrorMessage } from './messages.js';
@@ -320,10 +320,12 @@ class Controller {
  *   ERR_WASM_LOAD; ERR_OUT_OF_MEMORY.
  */
 export async function createConvolverNode(context: BaseAudioContext, given: ConvolverOptions): Promise<ConvolverNode> {
-  const options = takeOptions(given);
-  checkContext(context);
-  // Contexts may have quanta of other lengths one day.
-  const { renderQuantumSize: quantum = 128 } = context as BaseAudioContext & { renderQuantumSize?: number };
+  const options = reading('ERR_OPTION', 'options', given, () => takeOptions(given));
+  const quantum = reading('ERR_OPTION', 'context', context, () => {
+    checkContext(context);
+    // Contexts may have quanta of other lengths one day.
+    return (context as BaseAudioContext & { renderQuantumSize?: number }).renderQuantumSize ?? 128;
+  });
   const { network, latency } = filterOfOptions(options, context, quantum);
   const { wasmModule, processorUrl, onLoad } = options;
   if (onLoad !== undefined && typeof onLoad !== 'function') throw optionError('onLoad', 'a function', onLoad);

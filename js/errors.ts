@@ -136,10 +136,15 @@ export function pickOptions<Options extends object, Name extends keyof Options &
   });
 }
 
+/** What helps where an object of this package is reached through a proxy. */
+export const proxyRemedy =
+  "keep it out of the state that wraps it, with Vue's markRaw() or shallowRef(), Valtio's ref() or the like";
+
 /** The error for `value`, which must be of the class with the name `type`. */
 export function classError(code: ErrorCode, field: string, type: string, value: unknown, from = ''): Conv1dError {
   const shown = show(value);
-  const got = shown === `[object ${type}]` ? 'one of another copy of this package, or a proxy of one' : shown;
+  const foreign = `one of another copy of this package, or a proxy of one: ${proxyRemedy}`;
+  const got = shown === `[object ${type}]` ? foreign : shown;
   return new Conv1dError(code, field, `${field} must be a ${type}${from}, got ${got}`, value);
 }
 

@@ -311,10 +311,8 @@ function takeLayers(list: unknown): Conv1d[] | null {
   const layers: Conv1d[] = [];
   for (let i = 0; i < Math.max(list.length, 1); ++i) {
     const layer: unknown = list[i];
-    if (!Conv1d.owns(layer)) {
-      const text = `layers must be a list of at least one Conv1d, got ${show(list)}`;
-      throw new Conv1dError('ERR_OPTION', 'layers', text, list);
-    }
+    if (list.length === 0) throw optionError('layers', 'a list of at least one Conv1d', list);
+    if (!Conv1d.owns(layer)) throw classError('ERR_OPTION', `layers[${String(i)}]`, 'Conv1d', layer);
     layers.push(layer);
   }
   return layers;

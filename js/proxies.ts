@@ -1,5 +1,5 @@
 import { Conv1d } from './conv1d.js';
-import { Conv1dError, copyOf, thisCopy } from './errors.js';
+import { Conv1dError, copyOf, proxyRemedy, thisCopy } from './errors.js';
 import { Network, NetworkValue } from './network.js';
 import { LoadedRuntime } from './runtime.js';
 import { Conv1dStream } from './stream.js';
@@ -10,9 +10,7 @@ const classes = { Conv1d, Conv1dStream, Network, NetworkValue, Runtime: LoadedRu
 type Method = (this: object, ...args: unknown[]) => unknown;
 
 function proxyError(name: string, got: object): Conv1dError {
-  const text =
-    `this ${name} is reached through a proxy, which cannot pass on private fields: keep it out of the state that wraps it, ` +
-    "with Vue's markRaw() or shallowRef(), Valtio's ref() or the like";
+  const text = `this ${name} is reached through a proxy, which cannot pass on private fields: ${proxyRemedy}`;
   return new Conv1dError('ERR_OPTION', 'this', text, got);
 }
 

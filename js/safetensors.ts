@@ -1,8 +1,8 @@
 // The format is specified at https://github.com/huggingface/safetensors#format.
 import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
-import { Conv1dError, optionError, pickOptions, show, stateDictError } from './errors.js';
+import { Conv1dError, optionError, pickOptions, reading, show, stateDictError } from './errors.js';
 import { otherFormat } from './file-format.js';
-import { checkExtents, elementCount, Tensor } from './tensor.js';
+import { checkExtents, elementCount, makeArray, Tensor } from './tensor.js';
 import { dictionaryOf, type FileItem, type ReadOptions, selectionOf, shapeProblem } from './tensor-file.js';
 
 /** Options of `writeSafetensors`. */
@@ -163,9 +163,7 @@ export function readSafetensors(
 function checkTensors(dict: unknown): [name: string, tensor: Tensor][] {
   if (!isObject(dict)) throw stateDictError('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
   for (const [name, tensor] of Object.entries(dict)) {
-    if (!(tensor instanceof Tensor)) {
-      throw stateDictError(name, `${show(name)} must be a Tensor, got ${show(tensor)}`, tensor);
-    }
+    if (!Tensor.owns(tensor)) throw stateDictError(name, `${show(name)} must be a Tensor, got ${show(tensor)}`, tensor);
     if (name === metadataName) throw stateDictError(name, `${show(name)} is not a name for a tensor`);
     tensor.requireLive();
   }
@@ -183,11 +181,14 @@ export function writeSafetensors(
 ): Uint8Array<ArrayBuffer> {
   const { metadata } = pickOptions(options, ['metadata']);
   // The wider elements first, so that all are aligned.
-  const tensors = checkTensors(dict).sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
-  if (metadata !== undefined && !isMetadata(metadata)) {
-    throw optionError('metadata', 'an object of texts', metadata);
+  const tensors = reading('ERR_STATE_DICT', 'dict', dict, () => checkTensors(dict));
+  tensors.sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  const header: [string, unknown][] = [];
+  if (metadata !== undefined) {
+    const texts = reading('ERR_OPTION', 'metadata', metadata, () => (isMetadata(metadata) ? { ...metadata } : null));
+    if (texts === null) throw optionError('metadata', 'an object of texts', metadata);
+    header.push([metadataName, texts]);
   }
-  const header: [string, unknown][] = metadata ? [[metadataName, metadata]] : [];
   let end = 0;
   for (const [name, { dtype, shape, size }] of tensors) {
     const begin = end;
@@ -196,14 +197,18 @@ export function writeSafetensors(
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(lengthBytes + headerLength + end).fill(' '.charCodeAt(0));
+  const fileLength = lengthBytes + headerLength + end;
+  const file = makeArray(fileLength, () => new Uint8Array(fileLength).fill(' '.charCodeAt(0)));
   new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
   file.set(json, lengthBytes);
   let at = lengthBytes + headerLength;
-  for (const [, { data }] of tensors) {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length * data.BYTES_PER_ELEMENT);
-    file.set(bytes, at);
-    at += bytes.length;
+  for (const [name, tensor] of tensors) {
+    const { data } = tensor;
+    const length = data.length * data.BYTES_PER_ELEMENT;
+    reading('ERR_STATE_DICT', name, tensor, () => {
+      file.set(new Uint8Array(data.buffer, data.byteOffset, length), at);
+    });
+    at += length;
   }
   return file;
 }

@@ -91,7 +91,7 @@ export function asHalves(words: Uint16Array): TensorData {
 }
 
 /** What `make` gives, an array in JavaScript's memory with room for `count` elements. */
-function makeArray<Made>(count: number, make: () => Made): Made {
+export function makeArray<Made>(count: number, make: () => Made): Made {
   try {
     return make();
   } catch (error) {
@@ -162,7 +162,8 @@ function takeList(
 function takeNested(data: unknown, shape: readonly number[], wanted: DType | undefined) {
   let first = data as ArrayLike<unknown>;
   for (let depth = 1; depth < shape.length; ++depth) first = first[0] as ArrayLike<unknown>;
-  const { dtype } = takeList(first, `data${'[0]'.repeat(shape.length - 1)}`, wanted);
+  const where = `data${'[0]'.repeat(shape.length - 1)}`;
+  const { dtype } = takeList(checkList(first, where), where, wanted);
   const size = elementCount(shape);
   const words = makeArray(size, () => (dtype === 'float32' ? new Float32Array(size) : new Uint16Array(size)));
   let next = 0;

@@ -15,6 +15,7 @@ import {
   noise,
   noiseTensor,
   product,
+  thrown,
 } from './support.js';
 
 const runtime = await init({ threads: 1 });
@@ -702,6 +703,8 @@ describe('a tensor', () => {
       [[[1, 2]], [[3, 4]]],
     ],
     [[1, 1, 1, 2], [1, 2], [[[[1, 2]]]]],
+    [[2, 0], [], [[], []]],
+    [[0], [], []],
   ])('of shape %j', (shape, values, nested) => {
     const tensor = new Tensor(values, shape);
     const placed = tensor.toWasm();
@@ -710,6 +713,79 @@ describe('a tensor', () => {
       expect(each.size).toBe(values.length);
       expect(each.toArray()).toEqual(nested);
     }
+    for (const dtype of ['float32', 'float16']) {
+      const again = new Tensor(nested, undefined, dtype);
+      // Below an empty list there are no lists that would tell more.
+      expect(again).toMatchObject({ shape: shape.slice(0, shape.indexOf(0) + 1 || shape.length), dtype });
+      expect(again.toArray()).toEqual(nested);
+      expect(new Tensor(nested, shape, dtype).toArray()).toEqual(nested);
+    }
+  });
+
+  test.each([
+    ['a list', [1, 2, 3], [3], 'float32', [1, 2, 3]],
+    ['a typed array', new Uint8Array(4), [4], 'float32', [0, 0, 0, 0]],
+    [
+      'channels',
+      [Float32Array.of(1, 2), Float32Array.of(3, 4)],
+      [2, 2],
+      'float32',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    [
+      'channels of other types',
+      [Float64Array.of(1, 2), Int8Array.of(3, 4), [5, 6]],
+      [3, 2],
+      'float32',
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    ],
+    ['channels of bit patterns', [Uint16Array.of(0x3c00), Uint16Array.of(0xc000)], [2, 1], 'float16', [[1], [-2]]],
+    [
+      'images of channels',
+      [[Float32Array.of(1, 2)], [Float32Array.of(3, 4)]],
+      [2, 1, 2],
+      'float32',
+      [[[1, 2]], [[3, 4]]],
+    ],
+  ])('its shape and dtype are those of the data: %s', (_, data, shape, dtype, values) => {
+    const tensor = new Tensor(data);
+    expect(tensor).toMatchObject({ shape, dtype });
+    expect(new Tensor(tensor.toArray()).toArray()).toEqual(values);
+  });
+
+  test('channels are copied', () => {
+    const [left, right] = [Float32Array.of(1, 2), Float32Array.of(3, 4)];
+    const tensor = new Tensor([left, right]);
+    left.fill(0);
+    expect(tensor.toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  test.each([
+    ['of 64 dimensions', new Array(64).fill(1), [7]],
+    ['of many lists', [2 ** 20, 0], []],
+  ])('toArray %s', (_, shape, values) => {
+    const nested = new Tensor(values, shape).toArray();
+    expect(nested.flat(64)).toEqual(values);
+    expect(nested.length).toBe(shape[0]);
+  });
+
+  test.each([[[2 ** 29, 0]], [[2 ** 29, 1, 0]], [[1, 2 ** 25]]])('toArray of shape %j is refused', (shape) => {
+    const tensor = new Tensor(new Float32Array(product(shape)), shape);
+    expect(thrown(() => tensor.toArray())).toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      field: 'tensor',
+      message: /^toArray\(\) would make \d+ lists and numbers, at most 33554432 are possible; read data$/,
+    });
   });
 
   test.each([

@@ -411,6 +411,57 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
   });
 });
 
+describe('the area that arrays pass through', () => {
+  const one = { inChannels: 1, outChannels: 1, kernelSize: 1, algorithm: 'direct' };
+
+  test('a large one goes after the call, a small one stays', async () => {
+    const own = await createRuntime({ threads: 1 });
+    const layer = makeLayer({ ...one, runtime: own });
+    layer.forward(zeros(1, 1000));
+    const { used } = own.memory;
+    layer.forward(zeros(1, 1000));
+    expect(own.memory.used).toBe(used);
+    layer.forward(zeros(1, 1_000_000));
+    expect(own.memory.used).toBeLessThanOrEqual(used);
+    const stream = layer.stream({ maxChunk: 1_000_000 });
+    const before = own.memory.used;
+    stream.push(zeros(1, 1_000_000));
+    expect(own.memory.used).toBeLessThanOrEqual(before);
+    own.dispose();
+  });
+
+  test('after a large call under a limit, tensors have the memory', async () => {
+    const own = await createRuntime({ threads: 1, maximumMemory: 16 * 2 ** 20 });
+    const layer = makeLayer({ ...one, runtime: own });
+    layer.forward(zeros(1, 1_500_000)); // 12 MB in and out
+    const tensor = zeros(2_500_000).toWasm(own);
+    tensor.dispose();
+    expect(layer.forward(zeros(1, 1_500_000)).size).toBe(1_500_000);
+    own.dispose();
+  });
+
+  test('a larger call has the room of the one before', async () => {
+    const own = await createRuntime({ threads: 1, maximumMemory: 16 * 2 ** 20 });
+    const layer = makeLayer({ ...one, runtime: own });
+    for (const length of [60_000, 120_000, 1_400_000, 1_500_000, 1_550_000]) {
+      expect(layer.forward(zeros(1, length)).size).toBe(length);
+    }
+    own.dispose();
+  });
+
+  test('one that finds no room leaves the one there was', async () => {
+    const own = await createRuntime({ threads: 1, maximumMemory: 16 * 2 ** 20 });
+    const layer = makeLayer({ ...one, runtime: own });
+    const small = noiseTensor([1, 5000], 1);
+    const { data } = layer.forward(small);
+    const { used } = own.memory;
+    expect(thrown(() => layer.forward(zeros(1, 4_000_000)))).toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    expect(own.memory.used).toBe(used);
+    expectSameBits(layer.forward(small).data, data);
+    own.dispose();
+  });
+});
+
 test('scratch whose size passes 2^32 is refused, not cut', async () => {
   const own = await createRuntime({ threads: 8 });
   // With 47 of padding before an input of one, each thread packs a row of 12 floats or more for each channel.

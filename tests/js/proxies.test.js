@@ -67,14 +67,28 @@ describe('through a proxy of another kind', () => {
     ['Runtime', 'dispose', (it) => it.dispose()],
     ['Tensor', 'data', (it) => it.data],
     ['Tensor', 'toWasm', (it) => it.toWasm()],
-    ['Tensor', 'as an input', (it) => things.Conv1d.forward(it)],
-    ['Tensor', 'as an output', (out) => things.Conv1d.forward(new Tensor([1, 2, 4, 8], [1, 4]), { out })],
-    ['Conv1d', 'in a network', (it) => new Network([it])],
-    ['Runtime', 'of a layer', (runtime) => new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, runtime })],
   ])('%s, %s', (name, _, use) => {
     const error = thrown(() => use(wrapped(name)));
     expect(error).toMatchObject(refusal(name));
     expect(error.got).toBeDefined();
+  });
+
+  test.each([
+    ['Tensor', 'input', 'ERR_DTYPE', (it) => things.Conv1d.forward(it)],
+    ['Tensor', 'out', 'ERR_DTYPE', (out) => things.Conv1d.forward(new Tensor([1, 2, 4, 8], [1, 4]), { out })],
+    ['Conv1d', 'layers[0]', 'ERR_OPTION', (it) => new Network([it])],
+    [
+      'Runtime',
+      'runtime',
+      'ERR_OPTION',
+      (own) => new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, runtime: own }),
+    ],
+  ])('%s as %s', (name, field, code, use) => {
+    const error = thrown(() => use(wrapped(name)));
+    expect(error).toMatchObject({ code, field });
+    expect(error.message).toMatch(
+      /^[^ ]+ must be a \w+.*, got one of another copy of this package, or a proxy of one: .* with Vue's markRaw\(\)/,
+    );
   });
 
   test('a promise is rejected', async () => {
