@@ -38,8 +38,7 @@ uintptr_t create_plan(const Options& options) {
   if (failed(validate(options, &params))) return 0;
   auto plan = std::make_shared<Plan>(params);
   if (!plan->allocate()) {
-    last_error = {"ERR_OUT_OF_MEMORY", "weight",
-                  "no room for weights of " + std::to_string(params.weight_size()) + " elements"};
+    last_error = no_room(static_cast<double>(params.weight_size()) * params.element_bytes(), "weights");
     return 0;
   }
   return reinterpret_cast<uintptr_t>(new PlanHandle(std::move(plan)));

@@ -108,7 +108,7 @@ std::unique_ptr<FftConvolution> FftConvolution::make(Weights& weights, const Geo
   std::unique_ptr<FftConvolution> made(new (std::nothrow) FftConvolution(weights.params(), geometry, threads));
   *wanted = sizeof(FftConvolution);
   if (!made) return nullptr;
-  *wanted = static_cast<double>(weights.params().weight_size()) * 2 * sizeof(float);  // at least
+  *wanted = 0;
   if (made->cut_.size == 0) return nullptr;
   *wanted = static_cast<double>(made->packed_floats()) * sizeof(float);
   if (!made->definition_.lay_out(made->cut_.outputs) || !made->fft_.prepare(made->cut_.size) ||

@@ -44,7 +44,8 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads);
 
 class FftConvolution final : public Method {
  public:
-  // Null when memory is short; `wanted` is then how many bytes there was no room for.
+  // Null when memory is short; `wanted` is then how many bytes there was no room for, or 0 when no transform is large
+  // enough for the layer.
   static std::unique_ptr<FftConvolution> make(Weights& weights, const Geometry& geometry, int threads, double* wanted);
 
   const char* kernel() const override { return "fft_f32"; }

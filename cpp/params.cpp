@@ -226,6 +226,18 @@ std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme) {
   return parse_name("scheme", name, kSchemeNames, scheme);
 }
 
+Error no_room(double bytes, const char* what) {
+  return {"ERR_OUT_OF_MEMORY", "runtime", "no room for " + number(bytes) + " bytes of " + what + " in wasm memory"};
+}
+
+Error fft_too_large(const Params& p) {
+  return {"ERR_UNSUPPORTED", "algorithm",
+          "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" + number(p.out_channels) +
+              ") * inChannels (" + number(p.in_channels) + ") / groups (" + number(p.groups) +
+              ") kernels, with kernelSize (" + number(p.kernel_size) + ") taps each rounded up to a power of two, have " +
+              "more than " + number(static_cast<double>(kMaxElements)) + " elements"};
+}
+
 std::optional<Error> check_seed(double seed) {
   if (seed >= 0 && seed < 9007199254740992.0 && seed == std::trunc(seed)) return std::nullopt;
   return option_error("seed", "seed must be an integer from 0 to 2^53 - 1, got " + number(seed));

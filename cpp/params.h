@@ -111,6 +111,12 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
 // Reads the name of an initialisation scheme, or says which there are (ERR_OPTION).
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme);
 
+// That there is no memory for `bytes` of something (ERR_OUT_OF_MEMORY).
+Error no_room(double bytes, const char* what);
+
+// That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
+Error fft_too_large(const Params& params);
+
 // Checks a seed: an integer from 0 to 2^53 - 1 (ERR_OPTION).
 std::optional<Error> check_seed(double seed);
 

@@ -12,11 +12,6 @@ namespace {
 // Work is handed to threads in runs of pieces, about this many a thread: few enough that handing out costs nothing.
 constexpr int32_t kRunsPerThread = 8;
 
-Error out_of_memory(double bytes) {
-  return {"ERR_OUT_OF_MEMORY", "runtime",
-          "no room for " + std::to_string(static_cast<int64_t>(bytes)) + " bytes of scratch memory"};
-}
-
 }  // namespace
 
 std::optional<Error> Plan::prepare(double batch, double length, int threads) {
@@ -36,10 +31,11 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
 std::optional<Error> Plan::prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads) {
   double wanted = 0;
   std::unique_ptr<Method> method = make_method(choice.algorithm, geometry, threads, &wanted);
-  if (!method) return out_of_memory(wanted);
+  if (!method && wanted == 0) return fft_too_large(params());
+  if (!method) return no_room(wanted, choice.algorithm == Algorithm::kDirect ? "scratch" : "transformed weights");
   const int64_t floats = static_cast<int64_t>(method->scratch_floats()) * method->threads();
   if (floats > kMaxElements || !scratch_.reserve(static_cast<size_t>(floats))) {
-    return out_of_memory(static_cast<double>(floats) * sizeof(float));
+    return no_room(static_cast<double>(floats) * sizeof(float), "scratch");
   }
   geometry_ = geometry;
   choice_ = choice;

@@ -61,7 +61,8 @@ export interface Conv1dOptions {
    * that is estimated to be fastest for the layer and the input's length, of those that keep 2^-20 * (sum |w||x| + |b|)
    * with noise; `'direct'` in a deterministic runtime. A NaN, an infinity or a sample that stands out reaches exactly the
    * outputs whose window holds it, by every algorithm. `'toom_cook'` needs kernelSize > stride / gcd(stride, dilation), else
-   * it is ERR_UNSUPPORTED.
+   * it is ERR_UNSUPPORTED; so is `'fft'`, from `explain` and `forward` on, when the spectra of the weights have more than
+   * 2^30 - 1 elements.
    */
   algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
 }
@@ -269,7 +270,8 @@ export class Conv1d {
    * The layer's output for `input` (N, inChannels, L) or (inChannels, L): (N, outChannels, Lout) or
    * (outChannels, Lout), living where the input lives.
    *
-   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_DISPOSED,
+   *   ERR_OUT_OF_MEMORY.
    */
   forward(input: Tensor, options?: ForwardOptions): Tensor {
     const plan = this.#live();

@@ -297,8 +297,8 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
     [
       'weights',
       () => new Conv1d({ inChannels: 1024, outChannels: 1024, kernelSize: 2, runtime: own }),
-      'weight',
-      `no room for weights of ${big} elements`,
+      'runtime',
+      `no room for ${4 * big} bytes of weights in wasm memory`,
     ],
     [
       'an output in wasm memory',
@@ -317,7 +317,13 @@ describe.each([1, 2])('out of memory, %i thread(s)', (threads) => {
       'scratch',
       () => withLayer(long, (each) => each.explain([1, 600_000])),
       'runtime',
-      /^no room for \d+ bytes of scratch memory$/,
+      /^no room for \d+ bytes of scratch in wasm memory$/,
+    ],
+    [
+      'transformed weights',
+      () => withLayer({ ...long, algorithm: 'fft' }, (each) => each.explain([1, 600_000])),
+      'runtime',
+      /^no room for \d+ bytes of transformed weights in wasm memory$/,
     ],
     [
       'conv1d()',

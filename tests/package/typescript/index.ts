@@ -48,6 +48,16 @@ new Conv1d({ ...options, padding: [1, 2, 3] });
 
 const input = new Tensor([1, 2, 3], [3, 1]);
 new Tensor(new Uint16Array(3), [3, 1], 'float16');
+new Tensor([new Float32Array(3), new Float32Array(3)]);
+new Tensor(input.toArray(), input.shape, 'float16');
+new Tensor(
+  [
+    [1, 2],
+    [3, 4],
+  ],
+  undefined,
+  'float16',
+);
 // @ts-expect-error: no bigints
 new Tensor([1n], [1]);
 expectType<readonly number[]>()(input.shape);
