@@ -234,8 +234,9 @@ Error fft_too_large(const Params& p) {
   return {"ERR_UNSUPPORTED", "algorithm",
           "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" + number(p.out_channels) +
               ") * inChannels (" + number(p.in_channels) + ") / groups (" + number(p.groups) +
-              ") kernels, with kernelSize (" + number(p.kernel_size) + ") taps each rounded up to a power of two, have " +
-              "more than " + number(static_cast<double>(kMaxElements)) + " elements"};
+              ") kernels, with kernelSize (" + number(p.kernel_size) +
+              ") taps each rounded up to a power of two, have " + "more than " +
+              number(static_cast<double>(kMaxElements)) + " elements"};
 }
 
 std::optional<Error> check_seed(double seed) {
