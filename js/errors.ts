@@ -143,8 +143,7 @@ export const proxyRemedy =
 /** The error for `value`, which must be of the class with the name `type`. */
 export function classError(code: ErrorCode, field: string, type: string, value: unknown, from = ''): Conv1dError {
   const shown = show(value);
-  const foreign = `one of another copy of this package, or a proxy of one: ${proxyRemedy}`;
-  const got = shown === `[object ${type}]` ? foreign : shown;
+  const got = shown === `[object ${type}]` ? `a proxy of one: ${proxyRemedy}` : shown;
   return new Conv1dError(code, field, `${field} must be a ${type}${from}, got ${got}`, value);
 }
 
