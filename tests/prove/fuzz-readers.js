@@ -6,6 +6,9 @@ import { readSafetensors, writeSafetensors } from '../../js/safetensors.ts';
 import { contentsOf } from '../../js/tensor-file.ts';
 import { readTorch } from '../../js/torch.ts';
 
+// Most inputs are refused, and a stack for each error would take longer than all else.
+Error.stackTraceLimit = 0;
+
 function require(holds, what) {
   if (!holds) throw new Error(what);
 }

@@ -10,7 +10,7 @@
 namespace conv1d {
 namespace {
 
-constexpr double kMostProducts = 3000;
+constexpr double kMostProducts = 1000;
 constexpr double kMostSamples = 4000;
 
 void fuzz(FuzzedDataProvider* bytes) {

@@ -11,8 +11,8 @@
 namespace conv1d {
 namespace {
 
-constexpr int32_t kMostSamples = 70;
-constexpr double kMostOutputs = 2000;
+constexpr int32_t kMostSamples = 60;
+constexpr double kMostOutputs = 1000;
 constexpr double kMostWeights = 1000;
 constexpr int64_t kMostReach = 400;
 
@@ -41,48 +41,95 @@ std::shared_ptr<Plan> fuzz_plan(FuzzedDataProvider* bytes, int32_t in_channels, 
   return plan;
 }
 
-// What a stream makes of samples given as bytes, cut as `cut` says; nothing when it cannot end.
-struct Outputs {
-  bool ended = true;
-  std::vector<std::vector<uint8_t>> rows;
-};
+// Rows of samples as they are stored, (batch * channels, length).
+struct Signal {
+  size_t rows;
+  size_t element;  // bytes
+  int32_t length;
+  std::vector<uint8_t> bytes;
 
-template <class Cut>
-std::optional<Outputs> run(Stream& stream, int32_t rows, size_t element, const std::vector<uint8_t>& samples,
-                           int32_t length, const Cut& cut) {
-  Outputs outputs;
-  outputs.rows.resize(static_cast<size_t>(rows));
-  double total = 0;
-  const auto take = [&](int64_t count, const auto& call) {
-    require(count >= 0, "fewer outputs than none");
-    total += static_cast<double>(count) * rows;
-    if (total > kMostOutputs) return false;
-    const size_t row_bytes = static_cast<size_t>(count) * element;
-    std::vector<uint8_t> bytes(row_bytes * outputs.rows.size());
-    call(bytes.data());
-    for (size_t r = 0; r < outputs.rows.size(); ++r) {
-      const auto from = bytes.begin() + static_cast<ptrdiff_t>(r * row_bytes);
-      outputs.rows[r].insert(outputs.rows[r].end(), from, from + static_cast<ptrdiff_t>(row_bytes));
-    }
-    return true;
-  };
-  const size_t in_rows = length == 0 ? 0 : samples.size() / element / static_cast<size_t>(length);
-  for (int32_t t = 0; t < length;) {
-    const int32_t count = std::min(length - t, cut());
+  std::vector<uint8_t> stretch(int32_t begin, int32_t count) const {
     std::vector<uint8_t> chunk;
-    for (size_t row = 0; row < in_rows; ++row) {
-      const auto from = samples.begin() + static_cast<ptrdiff_t>((row * static_cast<size_t>(length) + t) * element);
+    for (size_t row = 0; row < rows; ++row) {
+      const auto at = (row * static_cast<size_t>(length) + static_cast<size_t>(begin)) * element;
+      const auto from = bytes.begin() + static_cast<ptrdiff_t>(at);
       chunk.insert(chunk.end(), from, from + static_cast<ptrdiff_t>(static_cast<size_t>(count) * element));
     }
-    if (!take(stream.output_count(count), [&](void* to) { stream.push(chunk.data(), count, to); })) return std::nullopt;
-    t += count;
+    return chunk;
   }
-  int64_t count = 0;
-  const auto error = stream.end_count(&count);
+};
+
+// What comes out of streams that go on with one signal, one after the other.
+class Listener {
+ public:
+  Listener(const Signal& signal, size_t rows) : signal_(signal), rows_(rows) {}
+
+  // Pushes samples [begin, end), cut as `cut` says. False when there is more than anyone wants to compare.
+  template <class Cut>
+  bool push(Stream& stream, int32_t begin, int32_t end, const Cut& cut) {
+    for (int32_t t = begin; t < end;) {
+      const int32_t count = std::min(end - t, cut());
+      const auto chunk = signal_.stretch(t, count);
+      if (!take(stream.output_count(count), [&](void* to) { stream.push(chunk.data(), count, to); })) return false;
+      t += count;
+    }
+    return true;
+  }
+
+  bool finish(Stream& stream) {
+    int64_t count = 0;
+    const auto error = stream.end_count(&count);
+    require_error(error);
+    ended_ = !error;
+    return error || take(count, [&](void* to) { stream.end(to); });
+  }
+
+  bool operator==(const Listener& other) const { return ended_ == other.ended_ && rows_ == other.rows_; }
+
+ private:
+  template <class Call>
+  bool take(int64_t count, const Call& call) {
+    require(count >= 0, "fewer outputs than none");
+    total_ += static_cast<double>(count) * static_cast<double>(rows_.size());
+    if (total_ > kMostOutputs) return false;
+    const size_t row_bytes = static_cast<size_t>(count) * signal_.element;
+    std::vector<uint8_t> bytes(row_bytes * rows_.size());
+    call(bytes.data());
+    for (size_t r = 0; r < rows_.size(); ++r) {
+      const auto from = bytes.begin() + static_cast<ptrdiff_t>(r * row_bytes);
+      rows_[r].insert(rows_[r].end(), from, from + static_cast<ptrdiff_t>(row_bytes));
+    }
+    return true;
+  }
+
+  const Signal& signal_;
+  std::vector<std::vector<uint8_t>> rows_;
+  double total_ = 0;
+  bool ended_ = false;
+};
+
+Signal fuzz_signal(FuzzedDataProvider* bytes, int32_t rows, DType dtype) {
+  const auto length = bytes->ConsumeIntegralInRange(0, kMostSamples);
+  Signal signal{static_cast<size_t>(rows), dtype == DType::kFloat32 ? sizeof(float) : sizeof(uint16_t), length, {}};
+  signal.bytes.resize(signal.rows * static_cast<size_t>(length) * signal.element);
+  for (size_t i = 0; i < signal.bytes.size(); i += signal.element) {
+    const auto value = bytes->ConsumeIntegral<int8_t>();
+    const auto single = static_cast<float>(value) / 16;
+    const auto half = static_cast<uint16_t>(0x3800 + value);
+    std::memcpy(&signal.bytes[i], dtype == DType::kFloat32 ? static_cast<const void*>(&single) : &half, signal.element);
+  }
+  return signal;
+}
+
+// A state that something happened to is refused, or it is one that the stream can go on from.
+void restore_damaged(FuzzedDataProvider* bytes, Stream& stream, std::vector<int32_t> state, Listener listener) {
+  for (auto changes = bytes->ConsumeIntegralInRange(1, 3); changes > 0; --changes) {
+    state[bytes->ConsumeIntegralInRange<size_t>(0, state.size() - 1)] = bytes->ConsumeIntegral<int32_t>();
+  }
+  const auto lost = bytes->ConsumeIntegralInRange<int64_t>(0, 9);
+  const auto error = stream.restore(state.data(), static_cast<int64_t>(state.size() * sizeof(int32_t)) - lost);
   require_error(error);
-  outputs.ended = !error;
-  if (!error && !take(count, [&](void* to) { stream.end(to); })) return std::nullopt;
-  return outputs;
+  listener.push(stream, 0, 1, [] { return 1; });
 }
 
 void fuzz(FuzzedDataProvider* bytes) {
@@ -120,38 +167,34 @@ void fuzz(FuzzedDataProvider* bytes) {
   }
   const auto batch = bytes->ConsumeIntegralInRange(1, 2);
   const auto max_chunk = bytes->ConsumeIntegralInRange(1, kMostSamples);
-  const auto length = bytes->ConsumeIntegralInRange(0, kMostSamples);
-  const bool flush = bytes->ConsumeBool();
   std::unique_ptr<Stream> stream;
+  std::unique_ptr<Stream> other;
   std::optional<Error> error;
   {
     const heap::Scope scope({.room = kRoom});
-    error = Stream::create(steps, dtype, in_channels, batch, max_chunk, flush, &stream);
+    error = Stream::create(steps, dtype, in_channels, batch, max_chunk, bytes->ConsumeBool(), &stream);
+    if (!error) error = stream->clone(&other);
   }
   require_error(error);
   if (error) return;
 
-  const size_t element = dtype == DType::kFloat32 ? 4 : 2;
-  std::vector<uint8_t> samples(static_cast<size_t>(batch) * in_channels * length * element);
-  for (size_t i = 0; i < samples.size(); i += element) {
-    const auto word = static_cast<float>(bytes->ConsumeIntegral<int8_t>()) / 16;
-    const auto half = static_cast<uint16_t>(0x3800 + bytes->ConsumeIntegral<uint8_t>());
-    if (element == 4) {
-      std::memcpy(&samples[i], &word, element);
-    } else {
-      std::memcpy(&samples[i], &half, element);
-    }
-  }
-  const int32_t rows = batch * stream->out_channels();
-  const auto first = run(*stream, rows, element, samples, length, [&] { return max_chunk; });
+  const Signal signal = fuzz_signal(bytes, batch * in_channels, dtype);
+  const auto rows = static_cast<size_t>(batch) * static_cast<size_t>(stream->out_channels());
+  const auto cut = [&] { return bytes->remaining_bytes() == 0 ? 1 : bytes->ConsumeIntegralInRange(0, max_chunk); };
+  // In pieces as long as they may be; then anyhow, half of it by another stream that goes on from the first one's
+  // state.
+  Listener whole(signal, rows);
+  if (!whole.push(*stream, 0, signal.length, [&] { return max_chunk; }) || !whole.finish(*stream)) return;
+  const auto middle = bytes->ConsumeIntegralInRange(0, signal.length);
+  Listener parts(signal, rows);
   stream->reset();
-  const auto again = run(*stream, rows, element, samples, length, [&] {
-    return bytes->remaining_bytes() == 0 ? 1 : bytes->ConsumeIntegralInRange(0, max_chunk);
-  });
-  require(first.has_value() == again.has_value(), "another number of outputs for other cuts");
-  if (!first) return;
-  require(first->ended == again->ended, "an end that depends on the cuts");
-  require(first->rows == again->rows, "other bits for other cuts");
+  require(parts.push(*stream, 0, middle, cut), "more outputs for other cuts");
+  std::vector<int32_t> state(static_cast<size_t>(stream->state_words()));
+  stream->save(state.data());
+  require(!other->restore(state.data(), static_cast<int64_t>(state.size() * sizeof(int32_t))), "a state is refused");
+  require(parts.push(*other, middle, signal.length, cut) && parts.finish(*other), "more outputs for other cuts");
+  require(whole == parts, "other outputs for other cuts");
+  if (signal.length > 0) restore_damaged(bytes, *stream, std::move(state), Listener(signal, rows));
 }
 
 }  // namespace
