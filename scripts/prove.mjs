@@ -1,7 +1,7 @@
 // npm run prove [-- PART...] [--short] [--seed N] [--COUNT N]: the checks that take too long for npm test. One that was
 // broken off goes on where it was, as long as seed and sources are the same.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parts } from '../tests/prove/parts.mjs';
 import { build } from './build.mjs';
@@ -29,19 +29,20 @@ function readArguments() {
   return { chosen: positionals.length > 0 ? positionals : Object.keys(parts), values };
 }
 
-function hashSources() {
+function hashOf(paths) {
   const hash = createHash('sha256');
-  const files = ['cpp', 'js', 'tests/prove'].flatMap((name) => filesBelow(inRoot(name))).sort();
-  for (const path of files) hash.update(path).update(readFileSync(path));
+  const files = paths.flatMap((path) => (statSync(inRoot(path)).isFile() ? inRoot(path) : filesBelow(inRoot(path))));
+  for (const file of files.sort()) hash.update(file).update(readFileSync(file));
   return hash.digest('hex');
 }
 
-// What a part has done: `data`, and save() after each change that is to outlast the run.
-function openProgress(name, key) {
+// What was done with this seed while these files and folders were what they are: `data`, and save() after each change
+// that is to outlast the run.
+function openProgress(name, seed, sources) {
   const path = `${folder}/${name}.json`;
+  const key = `${seed} ${hashOf(sources)}`;
   const kept = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
-  const same = kept && JSON.stringify(kept.key) === JSON.stringify(key);
-  const data = same ? kept.data : {};
+  const data = kept?.key === key ? kept.data : {};
   return { data, save: () => writeFileSync(path, JSON.stringify({ key, data }, null, 1)) };
 }
 
@@ -53,7 +54,6 @@ await asCommand(async () => {
   await ensureModules();
   await build();
   mkdirSync(folder, { recursive: true });
-  const sources = hashSources();
   for (const name of chosen) {
     const part = parts[name];
     const counts = Object.fromEntries(
@@ -64,10 +64,12 @@ await asCommand(async () => {
     );
     const since = performance.now();
     say([`${name}: ${part.title}; seed ${seed}`, ...Object.entries(counts).map((count) => count.join(' '))].join(', '));
-    const report = await part.run({ counts, seed, progress: openProgress(name, { seed, sources }) }).catch((error) => {
-      if (!(error instanceof CommandError)) throw error;
-      return { figures: [], failures: [error.message] };
-    });
+    const report = await part
+      .run({ counts, seed, open: (file, sources) => openProgress(file, seed, sources) })
+      .catch((error) => {
+        if (!(error instanceof CommandError)) throw error;
+        return { figures: [], failures: [error.message] };
+      });
     failures.push(...report.failures.map((text) => `${name}: ${text}`));
     summary.push(`${name} (${seconds(since)})`, ...report.figures.map((line) => `  ${line}`));
   }

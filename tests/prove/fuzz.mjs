@@ -45,7 +45,13 @@ async function nativeTargets() {
     ['stream', 256],
   ]) {
     const program = await buildNative('fuzz', `conv1d_fuzz_${name}`, withFuzzer);
-    targets.push({ name, mostBytes, command: (corpus, options) => [program, corpus, ...options], env });
+    targets.push({
+      name,
+      sources: ['cpp', 'tests/prove/native'],
+      mostBytes,
+      command: (corpus, options) => [program, corpus, ...options],
+      env,
+    });
   }
   return targets;
 }
@@ -66,6 +72,7 @@ async function readerTargets() {
   const node = [loader, '--library-path', libraries, process.execPath, jazzer, file, '--includes=readers.cjs'];
   return Object.entries(readers).map(([name, { mostBytes, flags }]) => ({
     name,
+    sources: ['js', 'tests/prove/fuzz-readers.js'],
     mostBytes,
     // What its detectors look for, changed prototypes, the targets look for at a third of the cost.
     command: (corpus, options) => [
@@ -100,10 +107,9 @@ function runFuzzer([program, ...args], env) {
 }
 
 /** Feeds a target until it had `total` inputs, or one that it does not stand. */
-async function fuzzTarget({ name, mostBytes, command, env }, { total, seed, progress }) {
-  const { data, save } = progress;
-  data[name] ??= { inputs: 0, found: null };
-  const state = data[name];
+async function fuzzTarget({ name, mostBytes, command, env, progress }, { total, seed }) {
+  const { data: state, save } = progress;
+  state.inputs ??= 0;
   const corpus = `${folder}/${name}`;
   mkdirSync(corpus, { recursive: true });
   for (const [i, bytes] of (readers[name]?.seeds() ?? []).entries()) writeFileSync(`${corpus}/seed-${i}`, bytes);
@@ -129,17 +135,20 @@ async function fuzzTarget({ name, mostBytes, command, env }, { total, seed, prog
 export const fuzz = {
   title: 'libFuzzer for options and streams, Jazzer.js for the readers',
   counts: { inputs: { full: 10_000_000, short: 5_000 } },
-  async run({ counts, seed, progress }) {
+  async run({ counts, seed, open }) {
     mkdirSync(folder, { recursive: true });
-    const targets = [...(await nativeTargets()), ...(await readerTargets())];
+    const targets = [...(await nativeTargets()), ...(await readerTargets())].map((target) => ({
+      ...target,
+      progress: open(`fuzz-${target.name}`, target.sources),
+    }));
     const waiting = [...targets];
     const worker = async () => {
       for (let target = waiting.shift(); target; target = waiting.shift()) {
-        await fuzzTarget(target, { total: counts.inputs, seed, progress });
+        await fuzzTarget(target, { total: counts.inputs, seed });
       }
     };
     await Promise.all(Array.from({ length: availableParallelism() }, worker));
-    const states = targets.map(({ name }) => ({ name, ...progress.data[name] }));
+    const states = targets.map(({ name, progress }) => ({ name, ...progress.data }));
     return {
       figures: states.map(
         ({ name, inputs, coverage, found }) =>

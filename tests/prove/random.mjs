@@ -53,7 +53,8 @@ export const random = {
     draws: { full: 10_000_000, short: 20_000 },
     wasmDraws: { full: 100_000, short: 300 },
   },
-  async run({ counts, seed, progress }) {
+  async run({ counts, seed, open }) {
+    const progress = open('random', ['cpp', 'js', 'tests/prove/native', 'tests/prove/random-wasm.mjs']);
     const program = await buildNative('native-release', 'conv1d_random');
     const options = (from, count) => ['--seed', seed, '--from', from, '--count', count].map(String);
     const reports = {

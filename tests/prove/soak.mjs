@@ -45,8 +45,8 @@ export const soak = {
     layers: { full: 10_000, short: 500 },
     runtimes: { full: 1_000, short: 30 },
   },
-  async run({ counts, seed, progress }) {
-    const { data } = progress;
+  async run({ counts, seed, open }) {
+    const { data, save } = open('soak', ['cpp', 'js', 'tests/prove/soak-workload.js']);
     const settings = { seed, ...counts };
     const hosts = {
       Node: () =>
@@ -58,7 +58,7 @@ export const soak = {
       const result = await run();
       if (!result) throw new CommandError(`${where} is not there`);
       data[where] = { settings, phases: result.phases };
-      progress.save();
+      save();
     }
     return {
       figures: Object.keys(hosts).flatMap((where) =>
