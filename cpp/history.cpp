@@ -96,6 +96,7 @@ void History::settle(const float* source, size_t row_stride, int64_t size, bool 
 void History::copy(int32_t row, int64_t q, int32_t count, float* destination) const {
   const auto zeros = static_cast<int32_t>(std::clamp<int64_t>(-q, 0, count));
   std::fill_n(destination, zeros, 0.0F);
+  if (zeros == count) return;  // there is no place before the first sample to point to
   if (phases_ == 1) {
     const float* source = at(row, q + zeros);
     std::copy(source, source + (count - zeros), destination + zeros);
