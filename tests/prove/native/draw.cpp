@@ -95,6 +95,7 @@ void put_outliers(Random& random, Draw* draw) {
     draw->quiet[at] = 0;
   };
   const int32_t kind = random.integer(0, 9);
+  draw->is_passage = kind <= 1;
   if (kind == 0) {  // a share of all samples
     const int32_t share = random.integer(1, 20);
     for (int32_t i = 0; i < size; ++i) {
@@ -127,6 +128,7 @@ Draw draw(uint64_t seed, uint64_t number) {
               .weight = {},
               .bias = {},
               .stands_out = false,
+              .is_passage = false,
               .quiet = {}};
   for (;;) {
     result.options = draw_options(random);

@@ -44,6 +44,8 @@ struct Draw {
   std::vector<float> bias;    // (out_channels), or empty
   // Whether some samples stand out: NaN, infinite, or 2^10 times and more above all others; and `input` without them.
   bool stands_out;
+  // Whether so many do that a tile may hold nothing else: a loud passage, whose bounds are those of any signal.
+  bool is_passage;
   std::vector<float> quiet;
 };
 

@@ -61,38 +61,52 @@ std::vector<double> Expected::definition(const std::vector<double>& input, const
   return output;
 }
 
-std::vector<double> Expected::allowed(const std::vector<double>& sums) const {
+std::vector<double> Expected::allowed(const std::vector<double>& quiet, const std::vector<double>& loud) const {
   const double rounding = (products(draw_) + 2) * 0x1p-24;
   std::vector<double> result(values_.size());
   for (size_t i = 0; i < result.size(); ++i) {
     if (sounding_[i] == 0 || !std::isfinite(values_[i]) || !std::isfinite(bounds_[i])) continue;
     double sum = rounding * quiet_bounds_[i];
-    if (!sums.empty()) sum = std::max(sum, sums[i]);
-    if (seen_[i] > 0) sum += rounding * bounds_[i];
+    if (!quiet.empty()) sum = std::max(sum, quiet[i]);
+    if (seen_[i] > 0) sum += rounding * bounds_[i] + (loud.empty() ? 0 : loud[i]);
     result[i] = output_tolerance(draw_.params, values_[i], sum);
   }
   return result;
 }
 
+template <class Bounds>
+std::vector<double> Expected::allowed_transform(const Bounds& bounds) const {
+  if (!draw_.is_passage) return allowed(bounds(quiet_), {});
+  auto passage = widened(draw_.input);
+  for (double& x : passage) x = std::isfinite(x) ? x : 0;
+  return allowed(bounds(quiet_), bounds(passage));
+}
+
 std::vector<double> Expected::allowed_toom_cook() const {
-  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_tiles();
-  for (double& sum : sums) sum *= 0x1p-18;
-  return allowed(sums);
+  return allowed_transform([&](const std::vector<double>& signal) {
+    auto sums = Sums{draw_.params, draw_.geometry, signal, weight_, bias_}.of_tiles();
+    for (double& sum : sums) sum *= 0x1p-18;
+    return sums;
+  });
 }
 
 std::vector<double> Expected::allowed_fft(const FftCut& cut) const {
-  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_blocks(cut);
-  for (double& sum : sums) sum *= 0x1p-21 * std::log2(cut.size) + 0x1p-24 * draw_.params.group_in();
-  return allowed(sums);
+  return allowed_transform([&](const std::vector<double>& signal) {
+    auto sums = Sums{draw_.params, draw_.geometry, signal, weight_, bias_}.of_blocks(cut);
+    for (double& sum : sums) sum *= 0x1p-21 * std::log2(cut.size) + 0x1p-24 * draw_.params.group_in();
+    return sums;
+  });
 }
 
 std::vector<double> Expected::allowed_partitioned(int32_t partition) const {
-  auto sums = Sums{draw_.params, draw_.geometry, quiet_, weight_, bias_}.of_partitions(partition);
-  const double blocks = partition + static_cast<double>(draw_.params.kernel_size) / partition;
-  for (double& sum : sums) {
-    sum *= 0x1p-21 * std::log2(2.0 * partition) + 0x1p-24 * blocks * draw_.params.group_in();
-  }
-  return allowed(sums);
+  return allowed_transform([&](const std::vector<double>& signal) {
+    auto sums = Sums{draw_.params, draw_.geometry, signal, weight_, bias_}.of_partitions(partition);
+    const double blocks = partition + static_cast<double>(draw_.params.kernel_size) / partition;
+    for (double& sum : sums) {
+      sum *= 0x1p-21 * std::log2(2.0 * partition) + 0x1p-24 * blocks * draw_.params.group_in();
+    }
+    return sums;
+  });
 }
 
 size_t Expected::spared() const { return draw_.stands_out ? static_cast<size_t>(std::ranges::count(seen_, 0)) : 0; }

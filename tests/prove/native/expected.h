@@ -19,7 +19,7 @@ class Expected {
 
   // How far each output may lie from values(); 0 where it is to be exact: where it is not finite, and where its window
   // is silent, so that it is the activated bias. A sample that stands out counts for the outputs alone that see it.
-  std::vector<double> allowed_direct() const { return allowed({}); }
+  std::vector<double> allowed_direct() const { return allowed({}, {}); }
   std::vector<double> allowed_toom_cook() const;
   std::vector<double> allowed_fft(const FftCut& cut) const;
   // Of a stream whose kernel is partitioned.
@@ -31,8 +31,11 @@ class Expected {
  private:
   std::vector<double> definition(const std::vector<double>& input, const std::vector<double>& weight,
                                  const std::vector<double>& bias, std::vector<double>* bounds = nullptr) const;
-  // `sums` are how far the sums of a transform may be off, for a signal without what stands out.
-  std::vector<double> allowed(const std::vector<double>& sums) const;
+  // `bounds(signal)` is how far the sums of a transform may be off.
+  template <class Bounds>
+  std::vector<double> allowed_transform(const Bounds& bounds) const;
+  // `quiet` of a signal without what stands out; outputs that see some of it may be `loud` farther off.
+  std::vector<double> allowed(const std::vector<double>& quiet, const std::vector<double>& loud) const;
 
   const Draw& draw_;
   std::vector<double> quiet_;
