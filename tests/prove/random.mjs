@@ -1,6 +1,6 @@
 // Random layers against the definition: native code first, then the wasm builds with some of the same layers.
 import { availableParallelism } from 'node:os';
-import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
+import { CommandError, inRoot, say, seconds } from '../../scripts/lib/run.mjs';
 import { buildNative, newestNode, runForJson } from './programs.mjs';
 
 /** Adds up two reports: numbers and lists, whatever they are nested in; of `worst` the larger. */
@@ -17,27 +17,23 @@ function merge(a, b) {
   );
 }
 
-/** Calls run(from, count) for stretches of [0, total), several at a time, and adds up their reports in `data[name]`. */
-async function inStretches(progress, name, { total, step }, run) {
-  const { data } = progress;
-  data[name] ??= { done: [] };
+/** Calls run(from, count) for stretches of [0, total), several at a time, and adds up their reports. */
+async function inStretches({ data, save }, { total, step }, run) {
+  data.done ??= [];
   const starts = [];
-  for (let from = 0; from < total; from += step) if (!data[name].done.includes(from)) starts.push(from);
+  for (let from = 0; from < total; from += step) if (!data.done.includes(from)) starts.push(from);
   const since = performance.now();
   const worker = async () => {
     for (let from = starts.shift(); from !== undefined; from = starts.shift()) {
-      const report = await run(from, Math.min(step, total - from));
-      data[name].report = merge(data[name].report, report);
-      data[name].done.push(from);
-      progress.save();
-      const { draws, mismatched } = data[name].report;
-      if (data[name].done.length % 20 === 0) {
-        say(`${name}: ${draws} layers, ${mismatched} mismatches, ${((performance.now() - since) / 1000).toFixed()} s`);
-      }
+      data.report = merge(data.report, await run(from, Math.min(step, total - from)));
+      data.done.push(from);
+      save();
+      const { draws, mismatched } = data.report;
+      if (data.done.length % 20 === 0) say(`${draws} layers, ${mismatched} mismatches, ${seconds(since)}`);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  return data[name].report;
+  return data.report;
 }
 
 const listRuns = (runs) =>
@@ -54,19 +50,23 @@ export const random = {
     wasmDraws: { full: 100_000, short: 300 },
   },
   async run({ counts, seed, open }) {
-    const progress = open('random', ['cpp', 'js', 'tests/prove/native', 'tests/prove/random-wasm.mjs']);
+    const native = ['cpp', 'tests/prove/native'];
+    const wasm = [...native, 'js', 'tests/prove/random-wasm.mjs'];
     const program = await buildNative('native-release', 'conv1d_random');
     const options = (from, count) => ['--seed', seed, '--from', from, '--count', count].map(String);
     const reports = {
-      native: await inStretches(progress, 'native', { total: counts.draws, step: 20_000 }, (from, count) =>
+      native: await inStretches(open('random-native', native), { total: counts.draws, step: 20_000 }, (from, count) =>
         runForJson(program, options(from, count)),
       ),
     };
     const node = await newestNode();
-    reports.wasm = await inStretches(progress, 'wasm', { total: counts.wasmDraws, step: 1000 }, (from, count) =>
-      runForJson(node, ['--no-warnings', inRoot('tests/prove/random-wasm.mjs'), program, ...options(from, count)]),
+    reports.wasm = await inStretches(
+      open('random-wasm', wasm),
+      { total: counts.wasmDraws, step: 1000 },
+      (from, count) =>
+        runForJson(node, ['--no-warnings', inRoot('tests/prove/random-wasm.mjs'), program, ...options(from, count)]),
     );
-    if (!reports.native) throw new CommandError('--draws must be at least 1');
+    if (!reports.native || !reports.wasm) throw new CommandError('--draws and --wasmDraws must be at least 1');
     return {
       figures: Object.entries(reports).map(
         ([name, { draws, outputs, withOutliers, spared, mismatched, runs }]) =>
