@@ -11,7 +11,6 @@ import {
   makeLayer,
   noiseTensor,
   openBuilds,
-  print,
   readJson,
   thrown,
 } from './support.js';
