@@ -23,8 +23,14 @@ std::string number(double value) {
   // Twelve digits, as "%.12g" has them; printf would take a twentieth of the binary.
   int exponent = 0;
   double leading = std::abs(value);
-  for (; leading >= 10; leading /= 10) ++exponent;
-  for (; leading < 1; leading *= 10) --exponent;
+  while (leading >= 10) {
+    leading /= 10;
+    ++exponent;
+  }
+  while (leading < 1) {
+    leading *= 10;
+    --exponent;
+  }
   auto digits = static_cast<int64_t>(std::round(leading * 1e11));
   if (digits == 1000000000000) {
     digits /= 10;
