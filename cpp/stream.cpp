@@ -620,8 +620,9 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
         for (int32_t r = 0; r < tile.rows; ++r) {
           float* sums = strip.output + static_cast<size_t>(r) * row_stride;
           if (has_tail) node->tail->add_tail(image, first_out + o + r, (first + t) * p.stride, strip.count, sums);
-          if (lacks_oldest)
+          if (lacks_oldest) {
             add_row(node->oldest_sums.data() + static_cast<size_t>(r) * oldest.row_stride, strip.count, sums);
+          }
           apply_activation(p.activation, p.slope, sums, static_cast<size_t>(strip.count));
         }
         o += tile.rows;

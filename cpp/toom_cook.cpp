@@ -360,7 +360,7 @@ void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* i
                        .oc_begin = rows.first,
                        .oc_end = rows.first + rows.count,
                        .begin = static_cast<int32_t>(begin),
-                       .count = static_cast<int32_t>(std::min<int64_t>(kTile * (i - first), left))},
+                       .count = static_cast<int32_t>(std::min(int64_t{kTile} * (i - first), left))},
                       input, output, scratch + at_.line);
     }
   }
