@@ -157,20 +157,26 @@ Evenness judge(const float* x, size_t n, int32_t rows, int32_t window) {
 
 namespace {
 
-// From which magnitude on samples stand out, or 0 where there are too many.
-uint32_t least_outlier(const float* x, size_t n, int32_t window) {
-  if (count_nonzero(x, n) <= kSparse) return 1;
-  uint32_t least = kLargest;
-  bool too_many = false;
-  for_each_gap(count_cells(x, n, window), kOneRowGap, [&](size_t bin, uint32_t above) {
+// From which magnitude on samples stand out, at most `most` of them. `too_many` more that are loud are a part of the
+// signal, above which some may stand out nonetheless.
+struct Limit {
+  uint32_t least;
+  bool too_many;
+};
+
+Limit limit_of_outliers(const float* x, size_t n, int32_t window, int32_t most) {
+  if (count_nonzero(x, n) <= kSparse) return {1, false};
+  Limit result{kLargest, false};
+  for_each_gap(count_cells(x, n, window), kOneRowGap, [&](size_t bin, uint32_t) {
     const uint32_t limit = static_cast<uint32_t>(bin) << kFractionBits;
-    if (above <= Exceptions::kMostOutliers) {
-      least = std::min(least, limit);
+    const auto stands_out = [limit](float value) { return magnitude(value) >= limit; };
+    if (std::count_if(x, x + n, stands_out) <= most) {
+      result.least = std::min(result.least, limit);
     } else {
-      too_many = too_many || spoils(x, n, window, limit);
+      result.too_many = result.too_many || spoils(x, n, window, limit);
     }
   });
-  return too_many ? 0 : least;
+  return result;
 }
 
 // Takes the samples from `least` on out of the row. False where there are too many.
@@ -201,15 +207,18 @@ bool find_exceptions(float* x, size_t n, int32_t window, Exceptions* exceptions)
   exceptions->outlier_count = 0;
   exceptions->silent_count = 0;
   bool found = find_silences(x, n, window, exceptions);
+  bool taken = true;
   // What is left may stand out in its turn: a cell tells of its largest sample alone.
-  for (int32_t before = -1; found && exceptions->outlier_count > before;) {
+  for (int32_t before = -1; taken && exceptions->outlier_count > before;) {
     before = exceptions->outlier_count;
-    const uint32_t least = least_outlier(x, n, window);
-    found = least > 0 && take_outliers(x, n, least, exceptions);
+    const Limit limit = limit_of_outliers(x, n, window, Exceptions::kMostOutliers - before);
+    found = found && !limit.too_many;
+    taken = take_outliers(x, n, limit.least, exceptions);
   }
   const Range rest = range_of<true>(x, n);
-  if (found && (rest.most == 0 || rest.most >= kSmallest)) return true;
+  if (taken && (rest.most == 0 || rest.most >= kSmallest)) return found;
   for (int32_t i = 0; i < exceptions->outlier_count; ++i) x[exceptions->outliers[i].at] = exceptions->outliers[i].value;
+  exceptions->outlier_count = 0;
   return false;
 }
 

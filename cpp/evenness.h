@@ -56,7 +56,7 @@ struct Exceptions {
 };
 
 // Finds them in a row that judge() found uneven and puts zeros in place of the outliers. False where there are too
-// many: `x` is then as it was.
+// many, or too many loud samples beside them: then those found are not all.
 bool find_exceptions(float* x, size_t n, int32_t window, Exceptions* exceptions);
 
 }  // namespace conv1d

@@ -25,12 +25,13 @@ void WindowExceptions::examine(int32_t slot, int32_t row, float* x, size_t n, in
   counts_[i] = 0;
   if (judge(x, n, 1, seen) != Evenness::kUneven) return;
   Exceptions exceptions;
-  if (find_exceptions(x, n, seen, &exceptions)) {
-    if (exceptions.outlier_count == 0) return;
+  const bool all = find_exceptions(x, n, seen, &exceptions);
+  if (exceptions.outlier_count > 0) {  // loud ones beside them are a signal
     kinds_[i] = Kind::kOutliers;
     counts_[i] = exceptions.outlier_count;
     std::copy_n(exceptions.outliers, exceptions.outlier_count, outliers_.data() + i * Exceptions::kMostOutliers);
   } else {
+    if (all) return;
     for (size_t j = 0; j < n; ++j) {
       if (std::fabs(x[j]) < kLargestMagnitude) continue;
       kinds_[i] = Kind::kSpoilt;
