@@ -45,13 +45,15 @@ for (const { prototype } of [Object.getPrototypeOf(Uint8Array), ArrayBuffer]) {
 const file = (name) => Uint8Array.from(readFileSync(fromRoot(`tests/fixtures/weights/${name}`)));
 const { arrays } = readJson('tests/fixtures/weights/expected.json');
 const npy = file('arrays.bin').subarray(arrays[0].begin, arrays[0].end);
+// One of its numbers is too large for a float32.
+const readable = (read) => (bytes) => read(bytes, { filter: (name) => !/too large$/.test(name) });
 const readers = [
   ['readNpy', npy, readNpy],
   ['readNpz, stored', file('stored.npz'), readNpz],
   ['readNpz, deflated', file('deflated.npz'), readNpz],
-  ['readSafetensors', file('layers.safetensors'), readSafetensors],
-  ['readTorch', file('checkpoint.pt'), readTorch],
-  ['writeSafetensors', file('layers.safetensors'), (bytes) => writeSafetensors(readSafetensors(bytes))],
+  ['readSafetensors', file('layers.safetensors'), readable(readSafetensors)],
+  ['readTorch', file('protocol4.pt'), readable(readTorch)],
+  ['writeSafetensors', file('layers.safetensors'), (bytes) => writeSafetensors(readable(readSafetensors)(bytes))],
 ];
 
 /** All that a reader gives: tensors are decoded when they are asked for. */
