@@ -93,7 +93,8 @@ double transform_bound(Layer& layer, const Geometry& g, const std::vector<float>
       weights += std::pow(w[(static_cast<int64_t>(oc) * p.group_in() + c) * p.kernel_size + k], 2);
     }
     const float* row =
-        x.data() + (static_cast<int64_t>(image) * p.in_channels + oc / p.group_out() * p.group_in() + c) * g.length;
+        x.data() +
+        (static_cast<int64_t>(image) * p.in_channels + int64_t{oc} / p.group_out() * p.group_in() + c) * g.length;
     for (int32_t t = 0; t < g.length; ++t) samples += std::pow(row[t], 2);
     sum += std::sqrt(weights * samples * (p.padding_mode == PaddingMode::kZeros ? 1 : copies));
   }
@@ -117,7 +118,7 @@ double largest_seen(Layer& layer, const Geometry& g, const std::vector<float>& x
     for (int32_t k = 0; k < p.kernel_size; ++k) {
       const int64_t position = int64_t{t} * p.stride + int64_t{k} * p.dilation - g.pad_left;
       const int64_t at = source_index(p.padding_mode, position, g.length);
-      const int64_t row = oc / p.group_out() * p.group_in() + c;
+      const int64_t row = int64_t{oc} / p.group_out() * p.group_in() + c;
       if (at >= 0) most = std::max(most, std::abs(static_cast<double>(x[row * g.length + at])));
     }
   }
