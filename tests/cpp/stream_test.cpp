@@ -515,6 +515,27 @@ TEST(Stream, SpecialNumbersLeaveWithTheirWindow) {
   for (size_t t = 0; t < 30; ++t) EXPECT_EQ(std::isnan(got.values[t]), t >= 10 && t < 14) << t;
 }
 
+// A long constant, as padding makes it, beside noise that is a thousand times larger is no reason to leave in what is
+// larger still.
+TEST(Stream, OneSampleStandsOutOfAWindowOfTwoLevels) {
+  Options options = layer_options(1, 1, 30);
+  options.dilation = 6;
+  options.padding_rule = "same";
+  options.padding_mode = "replicate";
+  options.algorithm = "fft";
+  Layer layer(options, 1);
+  options.algorithm = "direct";
+  Layer direct(options, 1);
+  const Signal in{1, 1, 8, {0.007F, 0.9F, 1.2F, -2.7e13F, 0.08F, -0.1F, -0.3F, 2.4F}};
+  const Signal expected = *forward(direct.plan(), in);
+  const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 8);
+  const Signal got = run_stream(stream, DType::kFloat32, in, [] { return 8; });
+  for (size_t t = 0; t < got.values.size(); ++t) {
+    const double limit = std::max(1e-4, 0x1p-18 * std::abs(expected.values[t]));  // few outputs see that sample
+    EXPECT_NEAR(expected.values[t], got.values[t], limit) << t;
+  }
+}
+
 TEST(Stream, SpecialNumbersLeaveALongKernelSoonAfterTheirWindow) {
   Options options = layer_options(1, 1, 700);
   options.padding_rule = "causal";
