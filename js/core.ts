@@ -24,7 +24,7 @@ export interface Explanation {
   /** `'direct'`, `'toom_cook'` or `'fft'`, see the option of that name. */
   algorithm: string;
   /**
-   * `'asked for'`, or what was compared: the estimated times of the others, in times of direct's; 'unfit' is what cannot
+   * `'asked for'`, or what was compared: the estimated times of the others, relative to direct's; 'unfit' is what cannot
    * compute the layer, or not as exactly as `'auto'` promises.
    */
   reason: string;
