@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -612,6 +613,7 @@ std::optional<Error> restore(Stream& stream, const std::vector<int32_t>& state) 
 void expect_to_go_on(Random& random, const std::vector<Step>& steps, DType dtype, const Signal& in,
                      std::array<int32_t, 2> chunks, const std::string& what) {
   std::vector<Signal> alone;
+  alone.reserve(chunks.size());
   for (const int32_t chunk : chunks) {
     alone.push_back(run_stream(make_stream(steps, dtype, in, chunk), dtype, in, [&] { return chunk; }));
   }
@@ -727,8 +729,6 @@ TEST(Stream, OtherWeightsCountFromTheNextPushAfterAState) {
   options.algorithm = "fft";
   Layer layer(options, 1);
   Layer other(options, 9);
-  options.algorithm = "direct";
-  Layer direct(options, 9);
   const Signal in = random_signal(1, 2, 2000, 2);
   auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 100);
   const auto next = make_stream({conv_step(0, other)}, DType::kFloat32, in, 100);
@@ -745,7 +745,9 @@ TEST(Stream, OtherWeightsCountFromTheNextPushAfterAState) {
   });
   for (int32_t row = 0; row < 2; ++row) {
     const auto from = static_cast<size_t>(row) * 2000 + 700;
-    EXPECT_EQ(0, std::memcmp(&expected.values[from], &got.values[from], 1300 * sizeof(float)));
+    for (size_t i = from; i < from + 1300; ++i) {
+      ASSERT_EQ(std::bit_cast<uint32_t>(expected.values[i]), std::bit_cast<uint32_t>(got.values[i])) << i;
+    }
   }
 }
 
