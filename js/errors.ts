@@ -129,10 +129,12 @@ export function pickOptions<Options extends object, Name extends keyof Options &
     if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
       throw optionError(field, 'an object', options);
     }
-    for (const [name, value] of Object.entries(options)) {
-      if (!(known as readonly string[]).includes(name)) throw unknownOption(name, known, value);
+    for (const name of Object.keys(options)) {
+      if (!(known as readonly string[]).includes(name)) throw unknownOption(name, known, Reflect.get(options, name));
     }
-    return Object.fromEntries(known.map((name) => [name, options[name]])) as Pick<Options, Name>;
+    const picked: { -readonly [Key in Name]?: Options[Key] } = {}; // no Object.fromEntries: this is in each forward()
+    for (const name of known) picked[name] = options[name];
+    return picked as Pick<Options, Name>;
   });
 }
 

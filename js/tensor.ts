@@ -53,10 +53,14 @@ export function checkExtents(field: string, shape: unknown): readonly number[] {
       const text = `${field} must have at most ${String(mostDimensions)} dimensions, got ${String(shape.length)}`;
       throw shapeError(field, text, shape);
     }
-    const copy = Array.from(shape as unknown[], (dimension, i) => {
-      if (Number.isInteger(dimension) && (dimension as number) >= 0) return (dimension as number) + 0; // no -0
-      throw shapeError(field, `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`, shape);
-    });
+    const copy: number[] = [];
+    for (let i = 0; i < shape.length; ++i) {
+      const dimension: unknown = shape[i];
+      if (!Number.isInteger(dimension) || (dimension as number) < 0) {
+        throw shapeError(field, `${field}[${String(i)}] must be an integer >= 0, got ${show(dimension)}`, shape);
+      }
+      copy.push((dimension as number) + 0); // no -0
+    }
     return Object.freeze(copy);
   });
 }
@@ -117,6 +121,7 @@ function numbersFrom(where: string, data: ArrayLike<unknown>): Float64Array {
 
 /** The extents of lists in lists, as the first of each tells them. */
 function nestedShape(data: unknown): number[] {
+  if (typedArrayTag(data) !== undefined) return [(data as ArrayLike<unknown>).length];
   const extents: number[] = [];
   for (let level = data; isList(level); level = level[0]) {
     extents.push(level.length);
@@ -207,7 +212,10 @@ function takeData(
   const isScalar = typeof data === 'number' && (shape ?? []).length === 0;
   const list = isScalar ? [data] : checkList(data, 'data');
   const whole = shape ?? checkShape('shape', isScalar ? [] : [list.length]);
-  if (list.length === elementCount(whole)) return { ...takeList(list, 'data', dtype), shape: whole };
+  if (list.length === elementCount(whole)) {
+    const taken = takeList(list, 'data', dtype);
+    return { data: taken.data, shape: whole, dtype: taken.dtype };
+  }
   const text = `shape ${show(whole)} has ${String(elementCount(whole))} elements, data has ${show(list.length)}`;
   throw shapeError('shape', text, whole);
 }
