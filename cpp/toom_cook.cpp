@@ -255,20 +255,24 @@ bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       }
       if (is_single) single_offset += static_cast<int32_t>(kTile * row_pitch_);
       if (phase >= cut_.point_phases) continue;
+      const int32_t count = (block.tiles + reach_chunks_) * block.layers;
+      form_.transform_input({.rows = rows,
+                             .row_stride = row_pitch_,
+                             .next = block.layers,
+                             .count = count,
+                             .points = points + point_offset,
+                             .point_stride = point_floats(),
+                             .magnitudes = magnitudes});
+      point_offset += static_cast<int32_t>(point_pitch_);
+      const size_t added = std::min(columns, (static_cast<size_t>(count) + 3) / 4 * 4);
       for (size_t a = 0; a < kTile; ++a) {
-        add_magnitudes(rows + a * row_pitch_, columns, magnitudes + a * row_pitch_);
+        const size_t row = a * row_pitch_ + added;
+        add_magnitudes(rows + row, columns - added, magnitudes + row);
       }
       if (few_rows) {
         uneven = mark_uneven(block, 1, scratch) || uneven;
         std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
       }
-      form_.transform_input({.rows = rows,
-                             .row_stride = row_pitch_,
-                             .next = block.layers,
-                             .count = (block.tiles + reach_chunks_) * block.layers,
-                             .points = points + point_offset,
-                             .point_stride = point_floats()});
-      point_offset += static_cast<int32_t>(point_pitch_);
     }
   }
   return few_rows ? uneven : mark_uneven(block, params_.group_in() * cut_.point_phases, scratch);

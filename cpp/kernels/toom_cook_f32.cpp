@@ -81,6 +81,11 @@ void transform_input(const ToomInput& input) {
       x[k] = wasm_v128_load(input.rows + k % 4 * input.row_stride + k / 4 * static_cast<size_t>(input.next) + l);
     }
     input_points<kPoints>(kPoints, x, input.points + l, input.point_stride);
+#pragma GCC unroll 4
+    for (size_t a = 0; a < kToomOutputs; ++a) {
+      float* sums = input.magnitudes + a * input.row_stride + l;
+      wasm_v128_store(sums, wasm_f32x4_add(wasm_f32x4_abs(x[a]), wasm_v128_load(sums)));
+    }
   }
 }
 

@@ -33,6 +33,7 @@ struct ToomInput {
   int32_t count;  // tiles; rounded up to 4, so rows are read up to next + 3 floats further
   float* points;  // V_p[l] goes to points[p * point_stride + l], also rounded up to 4
   size_t point_stride;
+  float* magnitudes;  // |x[a][l]| is added to magnitudes[a * row_stride + l], also rounded up to 4
 };
 
 // Sums of products at all points, and outputs added to what y already holds: y[i][l] += sum over p: a_p^i M_p[l].

@@ -68,7 +68,7 @@ TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
 }
 
 // Where 'auto' takes it, with noise.
-TEST(FftConvolution, LayersOfAutoWithinTheBoundOfEachOutput) {
+TEST(FftConvolutionExhaustive, LayersOfAutoWithinTheBoundOfEachOutput) {
   ThreadPool pool(1);
   int taken = 0;
   for (const double kernel_size : {16.0, 24.0, 31.0, 33.0, 64.0, 127.0, 500.0, 1024.0, 3000.0}) {

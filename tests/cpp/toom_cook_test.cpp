@@ -70,12 +70,17 @@ TEST(ToomCook, EveryFormComputesItsDefinition) {
     std::vector<float> rows(kToomOutputs * kPitch);
     for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>((i * 7 + i / 5) % 13) - 6;
     std::vector<float> points(8 * kPitch);
+    std::vector<float> magnitudes(rows.size(), 100);
     form.transform_input({.rows = rows.data(),
                           .row_stride = kPitch,
                           .next = 1,
                           .count = 5,
                           .points = points.data(),
-                          .point_stride = kPitch});
+                          .point_stride = kPitch,
+                          .magnitudes = magnitudes.data()});
+    for (size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(magnitudes[i], i % kPitch < 8 ? 100 + std::fabs(rows[i]) : 100) << "form " << taps << ", sample " << i;
+    }
     for (size_t p = 0; p < static_cast<size_t>(form.points); ++p) {
       for (size_t l = 0; l < 8; ++l) points[p * kPitch + l] *= static_cast<float>(transformed[p]);
     }
@@ -220,7 +225,7 @@ TEST(ToomCook, EveryPaddingModeAndDType) {
 }
 
 // What 'auto' takes it for keeps each output's own bound, with noise.
-TEST(ToomCook, LayersOfAutoWithinTheBoundOfEachOutput) {
+TEST(ToomCookExhaustive, LayersOfAutoWithinTheBoundOfEachOutput) {
   ThreadPool pool(1);
   int taken = 0;
   for (const double kernel_size : {2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 11.0, 16.0, 33.0}) {

@@ -606,21 +606,25 @@ const tests = {
   'the page before the library, and without it': {
     async run(demo) {
       const { native } = demo;
-      let held = null;
+      const missing = { status: 404, contentType: 'text/html', body: '<!doctype html>no' };
+      const held = [];
+      let answers = false;
       const onRequest = (request) => {
-        if (/\.wasm$/.test(request.url())) held = request;
-        else void request.continue();
+        if (!/\.wasm$/.test(request.url())) void request.continue();
+        else if (answers) void request.respond(missing);
+        else held.push(request);
       };
       await native.setRequestInterception(true);
       native.on('request', onRequest);
       try {
         await demo.visit();
-        while (!held) await new Promise((resolve) => setTimeout(resolve, 20));
+        while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
         expectEqual(await demo.text('#pill'), 'Loading', 'the state');
         expect((await demo.painted('input-plot', '--input')) > 100, 'no input is drawn yet');
         expect((await demo.painted('kernel-plot', '--kernel')) > 100, 'no kernel is drawn yet');
         await demo.type('taps', '1 2 3');
-        await held.respond({ status: 404, contentType: 'text/html', body: '<!doctype html>no' });
+        answers = true; // to what the page asks for instead as well
+        for (const request of held) await request.respond(missing);
         await demo.ready();
         expectEqual(await demo.text('#pill'), 'Not loaded', 'the state');
         expect(
