@@ -318,35 +318,34 @@ bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, cons
   const int64_t begin =
       int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer + column % block.layers;
   const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
-  const auto largest_of = [&](int32_t first, int32_t end) {
-    float most = 0;
-    for (int32_t i = first; i < end; ++i) {
-      const float x = magnitudes[sample_at(block, i)];
-      if (std::isnan(x)) return x;
-      most = std::max(most, x);
-    }
-    return most;
-  };
-  const float tile = largest_of(0, tile_samples_);
-  if (tile == 0) return false;
-  if (!(tile >= kSmallestMagnitude && tile < kLargestMagnitude)) return true;
-  float least = tile;
+  float most = 0;
+  float least = kLargestMagnitude;  // but for zeros
   int32_t zeros = 0;
   bool pads = params_.padding_mode == PaddingMode::kZeros;  // whether all zeros are of the padding
   for (int32_t i = 0; i < tile_samples_; ++i) {
     const float x = magnitudes[sample_at(block, i)];
-    const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
-    if (x > 0) {
-      least = std::min(least, x);
-    } else {
+    if (x == 0) {
+      const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
       ++zeros;
       pads = pads && (position < 0 || position >= geometry_.length);
+    } else {
+      if (!(x < kLargestMagnitude)) return true;
+      most = std::max(most, x);
+      least = std::min(least, x);
     }
   }
+  if (zeros == tile_samples_) return false;
   // Nothing stands out from a few zeros that only pad.
-  if (zeros > 0 && (!pads || 2 * zeros > tile_samples_)) return true;
-  for (int32_t a = 0; a < outputs; ++a) least = std::min(least, largest_of(a, a + least_taps_));
-  return !(tile < allowed * least);
+  if (most < kSmallestMagnitude || most >= allowed * least || (zeros > 0 && (!pads || 2 * zeros > tile_samples_))) {
+    return true;
+  }
+  const auto is_zero = [&](int32_t i) { return magnitudes[sample_at(block, i)] == 0; };
+  for (int32_t a = 0; a < outputs && zeros >= least_taps_; ++a) {
+    int32_t i = a;
+    while (i < a + least_taps_ && is_zero(i)) ++i;
+    if (i == a + least_taps_) return true;  // an output sees the padding alone
+  }
+  return false;
 }
 
 void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* input, void* output,
