@@ -5,7 +5,8 @@ import { layerOptions, runtimes } from './peers/ours.js';
 
 export const algorithms = ['direct', 'toom_cook', 'fft'];
 
-const mostOperations = 4e8; // of one forward
+const leastOperations = 1e3; // of one forward
+const mostOperations = 6e8;
 const mostFloats = 4e6; // of one array
 
 /** Numbers in [0, 1), the same ones for a seed. */
@@ -19,20 +20,30 @@ function makeRandom(seed) {
   };
 }
 
-/** `count` rows as those of shapes.json: few and many channels, dense, grouped and depthwise, short and long kernels. */
+/**
+ * `count` rows as those of shapes.json: few and many channels, dense, grouped and depthwise, kernels of up to 16,000 taps,
+ * strides up to the kernel, long dilations, tiny and huge lengths.
+ */
 export function randomShapes(count, seed) {
   const random = makeRandom(seed);
   const chance = (probability) => random() < probability;
   const pick = (least, most) => Math.floor(least * ((most + 1) / least) ** random()); // as many of 1 to 2 as of 100 to 200
+  const channels = () => {
+    if (chance(0.3)) return [1, pick(1, 4), pick(1, 512)]; // of a front end
+    if (chance(0.2)) {
+      const g = pick(1, 512);
+      return [g, g, g * (chance(0.2) ? 2 : 1)]; // depthwise
+    }
+    const g = chance(0.15) ? pick(2, 16) : 1;
+    return [g, g * pick(1, 512), g * pick(1, 512)];
+  };
   const draw = () => {
-    const depthwise = chance(0.2);
-    const g = depthwise ? pick(1, 512) : chance(0.15) ? pick(2, 16) : 1;
-    const [Cin, Cout] = depthwise ? [g, g * (chance(0.2) ? 2 : 1)] : [g * pick(1, 512), g * pick(1, 512)];
-    const k = chance(0.15) ? pick(32, 4000) : pick(1, 32);
-    const s = chance(0.25) ? pick(2, 8) : 1;
-    const d = chance(0.3) ? pick(2, 512) : 1;
+    const [g, Cin, Cout] = channels();
+    const k = chance(0.1) ? pick(512, 16_000) : chance(0.4) ? pick(32, 512) : pick(1, 32);
+    const s = chance(0.3) ? pick(2, chance(0.5) ? 8 : Math.max(2, k)) : 1;
+    const d = chance(0.25) ? pick(2, 2048) : 1;
     const p = chance(0.7) ? Math.floor((d * (k - 1)) / 2) : 0;
-    return { N: chance(0.2) ? pick(2, 16) : 1, Cin, Cout, k, s, p, d, g, L: pick(16, 50_000) };
+    return { N: chance(0.2) ? pick(2, 32) : 1, Cin, Cout, k, s, p, d, g, L: pick(4, 1_000_000) };
   };
   const fits = ({ N, Cin, Cout, k, d, g, p, L }) => {
     if (L + 2 * p <= d * (k - 1) || Cin > 1024 || Cout > 1024) return false;
@@ -43,7 +54,7 @@ export function randomShapes(count, seed) {
     const shape = draw();
     if (!fits(shape)) continue;
     const { flops } = describeLayer(shape);
-    if (flops <= mostOperations && flops >= 1e4) shapes.push({ name: `random ${shapes.length}`, ...shape });
+    if (flops <= mostOperations && flops >= leastOperations) shapes.push({ name: `random ${shapes.length}`, ...shape });
   }
   return shapes;
 }
