@@ -40,9 +40,19 @@ Range range_of_lanes(v128_t least, v128_t most) {
   return {*std::min_element(low, low + 4) / 2, *std::max_element(high, high + 4) / 2};
 }
 
-// The largest of every four samples that are four apart, in each 16: the least and the largest of those. With
-// `kEach` the least of all samples instead.
-template <bool kEach>
+// Which samples count together by the largest of them.
+enum class Together : uint8_t {
+  kNone,
+  kFour,     // neighbours, from every fourth on
+  kSixteen,  // four that are four apart, of every 16
+};
+
+// The even or the odd lanes of two vectors.
+v128_t evens(v128_t a, v128_t b) { return wasm_i32x4_shuffle(a, b, 0, 2, 4, 6); }
+v128_t odds(v128_t a, v128_t b) { return wasm_i32x4_shuffle(a, b, 1, 3, 5, 7); }
+
+// The least and the largest of what counts.
+template <Together kTogether>
 Range range_of(const float* x, size_t n) {
   if (n < 16) {
     Range range{UINT32_MAX, 0};
@@ -62,9 +72,16 @@ Range range_of(const float* x, size_t n) {
     const v128_t b = load(from + 4);
     const v128_t c = load(from + 8);
     const v128_t d = load(from + 12);
-    const v128_t cell = wasm_u32x4_max(wasm_u32x4_max(a, b), wasm_u32x4_max(c, d));
+    v128_t cell;
+    if constexpr (kTogether == Together::kFour) {
+      const v128_t ab = wasm_u32x4_max(evens(a, b), odds(a, b));
+      const v128_t cd = wasm_u32x4_max(evens(c, d), odds(c, d));
+      cell = wasm_u32x4_max(evens(ab, cd), odds(ab, cd));
+    } else {
+      cell = wasm_u32x4_max(wasm_u32x4_max(a, b), wasm_u32x4_max(c, d));
+    }
     most = wasm_u32x4_max(most, cell);
-    if constexpr (kEach) {
+    if constexpr (kTogether == Together::kNone) {
       least = wasm_u32x4_min(least, wasm_u32x4_min(wasm_u32x4_min(a, b), wasm_u32x4_min(c, d)));
     } else {
       least = wasm_u32x4_min(least, cell);
@@ -77,12 +94,14 @@ int32_t gap_of(int32_t rows) {
   return std::max(kOneRowGap + 1 - static_cast<int32_t>(std::bit_width(static_cast<uint32_t>(rows))), kLeastGap);
 }
 
+bool counts_by_four(size_t n, int32_t window) { return n >= kFewSamples && window >= 2 * kCell - 1; }
+
 // How many cells have their largest sample in each bin.
 using Histogram = std::array<uint32_t, kBins>;
 
 Histogram count_cells(const float* x, size_t n, int32_t window) {
   Histogram cells{};
-  const size_t cell = n < kFewSamples || window < 2 * kCell - 1 ? 1 : kCell;
+  const size_t cell = counts_by_four(n, window) ? kCell : 1;
   for (size_t i = 0; i < n; i += cell) {
     uint32_t largest = 0;
     for (size_t j = i; j < std::min(n, i + cell); ++j) largest = std::max(largest, magnitude(x[j]));
@@ -151,8 +170,10 @@ Evenness judge(const float* x, size_t n, int32_t rows, int32_t window) {
     x += begin;
     n = end - begin;
   }
-  // A window of 31 has 16 samples in turn that are looked at together.
-  const Range range = window < 31 ? range_of<true>(x, n) : range_of<false>(x, n);
+  // A window of 31 has 16 samples in turn that are looked at together, one of 7 has 4.
+  const Range range = window >= 31                  ? range_of<Together::kSixteen>(x, n)
+                      : counts_by_four(n, window) ? range_of<Together::kFour>(x, n)
+                                                  : range_of<Together::kNone>(x, n);
   if (range.most == 0) return Evenness::kSilent;
   if (range.most >= kLargest || range.most < kSmallest) return Evenness::kUneven;
   const int32_t gap = gap_of(rows);
@@ -224,7 +245,7 @@ bool find_exceptions(float* x, size_t n, int32_t window, Exceptions* exceptions)
     found = found && !limit.too_many;
     taken = take_outliers(x, n, limit.least, exceptions);
   }
-  const Range rest = range_of<true>(x, n);
+  const Range rest = range_of<Together::kNone>(x, n);
   if (taken && (rest.most == 0 || rest.most >= kSmallest)) return found;
   for (int32_t i = 0; i < exceptions->outlier_count; ++i) x[exceptions->outliers[i].at] = exceptions->outliers[i].value;
   exceptions->outlier_count = 0;

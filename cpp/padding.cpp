@@ -53,13 +53,27 @@ int64_t source_index(PaddingMode mode, int64_t index, int64_t length) {
   return index >= 0 && index < length ? index : -1;
 }
 
+namespace {
+
+// As pick_window(), of samples that are outside of the row.
+void pad_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t step,
+                int64_t count, float* destination) {
+  if (mode == PaddingMode::kZeros) {
+    std::fill_n(destination, count, 0.0F);
+    return;
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t index = source_index(mode, first + j * step, length);
+    destination[j] = index < 0 ? 0.0F : element(dtype, row, index);
+  }
+}
+
+}  // namespace
+
 void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t count,
                  float* destination) {
   const auto pad = [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      const int64_t index = source_index(mode, first + j, length);
-      destination[j] = index < 0 ? 0.0F : element(dtype, row, index);
-    }
+    pad_window(mode, dtype, row, length, first + begin, 1, end - begin, destination + begin);
   };
   const int64_t inside_begin = std::clamp<int64_t>(-first, 0, count);
   const int64_t inside_end = std::clamp<int64_t>(length - first, inside_begin, count);
@@ -80,10 +94,7 @@ void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
                  int64_t count, float* destination) {
   if (step == 1) return copy_window(mode, dtype, row, length, first, count, destination);
   const auto pad = [&](int64_t begin, int64_t end) {
-    for (int64_t j = begin; j < end; ++j) {
-      const int64_t index = source_index(mode, first + j * step, length);
-      destination[j] = index < 0 ? 0.0F : element(dtype, row, index);
-    }
+    pad_window(mode, dtype, row, length, first + begin * step, step, end - begin, destination + begin);
   };
   const int64_t inside_begin = std::clamp<int64_t>(first < 0 ? (step - 1 - first) / step : 0, 0, count);
   const int64_t inside_end =
