@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "evenness.h"
 #include "fft_convolution.h"
 #include "kernel_table.h"
 #include "toom_cook.h"
@@ -14,27 +15,35 @@ namespace {
 constexpr double kImpossible = std::numeric_limits<double>::infinity();
 constexpr double kCyclesPerNanosecond = 4.1;
 
-// Fitted to the times of 250 random layers (npm run bench -- --sweep), relaxed build, least squares of relative errors.
+// Fitted to the times of 1,000 random layers (npm run bench -- --sweep), on both builds: least squares of relative
+// errors, those above 15% counted less.
 // A product of a vector, in a tile of so many rows; then of a vector that lies along the channels.
-constexpr double kProduct6 = 0.124;
-constexpr double kProduct3 = 0.138;
-constexpr double kProduct2 = 0.131;
-constexpr double kProduct1 = 0.2;
-constexpr double kProductAcross = 0.08;
-constexpr double kTileCall = 18;
+constexpr double kProduct6 = in_build(0.15, 0.28);
+constexpr double kProduct3 = in_build(0.16, 0.2);
+constexpr double kProduct2 = in_build(0.16, 0.29);
+constexpr double kProduct1 = 0.23;
+constexpr double kProductAcross = in_build(0.21, 0.29);
+constexpr double kTileCall = in_build(35.5, 28.8);
 // A row of a packed block, a sample of it, one that is picked from a strided line, one of a tap's own window.
-constexpr double kPackedRow = 15;
-constexpr double kPackedSample = 0.041;
-constexpr double kPickedSample = 0.23;
-constexpr double kWindowSample = 0.73;
+constexpr double kPackedRow = 15.9;
+constexpr double kPackedSample = 0.02;
+constexpr double kPickedSample = 0.31;
+constexpr double kWindowSample = in_build(0.18, 0.26);
+// A sample of the padding that is filled in.
+constexpr double kPaddedSample = 0.044;
+// A weight that each block reads again, when they are more than the L2 cache holds.
+constexpr double kLoadedWeight = 0.04;
+constexpr double kCachedWeights = 262144;
 // Toom-Cook: a sample of a block split, a vector of V, a vector of M, an output merged; a run of neighbouring layers of
 // a dilation copied, and one that is fetched by itself.
-constexpr double kSplitSample = 0.29;
-constexpr double kInputPoint = 0.27;
-constexpr double kOutputPoint = 0.56;
-constexpr double kMergedOutput = 0.13;
-constexpr double kCopiedRun = 1.7;
-constexpr double kFetchedRun = 8;
+constexpr double kSplitSample = 0.63;
+constexpr double kInputPoint = in_build(0.76, 0.9);
+constexpr double kOutputPoint = 0.59;
+constexpr double kMergedOutput = in_build(0.13, 0.11);
+constexpr double kCopiedRun = 5.5;
+constexpr double kFetchedRun = 16.4;
+// A sample that is looked at for whether a tile is even, of four tiles.
+constexpr double kMarkedSample = 5.1;
 
 // What makes an output's error at most 2^-20 of its sum |w||x| + |b| with random data: errors of single products, up to
 // 2^-17 of so small a sum, average out in one of many.
@@ -54,7 +63,16 @@ double strip_cost(int32_t channels, double depth, double count, double strips) {
   return cost;
 }
 
+// Whether rows have so few samples that blocks are computed by the definition.
+bool is_sparse(const Params& params, const Geometry& geometry) {
+  return (geometry.length - 1) / (int64_t{params.stride} * params.phase_dilation()) < kSparse;
+}
+
 }  // namespace
+
+double share_of_samples(const Geometry& geometry) {
+  return geometry.length / (static_cast<double>(geometry.length) + geometry.pad_left + geometry.pad_right);
+}
 
 double direct_cost(const Params& params, const Geometry& geometry) {
   const Schedule schedule = choose_schedule(params, geometry, 1);
@@ -73,12 +91,18 @@ double direct_cost(const Params& params, const Geometry& geometry) {
     const double channels = params.group_in();
     const double rows = schedule.tap_windows ? params.kernel_size : std::min(params.kernel_size, params.phases());
     const auto reach = static_cast<double>(params.reach());
+    // The edges of a row that is read in place are of the padding.
+    const double samples = schedule.direct ? 0.5 : share_of_samples(geometry);
+    const auto copied = [&](double count, double each) {
+      return count * (samples * each + (1 - samples) * kPaddedSample);
+    };
     cost += channels * lines * rows * kPackedRow;
     if (schedule.tap_windows) {
-      cost += depth * packed * kWindowSample * (params.stride > 1 ? 2 : 1);
+      cost += copied(depth * packed, kWindowSample);
+    } else if (params.stride > 1) {
+      cost += copied(channels * rows * (packed + reach / params.stride * lines), kPickedSample);
     } else {
-      cost += channels * ((packed - lines) * params.stride + (reach + 1) * lines) * kPackedSample;
-      if (params.stride > 1) cost += channels * rows * (packed + reach / params.stride * lines) * kPickedSample;
+      cost += copied(channels * (packed + reach * lines), kPackedSample);
     }
   }
   return params.groups * cost;
@@ -88,6 +112,8 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   if (!params.has_toom_cook()) return kImpossible;
   const ToomCut cut = cut_taps(params);
   if (cut.depth < (cut.chunk_taps == 5 ? kToomLeastDepth5 : kToomLeastDepth)) return kImpossible;
+  const int32_t rows_of_points = params.group_in() * cut.point_phases;
+  if (rows_of_points <= kFewRows && is_sparse(params, geometry)) return kImpossible;
   const ToomSchedule schedule = choose_toom_schedule(params, cut, geometry, 1);
   const double points = cut.chunk_taps + 3;
   const double tiles = std::ceil(geometry.out_length / (4.0 * cut.dilation));
@@ -100,14 +126,18 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
 
   double cost = strip_cost(params.group_out(), points * cut.depth + 4.0 * cut.single_depth, columns, blocks) +
                 strip_cost(params.group_out(), 0, 0, blocks * (points + 3));
-  cost += 4 * rows * (columns + halo) * (kSplitSample + (params.stride > 1 ? kPickedSample : 0));
+  const double picked = params.stride > 1 ? share_of_samples(geometry) * kPickedSample : 0;
+  cost += 4 * rows * (columns + halo) * (kSplitSample + picked);
+  cost += (rows_of_points <= kFewRows ? rows_of_points : 1) * (4.0 * cut.chunks + 3) * columns / 4 * kMarkedSample;
   cost += rows * blocks * kPackedRow;
   if (cut.dilation > 1) {
     const double runs = tiles * layer_blocks + blocks * cut.chunks;
     cost += 4 * rows * runs * (schedule.layers < cut.dilation ? kFetchedRun : kCopiedRun);
     cost += 4.0 * params.group_out() * tiles * layer_blocks * kCopiedRun;
   }
-  cost += static_cast<double>(params.group_in()) * cut.point_phases * points * (columns + halo) / 4 * kInputPoint;
+  cost += static_cast<double>(rows_of_points) * points * (columns + halo) / 4 * kInputPoint;
+  const double weights = params.group_out() * (points * cut.depth + cut.single_depth);
+  if (weights > kCachedWeights) cost += weights * blocks * kLoadedWeight;
   cost += params.group_out() * (points * columns / 4 * kOutputPoint + 4 * columns * kMergedOutput);
   return params.groups * cost;
 }
@@ -115,6 +145,7 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
 double fft_cost(const Params& params, const Geometry& geometry) {
   Geometry image = geometry;
   image.batch = 1;
+  if (is_sparse(params, geometry)) return kImpossible;
   const FftCut cut = cut_for_fft(params, image, 1);
   return cut.size == 0 ? kImpossible : cut.cycles / kCyclesPerNanosecond;
 }

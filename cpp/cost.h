@@ -5,6 +5,18 @@
 
 namespace conv1d {
 
+// A constant of the relaxed build, or of others, where a madd is two instructions.
+constexpr double in_build([[maybe_unused]] double relaxed, [[maybe_unused]] double other) {
+#ifdef __wasm_relaxed_simd__
+  return relaxed;
+#else
+  return other;
+#endif
+}
+
+// Of the samples that windows hold, how many are not of the padding.
+double share_of_samples(const Geometry& geometry);
+
 // Nanoseconds for one image on one thread of the machine that the figures come from; elsewhere all scale alike, more or
 // less, so what is compared is right. A layer that the algorithm can not compute, or not well enough for 'auto',
 // costs infinity.

@@ -18,7 +18,6 @@ constexpr size_t kFewSamples = 64;
 constexpr int32_t kOneRowGap = 7;  // bins that stay empty between one row's samples and those that stand out
 constexpr int32_t kLeastGap = 2;
 constexpr int32_t kLongWindow = 64;
-constexpr size_t kSparse = 8;  // so few samples are not worth a transform
 
 // Magnitudes compare as their bits do; those of NaN are the largest.
 uint32_t magnitude(float x) { return std::bit_cast<uint32_t>(x) & 0x7FFFFFFF; }
@@ -40,28 +39,24 @@ Range range_of_lanes(v128_t least, v128_t most) {
   return {*std::min_element(low, low + 4) / 2, *std::max_element(high, high + 4) / 2};
 }
 
-// Which samples count together by the largest of them.
-enum class Together : uint8_t {
-  kNone,
-  kFour,     // neighbours, from every fourth on
-  kSixteen,  // four that are four apart, of every 16
-};
+// The least and the largest magnitude.
+Range range_of_samples(const float* x, size_t n) {
+  Range range{UINT32_MAX, 0};
+  for (size_t i = 0; i < n; ++i) {
+    range.least = std::min(range.least, magnitude(x[i]));
+    range.most = std::max(range.most, magnitude(x[i]));
+  }
+  return range;
+}
 
 // The even or the odd lanes of two vectors.
 v128_t evens(v128_t a, v128_t b) { return wasm_i32x4_shuffle(a, b, 0, 2, 4, 6); }
 v128_t odds(v128_t a, v128_t b) { return wasm_i32x4_shuffle(a, b, 1, 3, 5, 7); }
 
-// The least and the largest of what counts.
-template <Together kTogether>
-Range range_of(const float* x, size_t n) {
-  if (n < 16) {
-    Range range{UINT32_MAX, 0};
-    for (size_t i = 0; i < n; ++i) {
-      range.least = std::min(range.least, magnitude(x[i]));
-      range.most = std::max(range.most, magnitude(x[i]));
-    }
-    return range;
-  }
+// The same of cells, each of which counts by its largest sample: four neighbours, from every fourth sample on, or four
+// samples that are four apart, of every 16. There are 16 samples or more.
+template <bool kNeighbours>
+Range range_of_cells(const float* x, size_t n) {
   // Twice the magnitudes: without the sign, and with no constant that V8 would build anew each time.
   const auto load = [](const float* from) { return wasm_i32x4_shl(wasm_v128_load(from), 1); };
   v128_t least = wasm_i32x4_splat(-1);
@@ -73,7 +68,7 @@ Range range_of(const float* x, size_t n) {
     const v128_t c = load(from + 8);
     const v128_t d = load(from + 12);
     v128_t cell;
-    if constexpr (kTogether == Together::kFour) {
+    if constexpr (kNeighbours) {
       const v128_t ab = wasm_u32x4_max(evens(a, b), odds(a, b));
       const v128_t cd = wasm_u32x4_max(evens(c, d), odds(c, d));
       cell = wasm_u32x4_max(evens(ab, cd), odds(ab, cd));
@@ -81,11 +76,7 @@ Range range_of(const float* x, size_t n) {
       cell = wasm_u32x4_max(wasm_u32x4_max(a, b), wasm_u32x4_max(c, d));
     }
     most = wasm_u32x4_max(most, cell);
-    if constexpr (kTogether == Together::kNone) {
-      least = wasm_u32x4_min(least, wasm_u32x4_min(wasm_u32x4_min(a, b), wasm_u32x4_min(c, d)));
-    } else {
-      least = wasm_u32x4_min(least, cell);
-    }
+    least = wasm_u32x4_min(least, cell);
   }
   return range_of_lanes(least, most);
 }
@@ -171,15 +162,15 @@ Evenness judge(const float* x, size_t n, int32_t rows, int32_t window) {
     n = end - begin;
   }
   // A window of 31 has 16 samples in turn that are looked at together, one of 7 has 4.
-  const Range range = window >= 31                  ? range_of<Together::kSixteen>(x, n)
-                      : counts_by_four(n, window) ? range_of<Together::kFour>(x, n)
-                                                  : range_of<Together::kNone>(x, n);
+  const Range range = window >= 31 && n >= 16     ? range_of_cells<false>(x, n)
+                      : counts_by_four(n, window) ? range_of_cells<true>(x, n)
+                                                  : range_of_samples(x, n);
   if (range.most == 0) return Evenness::kSilent;
   if (range.most >= kLargest || range.most < kSmallest) return Evenness::kUneven;
   const int32_t gap = gap_of(rows);
   const bool narrow = range.most - range.least < static_cast<uint32_t>(gap) << kFractionBits;
-  if (range.least > 0 && narrow && n > kSparse) return Evenness::kEven;
-  if (count_nonzero(x, n) <= kSparse) return Evenness::kUneven;
+  if (range.least > 0 && narrow && n > size_t{kSparse}) return Evenness::kEven;
+  if (count_nonzero(x, n) <= size_t{kSparse}) return Evenness::kUneven;
   bool even = range.least > 0 || !has_stretch(x, n, window, 1);
   for_each_gap(count_cells(x, n, window), gap, [&](size_t, uint32_t) { even = false; });
   return even ? Evenness::kEven : Evenness::kUneven;
@@ -195,7 +186,7 @@ struct Limit {
 };
 
 Limit limit_of_outliers(const float* x, size_t n, int32_t window, int32_t most) {
-  if (count_nonzero(x, n) <= kSparse) return {1, false};
+  if (count_nonzero(x, n) <= size_t{kSparse}) return {1, false};
   Limit result{kLargest, false};
   for_each_gap(count_cells(x, n, window), kOneRowGap, [&](size_t bin, uint32_t) {
     const uint32_t limit = static_cast<uint32_t>(bin) << kFractionBits;
@@ -245,7 +236,7 @@ bool find_exceptions(float* x, size_t n, int32_t window, Exceptions* exceptions)
     found = found && !limit.too_many;
     taken = take_outliers(x, n, limit.least, exceptions);
   }
-  const Range rest = range_of<Together::kNone>(x, n);
+  const Range rest = range_of_samples(x, n);
   if (taken && (rest.most == 0 || rest.most >= kSmallest)) return found;
   for (int32_t i = 0; i < exceptions->outlier_count; ++i) x[exceptions->outliers[i].at] = exceptions->outliers[i].value;
   exceptions->outlier_count = 0;

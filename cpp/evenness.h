@@ -32,6 +32,9 @@ enum class Evenness : uint8_t {
 // Up to so many rows each is judged by itself, for the others' samples may hide what stands out in one.
 inline constexpr int32_t kFewRows = 4;
 
+// So few samples other than zeros are not worth a transform.
+inline constexpr int32_t kSparse = 8;
+
 // Judges `n` samples of one row, or sums of the magnitudes of `rows`, of which an output sees at least `window` in
 // turn.
 Evenness judge(const float* x, size_t n, int32_t rows, int32_t window);

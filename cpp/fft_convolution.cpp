@@ -5,6 +5,7 @@
 #include <new>
 
 #include "activation.h"
+#include "cost.h"
 #include "finish.h"
 #include "kernels/spectra_f32.h"
 #include "padding.h"
@@ -13,18 +14,18 @@
 namespace conv1d {
 namespace {
 
-// Cycles, fitted to the times of 160 random layers (relaxed build), nine in ten of which they tell within 10%: of a
+// Cycles, fitted as those of cost.cpp: of a
 // transform for each complex number and doubling, for each one of sizes that split in two first, and for each call; of
 // a product; of a sample that is copied in or out, one after another or picked.
-constexpr double kLevelCycles = 0.35;
-constexpr double kHalvedCycles = 0.43;
-constexpr double kCallCycles = 90;
-constexpr double kProductCycles = 0.575;
-constexpr double kCopyCycles = 0.74;
-constexpr double kPickCycles = 2.7;
+constexpr double kLevelCycles = 0.75;
+constexpr double kHalvedCycles = 0.74;
+constexpr double kCallCycles = 190;
+constexpr double kProductCycles = in_build(0.59, 0.97);
+constexpr double kCopyCycles = in_build(0.97, 1.1);
+constexpr double kPickCycles = 2.8;
 // Of a number of the taps' spectra where those are more than the L2 cache holds, or far more.
-constexpr double kLoadCycles = 0.45;
-constexpr double kFarLoadCycles = 0.9;
+constexpr double kLoadCycles = in_build(0.32, 0.06);
+constexpr double kFarLoadCycles = in_build(1.7, 1.3);
 constexpr double kCacheFloats = 196608;
 constexpr double kLargeFloats = 1048576;
 // Of the windows of the blocks of a piece, when what they share is in a cache or not, and the most blocks there are.
@@ -68,7 +69,8 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   const int32_t layers = std::min(cut.layers, geometry.out_length);
   const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
-  const double copy = params.stride * cut.layers == 1 ? kCopyCycles : kPickCycles;
+  const double pick = params.stride * cut.layers == 1 ? kCopyCycles : kPickCycles;
+  const double copy = pick * share_of_samples(geometry);
   // The size hangs on layer and length alone, so that outputs are the same in any batch and with any number of threads.
   double least = 0;
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
@@ -86,7 +88,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     const double fft = half * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
     const double load = (floats > kLargeFloats ? kFarLoadCycles : floats > kCacheFloats ? kLoadCycles : 0) / together;
     const double in = rows * (fft + copy * static_cast<double>(size));
-    const double out = params.group_out() * (rows * half * (kProductCycles + load) + fft + copy * outputs);
+    const double out = params.group_out() * (rows * half * (kProductCycles + load) + fft + pick * outputs);
     const double cycles = static_cast<double>(layers) * blocks * (in + out);
     if (cut.size > 0 && cycles >= least) continue;
     least = cycles;

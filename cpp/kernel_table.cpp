@@ -31,6 +31,9 @@ constexpr int32_t kShortestPiece = 96;
 constexpr int32_t kLongestStrip = 4096;
 // Multiplications an input element must take part in, in its group, before a packed copy of it pays.
 constexpr int32_t kPackWorth = 96;
+// Rows from which on those that are not all in the L2 cache are worth packing for their few neighbours' sake: kernels
+// would take a little of each in turn, too many streams for the processor to fetch ahead.
+constexpr int32_t kManyRows = 32;
 // Outputs of a padded row up to which packing it whole costs less than packing its two edges apart.
 constexpr int32_t kWholeRow = 512;
 // Multiplications of one piece: a run can pause only between pieces, and this many take ten milliseconds or so.
@@ -202,8 +205,11 @@ Schedule choose_schedule(const Params& params, const Geometry& geometry, int thr
   const int64_t reach = params.reach();
   const auto uses = static_cast<int64_t>(params.group_out()) * params.kernel_size;
   const bool pack_whole = geometry.pad_left + geometry.pad_right > 0 && geometry.out_length <= kWholeRow;
-  schedule.direct = params.stride == 1 && params.dtype == DType::kFloat32 &&
-                    ((uses < kPackWorth && !pack_whole) || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
+  const bool scattered = params.kernel_size > 1 && params.group_in() >= kManyRows &&
+                         int64_t{params.group_in()} * geometry.length > kBlockFloats;
+  schedule.direct =
+      params.stride == 1 && params.dtype == DType::kFloat32 &&
+      ((uses < kPackWorth && !pack_whole && !scattered) || reach > 1024 || schedule.vectors == Vectors::kAlongChannels);
 
   const int32_t outputs = round_up(geometry.out_length, 8);
   const int64_t weights = int64_t{params.group_out()} * params.group_in() * params.kernel_size;

@@ -365,7 +365,8 @@ uint8_t ToomCook::marks_of(const Block& block, int32_t column, float allowed, co
       return largest;
     };
     const float common = largest_of(kTile - 1, most_taps_);  // to all outputs
-    for (int32_t a = 0; a < kTile; ++a) {
+    const int64_t outputs = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
+    for (int32_t a = 0; a < std::min<int64_t>(kTile, outputs); ++a) {
       const float seen = std::max({common, largest_of(a, std::min<int32_t>(kTile - 1, a + most_taps_)),
                                    largest_of(std::max<int32_t>(most_taps_, kTile - 1), a + most_taps_)});
       if (seen == 0) {
@@ -463,26 +464,31 @@ void ToomCook::multiply(const Block& block, const Rows& rows, bool some_silent, 
     strip.input = scratch + at_.rows + (kTile + a) * row_pitch_;
     run_tiles(bias_ + first_oc, 1, outputs + a * plane);
   }
-  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.marks);
-  float* kept = scratch + at_.rows;  // those of one phase are not needed any more
+  // The samples and their magnitudes are not needed any more.
+  auto* silent = reinterpret_cast<int32_t*>(scratch + at_.magnitudes);
+  float* kept = scratch + at_.rows;
+  const size_t silent_count = some_silent ? find_silent(block, plane, scratch, silent) : 0;
   for (size_t r = 0; r < static_cast<size_t>(rows.count); ++r) {
     float* row = outputs + r * column_pitch_;
-    const auto for_each_silent = [&](const auto& f) {
-      float* next = kept;
-      for (int32_t i = 0; some_silent && i < block.columns(); ++i) {
-        for (size_t a = 0; a < kTile; ++a) {
-          if ((marks[i] >> a & 1) != 0) f(row + a * plane + i, next++);
-        }
-      }
-    };
-    for_each_silent([](const float* y, float* keep) { *keep = *y; });
+    for (size_t i = 0; i < silent_count; ++i) kept[i] = row[silent[i]];
     form_.transform_output({.points = products + r * column_pitch_,
                             .point_stride = plane,
                             .count = block.columns(),
                             .rows = row,
                             .row_stride = plane});
-    for_each_silent([](float* y, const float* keep) { *y = *keep; });
+    for (size_t i = 0; i < silent_count; ++i) row[silent[i]] = kept[i];
   }
+}
+
+size_t ToomCook::find_silent(const Block& block, size_t plane, const float* scratch, int32_t* silent) const {
+  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.marks);
+  size_t count = 0;
+  for (int32_t i = 0; i < block.columns(); ++i) {
+    for (size_t a = 0; a < kTile; ++a) {
+      if ((marks[i] >> a & 1) != 0) silent[count++] = static_cast<int32_t>(a * plane) + i;
+    }
+  }
+  return count;
 }
 
 void ToomCook::write(const Block& block, const Rows& rows, void* output, float* scratch) const {

@@ -127,6 +127,8 @@ class ToomCook final : public Method {
   }
   // Nothing is added to the outputs that are marked as silent, if there are any.
   void multiply(const Block& block, const Rows& rows, bool some_silent, float* scratch) const;
+  // Where in the rows of outputs, `plane` apart, the silent ones are; how many there are.
+  size_t find_silent(const Block& block, size_t plane, const float* scratch, int32_t* silent) const;
   void write(const Block& block, const Rows& rows, void* output, float* scratch) const;
   // Computes the marked tiles of these channels by the definition, with the scratch that comes after the marks.
   void define_uneven(const Block& block, const Rows& rows, const void* input, void* output, float* scratch) const;
