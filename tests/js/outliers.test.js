@@ -150,7 +150,7 @@ describe.each(builds)('$name', ({ runtime }) => {
     const counts = { spared: 0, forward: 0, stream: 0, refused: 0 };
     for (const [draw, layer] of layers.entries()) {
       for (const algorithm of algorithms) {
-        let made = null;
+        let made;
         try {
           made = makeLayer(layer, algorithm, runtime);
         } catch (error) {
