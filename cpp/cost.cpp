@@ -109,11 +109,10 @@ double direct_cost(const Params& params, const Geometry& geometry) {
 }
 
 double toom_cook_cost(const Params& params, const Geometry& geometry) {
-  if (!params.has_toom_cook()) return kImpossible;
+  if (!params.has_toom_cook() || is_sparse(params, geometry)) return kImpossible;
   const ToomCut cut = cut_taps(params);
   if (cut.depth < (cut.chunk_taps == 5 ? kToomLeastDepth5 : kToomLeastDepth)) return kImpossible;
   const int32_t rows_of_points = params.group_in() * cut.point_phases;
-  if (rows_of_points <= kFewRows && is_sparse(params, geometry)) return kImpossible;
   const ToomSchedule schedule = choose_toom_schedule(params, cut, geometry, 1);
   const double points = cut.chunk_taps + 3;
   const double tiles = std::ceil(geometry.out_length / (4.0 * cut.dilation));
@@ -139,7 +138,11 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   const double weights = params.group_out() * (points * cut.depth + cut.single_depth);
   if (weights > kCachedWeights) cost += weights * blocks * kLoadedWeight;
   cost += params.group_out() * (points * columns / 4 * kOutputPoint + 4 * columns * kMergedOutput);
-  return params.groups * cost;
+  // Tiles that are padding for the most part are computed by the definition, twice as slowly as longer blocks.
+  const double row_step = params.stride * params.phase_dilation();
+  const auto padded = [&](double pad) { return std::max(0.0, pad / row_step - (4.0 * cut.chunks + 3) / 2) / 4; };
+  const double share = std::min(1.0, (padded(geometry.pad_left) + padded(geometry.pad_right)) / tiles);
+  return params.groups * cost + 2 * share * direct_cost(params, geometry);
 }
 
 double fft_cost(const Params& params, const Geometry& geometry) {

@@ -72,8 +72,10 @@ ToomCook::ToomCook(const Params& params, const Geometry& geometry, int threads)
       form_(toom_form(cut_.chunk_taps)),
       schedule_(choose_toom_schedule(params, cut_, geometry, threads)),
       tiles_(static_cast<int32_t>((geometry.out_length - 1) / (int64_t{kTile} * cut_.dilation)) + 1),
-      most_taps_((params.kernel_size - 1) / cut_.phases + 1),
-      cell_(params.kernel_size / cut_.phases >= 2 * kTile - 1 ? kTile : 1),
+      least_taps_(std::max(2, params.kernel_size / cut_.phases)),
+      cell_(least_taps_ >= 7 * kTile ? kTile
+            : least_taps_ >= 12      ? 2
+                                     : 1),
       definition_(params, geometry) {}
 
 std::unique_ptr<ToomCook> ToomCook::make(Weights& weights, const Geometry& geometry, int threads, double* wanted) {
@@ -121,7 +123,7 @@ bool ToomCook::lay_out() {
   const double samples = static_cast<double>(layers) * (is_whole() ? kTile * tiles : 1);
   at_.offsets = place(static_cast<double>(cut_.depth) + cut_.single_depth);
   at_.magnitudes = place(kTile * static_cast<double>(row_pitch_));
-  at_.marks = place(static_cast<double>(columns) / sizeof(float) + 1);  // rounded up to 4
+  at_.uneven = place(static_cast<double>(columns) / sizeof(float) + 1);
   at_.line = place(samples + kSplitOverRead);
   at_.rows = place((1 + channels * cut_.single_phases()) * kTile * static_cast<double>(row_pitch_) + kOverRead);
   at_.input_points = place(channels * form_.points * cut_.point_phases * static_cast<double>(point_pitch_) + kOverRead);
@@ -207,7 +209,8 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
   const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
   const size_t first_in =
       static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(block.group) * params_.group_in();
-  const uint8_t marks = transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
+  std::memset(scratch + at_.uneven, 0, static_cast<size_t>(block.columns()));
+  const bool uneven = transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
   const int32_t channels = params_.group_out();
   Rows rows{};
   Rows all{};
@@ -219,17 +222,17 @@ void ToomCook::run_block(const Block& block, const void* input, void* output, fl
     }
     o += tile_rows;
     if (rows.count >= schedule_.rows || (o == channels && rows.count > 0)) {
-      multiply(block, rows, (marks & kSilent) != 0, scratch);
+      multiply(block, rows, scratch);
       write(block, rows, output, scratch);
       if (all.count == 0) all.first = rows.first;
       all.count += rows.count;
       rows.count = 0;
     }
   }
-  if ((marks & kUneven) != 0) define_uneven(block, all, input, output, scratch);
+  if (uneven) define_uneven(block, all, input, output, scratch);
 }
 
-uint8_t ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
+bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
   const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
   auto* offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
   int32_t* single_offsets = offsets + cut_.depth;
@@ -239,9 +242,8 @@ uint8_t ToomCook::transform_input(const Block& block, const uint8_t* input, floa
   float* magnitudes = scratch + at_.magnitudes;
   const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.layers);
   const bool few_rows = params_.group_in() * cut_.point_phases <= kFewRows;
-  uint8_t marks = 0;
+  bool uneven = false;
   std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
-  std::memset(scratch + at_.marks, kSilent, static_cast<size_t>(block.columns()));
   int32_t point_offset = 0;
   int32_t single_offset = 0;
   for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
@@ -271,26 +273,26 @@ uint8_t ToomCook::transform_input(const Block& block, const uint8_t* input, floa
         add_magnitudes(rows + row, columns - added, magnitudes + row);
       }
       if (few_rows) {
-        marks |= mark(block, 1, scratch);
+        uneven = mark_uneven(block, 1, scratch) || uneven;
         std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
       }
     }
   }
-  return few_rows ? marks : mark(block, params_.group_in() * cut_.point_phases, scratch);
+  return few_rows ? uneven : mark_uneven(block, params_.group_in() * cut_.point_phases, scratch);
 }
 
-uint8_t ToomCook::mark(const Block& block, int32_t rows, float* scratch) const {
+bool ToomCook::mark_uneven(const Block& block, int32_t rows, float* scratch) const {
   const float* magnitudes = scratch + at_.magnitudes;
-  auto* marks = reinterpret_cast<uint8_t*>(scratch + at_.marks);
+  auto* marks = reinterpret_cast<uint8_t*>(scratch + at_.uneven);
   const int32_t columns = block.columns();
   const float allowed = allowed_ratio(rows);
   const v128_t ratio = wasm_f32x4_splat(allowed);
   const v128_t zero = wasm_f32x4_splat(0);
   const v128_t smallest = wasm_f32x4_splat(kSmallestMagnitude);
   const v128_t largest = wasm_f32x4_splat(kLargestMagnitude);
-  uint8_t all = 0;
+  bool any = false;
   for (int32_t l = 0; l < columns; l += 4) {
-    v128_t most = zero;
+    v128_t tile = zero;
     v128_t least = largest;
     v128_t least_sample = largest;
     for (int32_t i = 0; i < tile_samples_;) {
@@ -301,91 +303,72 @@ uint8_t ToomCook::mark(const Block& block, int32_t rows, float* scratch) const {
         cell = wasm_f32x4_max(cell, x);
         least_sample = wasm_f32x4_min(least_sample, x);
       }
-      most = wasm_f32x4_max(most, cell);
+      tile = wasm_f32x4_max(tile, cell);
       if (i == end) least = wasm_f32x4_min(least, cell);
     }
-    if (wasm_i32x4_all_true(wasm_f32x4_eq(most, zero))) continue;  // still as silent as they were
-    const v128_t fits = wasm_v128_and(wasm_f32x4_ge(most, smallest), wasm_f32x4_lt(most, largest));
-    const v128_t even = wasm_v128_and(fits, wasm_f32x4_lt(most, wasm_f32x4_mul(ratio, least)));
-    if (wasm_i32x4_all_true(wasm_v128_and(even, wasm_f32x4_gt(least_sample, zero)))) {
-      for (int32_t i = l; i < l + 4; ++i) marks[i] &= kUneven;
-      continue;
-    }
+    const v128_t fits = wasm_v128_and(wasm_f32x4_ge(tile, smallest), wasm_f32x4_lt(tile, largest));
+    const v128_t sounding = wasm_f32x4_gt(least_sample, zero);
+    const v128_t even = wasm_v128_and(wasm_v128_and(fits, sounding), wasm_f32x4_lt(tile, wasm_f32x4_mul(ratio, least)));
+    if (wasm_i32x4_all_true(wasm_v128_or(even, wasm_f32x4_eq(tile, zero)))) continue;
     for (int32_t i = l; i < std::min(l + 4, columns); ++i) {
-      const uint8_t now = marks_of(block, i, allowed, magnitudes + i);
-      marks[i] = (marks[i] & now & kSilent) | ((marks[i] | now) & kUneven);
-      all |= marks[i];
+      if (!is_uneven(block, i, allowed, magnitudes + i)) continue;
+      marks[i] = 1;
+      any = true;
     }
   }
-  return all;
+  return any;
 }
 
-uint8_t ToomCook::marks_of(const Block& block, int32_t column, float allowed, const float* magnitudes) const {
+// As above for one tile, of which not all outputs may be there, nor all samples.
+bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const {
   const int64_t begin =
       int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer + column % block.layers;
-  // From the first phase of a sample to the last.
-  const int64_t width = int64_t{cut_.point_phases - 1} * params_.dilation;
-  const auto is_padding = [&](int32_t i) {
-    const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
-    return params_.padding_mode == PaddingMode::kZeros && (position + width < 0 || position >= geometry_.length);
-  };
-  const auto sample = [&](int32_t i) { return magnitudes[sample_at(block, i)]; };
+  const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
   float most = 0;
-  float least = kLargestMagnitude;  // of the cells, and of single samples beside the padding
-  bool zeros = false;
+  float least = kLargestMagnitude;         // of the cells
+  float least_sample = kLargestMagnitude;  // but for zeros
+  int32_t zeros = 0;
+  bool pads = params_.padding_mode == PaddingMode::kZeros;  // whether all zeros are of the padding
   for (int32_t i = 0; i < tile_samples_;) {
     const int32_t end = i + cell_;
     float cell = 0;
-    float least_sample = kLargestMagnitude;
-    bool pads = false;
     for (; i < std::min(end, tile_samples_); ++i) {
-      const float x = sample(i);
-      if (!(x < kLargestMagnitude)) return kUneven;
+      const float x = magnitudes[sample_at(block, i)];
+      if (!(x < kLargestMagnitude)) return true;
       cell = std::max(cell, x);
-      zeros = zeros || x == 0;
-      if (x == 0 && is_padding(i)) {
-        pads = true;
-      } else {
+      if (x > 0) {
         least_sample = std::min(least_sample, x);
+        continue;
       }
+      const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
+      ++zeros;
+      pads = pads && (position < 0 || position >= geometry_.length);
     }
     most = std::max(most, cell);
-    if (pads) {
-      least = std::min(least, least_sample);
-    } else if (i == end) {
-      least = std::min(least, cell);
-    }
+    if (i == end) least = std::min(least, cell);
   }
-  if (most == 0) return kSilent;
-  uint8_t silent = 0;
-  if (zeros) {
-    const auto largest_of = [&](int32_t first, int32_t end) {
-      float largest = 0;
-      for (int32_t i = first; i < end; ++i) largest = std::max(largest, sample(i));
-      return largest;
-    };
-    const float common = largest_of(kTile - 1, most_taps_);  // to all outputs
-    const int64_t outputs = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
-    for (int32_t a = 0; a < std::min<int64_t>(kTile, outputs); ++a) {
-      const float seen = std::max({common, largest_of(a, std::min<int32_t>(kTile - 1, a + most_taps_)),
-                                   largest_of(std::max<int32_t>(most_taps_, kTile - 1), a + most_taps_)});
-      if (seen == 0) {
-        silent |= 1U << a;
-      } else {
-        least = std::min(least, seen);
-      }
-    }
+  if (zeros == tile_samples_) return false;
+  if (zeros > 0) least = least_sample;
+  // Nothing stands out from a few zeros that only pad.
+  if (most < kSmallestMagnitude || most >= allowed * least || (zeros > 0 && (!pads || 2 * zeros > tile_samples_))) {
+    return true;
   }
-  return most < kSmallestMagnitude || most >= allowed * least ? kUneven : silent;
+  const auto is_zero = [&](int32_t i) { return magnitudes[sample_at(block, i)] == 0; };
+  for (int32_t a = 0; a < outputs && zeros >= least_taps_; ++a) {
+    int32_t i = a;
+    while (i < a + least_taps_ && is_zero(i)) ++i;
+    if (i == a + least_taps_) return true;  // an output sees the padding alone
+  }
+  return false;
 }
 
 void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* input, void* output,
                              float* scratch) const {
-  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.marks);
+  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.uneven);
   for (int32_t layer = 0; layer < block.layers; ++layer) {
     for (int32_t i = 0; i < block.tiles; ++i) {
       const int32_t first = i;
-      while (i < block.tiles && (marks[i * block.layers + layer] & kUneven) != 0) ++i;
+      while (i < block.tiles && marks[i * block.layers + layer] != 0) ++i;
       const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + first) + block.layer + layer;
       if (i == first || begin >= geometry_.out_length) continue;
       const int64_t left = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
@@ -426,7 +409,7 @@ void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, floa
   }
 }
 
-void ToomCook::multiply(const Block& block, const Rows& rows, bool some_silent, float* scratch) const {
+void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) const {
   const size_t first_oc = static_cast<size_t>(block.group) * params_.group_out() + rows.first;
   const size_t plane = static_cast<size_t>(rows.count) * column_pitch_;
   const float* panels = panels_ + static_cast<size_t>(block.group) * group_floats();
@@ -464,31 +447,13 @@ void ToomCook::multiply(const Block& block, const Rows& rows, bool some_silent, 
     strip.input = scratch + at_.rows + (kTile + a) * row_pitch_;
     run_tiles(bias_ + first_oc, 1, outputs + a * plane);
   }
-  // The samples and their magnitudes are not needed any more.
-  auto* silent = reinterpret_cast<int32_t*>(scratch + at_.magnitudes);
-  float* kept = scratch + at_.rows;
-  const size_t silent_count = some_silent ? find_silent(block, plane, scratch, silent) : 0;
   for (size_t r = 0; r < static_cast<size_t>(rows.count); ++r) {
-    float* row = outputs + r * column_pitch_;
-    for (size_t i = 0; i < silent_count; ++i) kept[i] = row[silent[i]];
     form_.transform_output({.points = products + r * column_pitch_,
                             .point_stride = plane,
                             .count = block.columns(),
-                            .rows = row,
+                            .rows = outputs + r * column_pitch_,
                             .row_stride = plane});
-    for (size_t i = 0; i < silent_count; ++i) row[silent[i]] = kept[i];
   }
-}
-
-size_t ToomCook::find_silent(const Block& block, size_t plane, const float* scratch, int32_t* silent) const {
-  const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.marks);
-  size_t count = 0;
-  for (int32_t i = 0; i < block.columns(); ++i) {
-    for (size_t a = 0; a < kTile; ++a) {
-      if ((marks[i] >> a & 1) != 0) silent[count++] = static_cast<int32_t>(a * plane) + i;
-    }
-  }
-  return count;
 }
 
 void ToomCook::write(const Block& block, const Rows& rows, void* output, float* scratch) const {

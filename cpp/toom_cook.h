@@ -82,7 +82,7 @@ class ToomCook final : public Method {
   struct Layout {
     size_t offsets;         // of the chunks, then of the single taps
     size_t magnitudes;      // of every fourth sample, all channels and phases together
-    size_t marks;           // a byte for each column, see mark()
+    size_t uneven;          // a byte for each column
     size_t line;            // input samples that meet a block's outputs, of one phase
     size_t rows;            // every fourth of them: those of one phase, then those of all that have a single tap
     size_t input_points;    // V
@@ -109,26 +109,20 @@ class ToomCook final : public Method {
 
   Block block(int32_t index) const;
   void run_block(const Block& block, const void* input, void* output, float* scratch) const;
-  // Fills V, the rows that single taps meet, the offsets of both, and the marks. Those of all tiles together.
-  uint8_t transform_input(const Block& block, const uint8_t* input, float* scratch) const;
+  // Fills V, the rows that single taps meet, and the offsets of both. Whether it marked tiles as uneven.
+  bool transform_input(const Block& block, const uint8_t* input, float* scratch) const;
   // Every fourth sample of one phase of the channel at `row`, in four rows.
   void split(const Block& block, const uint8_t* row, int32_t phase, float* scratch, float* rows) const;
-  // Bits of a tile's mark: an output of it would suffer from what only others see; output a sees nothing but zeros.
-  static constexpr uint8_t kUneven = 1U << kToomOutputs;
-  static constexpr uint8_t kSilent = kUneven - 1;
-  // Adds to the marks what magnitudes summed over `rows` rows tell: tiles that are silent till now may be so no more.
-  // Those of all tiles that are not silent, together.
-  uint8_t mark(const Block& block, int32_t rows, float* scratch) const;
-  uint8_t marks_of(const Block& block, int32_t column, float allowed, const float* magnitudes) const;
+  // Marks the tiles of which an output would suffer from what only others see, by magnitudes summed over `rows` rows.
+  // Whether there are any.
+  bool mark_uneven(const Block& block, int32_t rows, float* scratch) const;
+  bool is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const;
   // Where sample `sample` of the tile in column 0 is.
   size_t sample_at(const Block& block, int32_t sample) const {
     return static_cast<size_t>(sample % kToomOutputs) * row_pitch_ +
            static_cast<size_t>(sample / kToomOutputs) * static_cast<size_t>(block.layers);
   }
-  // Nothing is added to the outputs that are marked as silent, if there are any.
-  void multiply(const Block& block, const Rows& rows, bool some_silent, float* scratch) const;
-  // Where in the rows of outputs, `plane` apart, the silent ones are; how many there are.
-  size_t find_silent(const Block& block, size_t plane, const float* scratch, int32_t* silent) const;
+  void multiply(const Block& block, const Rows& rows, float* scratch) const;
   void write(const Block& block, const Rows& rows, void* output, float* scratch) const;
   // Computes the marked tiles of these channels by the definition, with the scratch that comes after the marks.
   void define_uneven(const Block& block, const Rows& rows, const void* input, void* output, float* scratch) const;
@@ -141,8 +135,10 @@ class ToomCook final : public Method {
   int32_t tiles_ = 0;         // of one layer's outputs
   int32_t reach_chunks_ = 0;  // how many tiles of V beyond its own an output meets
   int32_t reach_tiles_ = 0;   // and how many tiles of samples
-  int32_t most_taps_ = 0;     // samples in turn that an output sees, all phases together
-  int32_t cell_ = 1;          // samples in turn that count together by the largest: an output sees a whole cell
+  int32_t least_taps_ = 0;    // samples in turn that an output sees of each channel, all phases together
+  // Samples in turn that count together by the largest of them: in long windows of noise single ones are near 0, and an
+  // output sees whole cells, so many that few samples that stand out do not hide in all.
+  int32_t cell_ = 1;
   int32_t tile_samples_ = 0;  // that a tile's products come of
   Definition definition_;
   Buffer<float> zeros_;      // a bias for the products
