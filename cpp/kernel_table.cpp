@@ -42,7 +42,7 @@ constexpr double kLongestPiece = 200e6;
 constexpr int32_t kShortRow = 6;
 // Multiplications below which waking another thread costs more than it brings.
 constexpr double kThreadWorth = 100e3;
-// What a transform's time must stay below, in times of direct's: sums in one order are worth something.
+// The share of direct's time below which a transform must stay: sums in one order are worth something.
 constexpr double kTransformWorth = 0.93;
 // Toom-Cook: floats of a block of transformed input: it stays in the L2 cache.
 constexpr double kToomFloats = 131072;

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -161,7 +162,7 @@ Options random_options(Random& random, const char* dtype) {
   o.dilation = draw(random, 0, 1) == 0 ? 1 : draw(random, 1, 9);
   o.dtype = dtype;
   o.bias = draw(random, 0, 3) > 0;
-  o.activation = kActivationNames[draw(random, 0, 7)];
+  o.activation = kActivationNames[draw(random, 0, static_cast<int32_t>(std::size(kActivationNames)) - 1)];
   const char* modes[] = {"zeros", "reflect", "replicate"};
   o.padding_mode = modes[draw(random, 0, 2)];
   const char* rules[] = {"explicit", "explicit", "valid", "causal", "same"};
