@@ -65,7 +65,7 @@ double strip_cost(int32_t channels, double depth, double count, double strips) {
 
 // Whether rows have so few samples that blocks are computed by the definition.
 bool is_sparse(const Params& params, const Geometry& geometry) {
-  return (geometry.length - 1) / (int64_t{params.stride} * params.phase_dilation()) < kSparse;
+  return geometry.length - 1 < int64_t{kSparse} * params.stride * params.phase_dilation();
 }
 
 }  // namespace
@@ -140,8 +140,11 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   cost += params.group_out() * (points * columns / 4 * kOutputPoint + 4 * columns * kMergedOutput);
   // Tiles that are padding for the most part are computed by the definition, twice as slowly as longer blocks.
   const double row_step = params.stride * params.phase_dilation();
-  const auto padded = [&](double pad) { return std::max(0.0, pad / row_step - (4.0 * cut.chunks + 3) / 2) / 4; };
-  const double share = std::min(1.0, (padded(geometry.pad_left) + padded(geometry.pad_right)) / tiles);
+  const double half = (4.0 * cut.chunks + 3) / 2;  // of a tile's samples
+  const auto padded = [&](double pad) { return std::max(0.0, pad / row_step - half) / 4; };
+  const double share = geometry.length < half * row_step
+                           ? 1
+                           : std::min(1.0, (padded(geometry.pad_left) + padded(geometry.pad_right)) / tiles);
   return params.groups * cost + 2 * share * direct_cost(params, geometry);
 }
 
