@@ -63,9 +63,12 @@ double strip_cost(int32_t channels, double depth, double count, double strips) {
   return cost;
 }
 
+// How far apart the samples of a row are in a channel, without phases.
+double row_step(const Params& params) { return static_cast<double>(params.stride) * params.phase_dilation(); }
+
 // Whether rows have so few samples that blocks are computed by the definition.
 bool is_sparse(const Params& params, const Geometry& geometry) {
-  return geometry.length - 1 < int64_t{kSparse} * params.stride * params.phase_dilation();
+  return geometry.length - 1 < kSparse * row_step(params);
 }
 
 }  // namespace
@@ -139,10 +142,10 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   if (weights > kCachedWeights) cost += weights * blocks * kLoadedWeight;
   cost += params.group_out() * (points * columns / 4 * kOutputPoint + 4 * columns * kMergedOutput);
   // Tiles that are padding for the most part are computed by the definition, twice as slowly as longer blocks.
-  const double row_step = params.stride * params.phase_dilation();
+  const double step = row_step(params);
   const double half = (4.0 * cut.chunks + 3) / 2;  // of a tile's samples
-  const auto padded = [&](double pad) { return std::max(0.0, pad / row_step - half) / 4; };
-  const double share = geometry.length < half * row_step
+  const auto padded = [&](double pad) { return std::max(0.0, pad / step - half) / 4; };
+  const double share = geometry.length < half * step
                            ? 1
                            : std::min(1.0, (padded(geometry.pad_left) + padded(geometry.pad_right)) / tiles);
   return params.groups * cost + 2 * share * direct_cost(params, geometry);

@@ -69,7 +69,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
   const int32_t layers = std::min(cut.layers, geometry.out_length);
   const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
-  const double pick = params.stride * cut.layers == 1 ? kCopyCycles : kPickCycles;
+  const double pick = params.stride == 1 && cut.layers == 1 ? kCopyCycles : kPickCycles;
   const double copy = pick * share_of_samples(geometry);
   // The size hangs on layer and length alone, so that outputs are the same in any batch and with any number of threads.
   double least = 0;
