@@ -35,7 +35,7 @@ const vector = (items) => [...unsigned(items.length), ...items.flat()];
 const sized = (bytes) => [...unsigned(bytes.length), ...bytes];
 const section = (id, items) => [id, ...sized(vector(items))];
 
-// peak(rounds) -> a number that hangs on every product
+// peak(rounds) -> a number that depends on every product
 function peakBody(relaxed) {
   const rounds = 0;
   const factor = 1;

@@ -53,7 +53,7 @@ export async function openSession(config) {
       const marks = limits.map(({ name, prepare }) => ({ name, ...prepare(layer) }));
       await timeAll([...marks, ...sound], options);
       for (const { name, dispose } of sound) {
-        // What a peer can not free any more was timed all the same.
+        // What a peer cannot free any more was timed all the same.
         await (async () => dispose())().catch((error) => console.warn(`${name} on ${layer.name}: ${text(error)}`));
       }
       return { layer, limits: marks.map(plain), results: results.map(plain) };

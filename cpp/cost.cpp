@@ -34,7 +34,7 @@ constexpr double kPaddedSample = 0.044;
 // A weight that each block reads again, when they are more than the L2 cache holds.
 constexpr double kLoadedWeight = 0.04;
 constexpr double kCachedWeights = 262144;
-// Toom-Cook: a sample of a block split, a vector of V, a vector of M, an output merged; a run of neighbouring layers of
+// Toom-Cook: a sample of a block split, a vector of V, a vector of M, an output merged; a run of neighbouring lanes of
 // a dilation copied, and one that is fetched by itself.
 constexpr double kSplitSample = 0.63;
 constexpr double kInputPoint = in_build(0.76, 0.9);
@@ -119,11 +119,11 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   const ToomSchedule schedule = choose_toom_schedule(params, cut, geometry, 1);
   const double points = cut.chunk_taps + 3;
   const double tiles = std::ceil(geometry.out_length / (4.0 * cut.dilation));
-  const double layers = std::min(cut.dilation, geometry.out_length);
-  const double layer_blocks = std::ceil(layers / schedule.layers);
-  const double blocks = std::ceil(tiles / schedule.tiles) * layer_blocks;
-  const double columns = tiles * layers;
-  const double halo = static_cast<double>(cut.chunks) * schedule.layers * blocks;
+  const double lanes = std::min(cut.dilation, geometry.out_length);
+  const double lane_blocks = std::ceil(lanes / schedule.lanes);
+  const double blocks = std::ceil(tiles / schedule.tiles) * lane_blocks;
+  const double columns = tiles * lanes;
+  const double halo = static_cast<double>(cut.chunks) * schedule.lanes * blocks;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
 
   double cost = strip_cost(params.group_out(), points * cut.depth + 4.0 * cut.single_depth, columns, blocks) +
@@ -133,9 +133,9 @@ double toom_cook_cost(const Params& params, const Geometry& geometry) {
   cost += (rows_of_points <= kFewRows ? rows_of_points : 1) * (4.0 * cut.chunks + 3) * columns / 4 * kMarkedSample;
   cost += rows * blocks * kPackedRow;
   if (cut.dilation > 1) {
-    const double runs = tiles * layer_blocks + blocks * cut.chunks;
-    cost += 4 * rows * runs * (schedule.layers < cut.dilation ? kFetchedRun : kCopiedRun);
-    cost += 4.0 * params.group_out() * tiles * layer_blocks * kCopiedRun;
+    const double runs = tiles * lane_blocks + blocks * cut.chunks;
+    cost += 4 * rows * runs * (schedule.lanes < cut.dilation ? kFetchedRun : kCopiedRun);
+    cost += 4.0 * params.group_out() * tiles * lane_blocks * kCopiedRun;
   }
   cost += static_cast<double>(rows_of_points) * points * (columns + halo) / 4 * kInputPoint;
   const double weights = params.group_out() * (points * cut.depth + cut.single_depth);

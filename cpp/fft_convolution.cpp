@@ -64,14 +64,15 @@ int doublings(int32_t size) {
 FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) {
   FftCut cut{};
   cut.phases = std::min(params.kernel_size, params.phases());
-  cut.layers = params.phase_dilation();
+  cut.lanes = params.phase_dilation();
   cut.taps = (params.kernel_size - 1) / cut.phases + 1;
-  const int32_t layers = std::min(cut.layers, geometry.out_length);
-  const int32_t row_outputs = (geometry.out_length - 1) / cut.layers + 1;
+  const int32_t lanes = std::min(cut.lanes, geometry.out_length);
+  const int32_t row_outputs = (geometry.out_length - 1) / cut.lanes + 1;
   const double rows = static_cast<double>(params.group_in()) * cut.phases;
-  const double pick = params.stride == 1 && cut.layers == 1 ? kCopyCycles : kPickCycles;
+  const double pick = params.stride == 1 && cut.lanes == 1 ? kCopyCycles : kPickCycles;
   const double copy = pick * share_of_samples(geometry);
-  // The size hangs on layer and length alone, so that outputs are the same in any batch and with any number of threads.
+  // The size depends on layer and length alone, so that outputs are the same in any batch and with any number of
+  // threads.
   double least = 0;
   for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
     if (size < cut.taps) continue;
@@ -80,7 +81,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     const auto outputs = static_cast<int32_t>(std::min<int64_t>(size - cut.taps + 1, row_outputs));
     const int32_t blocks = (row_outputs - 1) / outputs + 1;
     const int32_t together = rows * params.group_out() > 1
-                                 ? blocks_together(layers * blocks, rows * static_cast<double>(size),
+                                 ? blocks_together(lanes * blocks, rows * static_cast<double>(size),
                                                    floats > kLargeFloats ? kManyWindowFloats : kWindowFloats)
                                  : 1;
     const double half = static_cast<double>(size) / 2;
@@ -89,7 +90,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     const double load = (floats > kLargeFloats ? kFarLoadCycles : floats > kCacheFloats ? kLoadCycles : 0) / together;
     const double in = rows * (fft + copy * static_cast<double>(size));
     const double out = params.group_out() * (rows * half * (kProductCycles + load) + fft + pick * outputs);
-    const double cycles = static_cast<double>(layers) * blocks * (in + out);
+    const double cycles = static_cast<double>(lanes) * blocks * (in + out);
     if (cut.size > 0 && cycles >= least) continue;
     least = cycles;
     cut.size = static_cast<int32_t>(size);
@@ -97,7 +98,7 @@ FftCut cut_for_fft(const Params& params, const Geometry& geometry, int threads) 
     cut.blocks = blocks;
     cut.together = together;
     cut.cycles = cycles * geometry.batch * params.groups;
-    const double pieces = params.groups * std::ceil(static_cast<double>(geometry.batch) * layers * blocks / together);
+    const double pieces = params.groups * std::ceil(static_cast<double>(geometry.batch) * lanes * blocks / together);
     const double parts = std::max(together * (in + out) / kLongestPiece, threads > 1 ? 2 * threads / pieces : 1);
     cut.oc_parts = static_cast<int32_t>(std::clamp(std::ceil(parts), 1.0, (params.group_out() + 1) / 2.0));
     if (outputs == row_outputs) break;
@@ -183,11 +184,11 @@ FftConvolution::Piece FftConvolution::piece(int32_t index) const {
 }
 
 FftConvolution::Block FftConvolution::block(int32_t index) const {
-  const int32_t first = index % cut_.blocks * cut_.outputs;  // of the layer
-  const int32_t layer = index / cut_.blocks % layers();
-  const int32_t all = (geometry_.out_length - 1 - layer) / cut_.layers + 1;
-  return {.image = index / cut_.blocks / layers(),
-          .begin = layer + first * cut_.layers,
+  const int32_t first = index % cut_.blocks * cut_.outputs;  // of the lane
+  const int32_t lane = index / cut_.blocks % lanes();
+  const int32_t all = (geometry_.out_length - 1 - lane) / cut_.lanes + 1;
+  return {.image = index / cut_.blocks / lanes(),
+          .begin = lane + first * cut_.lanes,
           .count = std::clamp(all - first, 0, cut_.outputs)};
 }
 
@@ -323,13 +324,13 @@ void FftConvolution::write(const Block& block, int32_t oc, float* sums, void* ou
   const auto out_length = static_cast<size_t>(geometry_.out_length);
   const size_t at = (static_cast<size_t>(block.image) * params_.out_channels + static_cast<size_t>(oc)) * out_length +
                     static_cast<size_t>(block.begin);
-  if (params_.dtype == DType::kFloat32 && cut_.layers == 1) {
+  if (params_.dtype == DType::kFloat32 && cut_.lanes == 1) {
     float* finished = static_cast<float*>(output) + at;
     add_constant(sums, bias_[oc], finished, count);
     return apply_activation(params_.activation, params_.slope, finished, count);
   }
   add_constant(sums, bias_[oc], sums, count);
-  write_row(params_, sums, count, output, at, static_cast<size_t>(cut_.layers));
+  write_row(params_, sums, count, output, at, static_cast<size_t>(cut_.lanes));
 }
 
 }  // namespace conv1d

@@ -1,7 +1,7 @@
 // Fewer products by FFT: overlap-save (Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed. 2010, 8.7.3).
 //
 // A stride s and a dilation d make of each input channel phases, rows in which a layer with stride 1 finds its taps D =
-// d / gcd(s, d) apart; D interleaved layers have their taps side by side. Of such a row
+// d / gcd(s, d) apart; D interleaved lanes have their taps side by side. Of such a row
 //
 //     a window of N samples -> its spectrum (fft.h) -> times that of the taps, summed over rows -> back
 //
@@ -28,11 +28,11 @@ namespace conv1d {
 // How a layer is cut for the FFT.
 struct FftCut {
   int32_t phases;    // rows that come of a channel
-  int32_t layers;    // D
+  int32_t lanes;     // D
   int32_t taps;      // the most of one phase
   int32_t size;      // N
   int32_t outputs;   // of a block
-  int32_t blocks;    // of a layer
+  int32_t blocks;    // of a lane
   int32_t together;  // blocks of a piece
   int32_t oc_parts;  // into how many parts a group's output channels are cut
   double cycles;     // estimated, of one thread if there are several
@@ -59,7 +59,7 @@ class FftConvolution final : public Method {
   // One piece of work: some blocks of some output channels of one group.
   struct Piece {
     int32_t group;
-    int32_t first;  // of all blocks: images, layers, time
+    int32_t first;  // of all blocks: images, lanes, time
     int32_t blocks;
     int32_t oc_begin;
     int32_t oc_end;
@@ -81,8 +81,8 @@ class FftConvolution final : public Method {
 
   int32_t rows() const { return params_.group_in() * cut_.phases; }
   bool has_products() const { return rows() > 1 || params_.group_out() > 1; }  // or else each window has one filter
-  int32_t layers() const { return std::min(cut_.layers, geometry_.out_length); }
-  int32_t blocks() const { return geometry_.batch * layers() * cut_.blocks; }
+  int32_t lanes() const { return std::min(cut_.lanes, geometry_.out_length); }
+  int32_t blocks() const { return geometry_.batch * lanes() * cut_.blocks; }
   int32_t spans() const { return (blocks() + cut_.together - 1) / cut_.together; }
   size_t packed_floats() const;
   // Scratch: sums, then panels, then what Definition needs.

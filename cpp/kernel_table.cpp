@@ -132,23 +132,23 @@ ToomSchedule choose_toom_schedule(const Params& params, const ToomCut& cut, cons
   const double wanted = schedule.threads > 1 ? std::ceil(4 * schedule.threads / std::max(1.0, images)) : 1;
   const double columns = std::min(kToomFloats / column_floats, std::max(outputs / 4 / wanted, kToomLeastShare));
   const auto room = static_cast<int32_t>(std::clamp(columns, kToomLeastColumns, kToomMostColumns)) / 8 * 8;
-  // Layers that have outputs: all of the dilation, or the first ones.
-  const int32_t layers = std::min(cut.dilation, geometry.out_length);
+  // Lanes that have outputs: all of the dilation, or the first ones.
+  const int32_t lanes = std::min(cut.dilation, geometry.out_length);
   // All of those, if a block then has some tiles beside those that its last ones reach into.
   const int32_t least_tiles = std::min(tiles, 4 * cut.chunks);
-  schedule.layers = layers;
-  schedule.tiles = std::max(1, room / layers);
+  schedule.lanes = lanes;
+  schedule.tiles = std::max(1, room / lanes);
   if (schedule.tiles < least_tiles) {
     schedule.tiles = least_tiles;
-    schedule.layers = std::min(layers, round_up(std::max(1, room / least_tiles), 8));
+    schedule.lanes = std::min(lanes, round_up(std::max(1, room / least_tiles), 8));
   }
   const int32_t across = (tiles + schedule.tiles - 1) / schedule.tiles;
   schedule.tiles = (tiles + across - 1) / across;
-  if (schedule.layers == 1) schedule.tiles = round_up(schedule.tiles, 8);
+  if (schedule.lanes == 1) schedule.tiles = round_up(schedule.tiles, 8);
 
-  const int32_t block = schedule.tiles * schedule.layers;
+  const int32_t block = schedule.tiles * schedule.lanes;
   schedule.rows = std::max(6, static_cast<int32_t>(kToomProductFloats / points / block) / 6 * 6);
-  const double blocks = std::ceil(static_cast<double>(tiles) * layers / block);
+  const double blocks = std::ceil(static_cast<double>(tiles) * lanes / block);
   const double parts = std::max(wanted / 2 / blocks, 4.0 * block * weights / kLongestToomPiece);
   schedule.oc_parts = static_cast<int32_t>(std::clamp(std::ceil(parts), 1.0, std::max(1.0, channels / 12.0)));
   return schedule;

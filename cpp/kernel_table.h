@@ -51,10 +51,10 @@ int worth_threads(const Params& params, const Geometry& geometry, int threads);
 // Outputs of the strips in which a stream's history is read.
 int32_t choose_stream_strip(const Params& params);
 
-// How Toom-Cook works through one input shape: blocks of tiles x layers (toom_cook.h).
+// How Toom-Cook works through one input shape: blocks of tiles x lanes (toom_cook.h).
 struct ToomSchedule {
   int32_t tiles;
-  int32_t layers;
+  int32_t lanes;
   int32_t rows;      // output channels computed together, at least
   int32_t oc_parts;  // into how many parts a group's output channels are cut
   int32_t threads;
@@ -69,7 +69,7 @@ struct AlgorithmChoice {
   std::string reason() const;
 };
 
-// Does not hang on threads or batch: neither may change a bit.
+// Does not depend on threads or batch: neither may change a bit.
 AlgorithmChoice choose_algorithm(const Params& params, const Geometry& geometry);
 
 struct ToomCut;

@@ -3,7 +3,7 @@
 //
 // The kernel, zeros between dilated taps included, is cut by lag into partitions of B samples. The first, which meets
 // samples as new as the output itself, is left to the direct kernels, so that nothing is delayed. The signal is cut
-// into blocks of B as well; what the other partitions add to the outputs of a block hangs on earlier blocks alone:
+// into blocks of B as well; what the other partitions add to the outputs of a block depends on earlier blocks alone:
 //
 //     tail of block n = sum over partitions p >= 1:  second half of  H_p * W_(n - p),  W_m: blocks m - 1 and m
 //

@@ -79,7 +79,7 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
   int32_t longest = 0;
   if (std::optional<Error> error = parse_integer("batch", batch, 1, &signals)) return error;
   if (std::optional<Error> error = parse_integer("maxChunk", max_chunk, 1, &longest)) return error;
-  // Vectors can not say that memory is short, so this asks for them.
+  // Vectors cannot say that memory is short, so this asks for them.
   void* room = allocate_array(steps.size() + 1, 2 * (sizeof(Node) + sizeof(Value)));
   std::free(room);
   std::unique_ptr<Stream> made(room == nullptr ? nullptr : new (std::nothrow) Stream);
@@ -118,8 +118,8 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const int64_t reach = p.reach();
   if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
     return unsupported("padding",
-                       "a stream can not have padding 'same' with stride " + std::to_string(p.stride) +
-                           ": how much goes left hangs on the signal's length; give padding as [left, right]");
+                       "a stream cannot have padding 'same' with stride " + std::to_string(p.stride) +
+                           ": how much goes left depends on the signal's length; give padding as [left, right]");
   }
   // Any length that is long enough tells the padding.
   if (std::optional<Error> error =
@@ -131,7 +131,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const bool padded = left > 0 || right > 0;
   if (padded && p.padding_mode == PaddingMode::kCircular) {
     return unsupported("paddingMode",
-                       "a stream can not pad circularly: what goes left of the first sample comes last, and "
+                       "a stream cannot pad circularly: what goes left of the first sample comes last, and "
                        "is not known yet; use 'zeros', 'reflect' or 'replicate'");
   }
   if (left > 0 && p.padding_mode == PaddingMode::kReplicate) node->known_after = 1;

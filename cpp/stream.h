@@ -30,16 +30,16 @@ class Stream {
   //
   // With `flush_tiny`, samples of magnitude below 2^-100 that a convolution meets count as 0.
   //
-  // Fails with ERR_OPTION (a number is not an integer >= 1), ERR_UNSUPPORTED (padding that hangs on the signal's end),
-  // ERR_SHAPE (operands of different lengths) or ERR_OUT_OF_MEMORY.
+  // Fails with ERR_OPTION (a number is not an integer >= 1), ERR_UNSUPPORTED (padding that depends on the signal's
+  // end), ERR_SHAPE (operands of different lengths) or ERR_OUT_OF_MEMORY.
   static std::optional<Error> create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
                                      double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream);
 
   int32_t out_channels() const { return values_.back().channels; }
 
-  // Input samples after an output's own position that it hangs on; negative where padding runs ahead of the signal.
+  // Input samples after an output's own position that it depends on; negative where padding runs ahead of the signal.
   int64_t latency() const { return values_.back().latest; }
-  // Input samples from the first to the last that an output hangs on.
+  // Input samples from the first to the last that an output depends on.
   int64_t receptive_field() const { return values_.back().latest - values_.back().earliest + 1; }
 
   // Outputs that a push of `samples` would give now.
@@ -85,7 +85,7 @@ class Stream {
     int64_t lead = 1;
     int64_t first = 0;
     int64_t surplus = 0;  // an input of L samples makes ceil((L + surplus) / stride), unless that is too short
-    // Sample t hangs on input samples [stride * t + earliest, stride * t + latest].
+    // Sample t depends on input samples [stride * t + earliest, stride * t + latest].
     int64_t earliest = 0;
     int64_t latest = 0;
     // Values of the same pace get as many samples in every pass.
@@ -110,7 +110,7 @@ class Stream {
     History history[2];
     // Of a convolution:
     Geometry padding{};       // pad_left, pad_right
-    int64_t known_after = 0;  // samples of the operand that the left padding hangs on
+    int64_t known_after = 0;  // samples of the operand that the left padding depends on
     int64_t padded = 0;       // samples of right padding so far
     int32_t strip = 0;
     Buffer<int32_t> offsets;            // where each channel's taps read, from an output's position on

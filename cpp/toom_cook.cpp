@@ -100,13 +100,13 @@ bool ToomCook::lay_out() {
     if (taps > 1) reach_chunks_ = std::max(reach_chunks_, chunk);
     reach_tiles_ = std::max(reach_tiles_, taps > 1 ? chunk + 1 : chunk);
   });
-  const int64_t layers = schedule_.layers;
-  const int64_t columns = layers * schedule_.tiles;
-  const int64_t point_columns = columns + layers * reach_chunks_;
-  if (point_columns + layers * reach_tiles_ > kMaxElements) return false;
+  const int64_t lanes = schedule_.lanes;
+  const int64_t columns = lanes * schedule_.tiles;
+  const int64_t point_columns = columns + lanes * reach_chunks_;
+  if (point_columns + lanes * reach_tiles_ > kMaxElements) return false;
   tile_samples_ = kTile * reach_chunks_ + form_.points;
   // Transforms work on four columns at a time, and kernels read a little further.
-  row_pitch_ = static_cast<size_t>(pitch_of((point_columns + 3) / 4 * 4 + layers * reach_tiles_));
+  row_pitch_ = static_cast<size_t>(pitch_of((point_columns + 3) / 4 * 4 + lanes * reach_tiles_));
   point_pitch_ = static_cast<size_t>(pitch_of(point_columns));
   column_pitch_ = static_cast<size_t>(pitch_of(columns));
 
@@ -120,7 +120,7 @@ bool ToomCook::lay_out() {
   const double channels = params_.group_in();
   const double rows = std::min(schedule_.rows + kMostTileRows, params_.group_out());
   const auto tiles = static_cast<double>(schedule_.tiles + reach_tiles_);
-  const double samples = static_cast<double>(layers) * (is_whole() ? kTile * tiles : 1);
+  const double samples = static_cast<double>(lanes) * (is_whole() ? kTile * tiles : 1);
   at_.offsets = place(static_cast<double>(cut_.depth) + cut_.single_depth);
   at_.magnitudes = place(kTile * static_cast<double>(row_pitch_));
   at_.uneven = place(static_cast<double>(columns) / sizeof(float) + 1);
@@ -189,10 +189,10 @@ ToomCook::Block ToomCook::block(int32_t index) const {
   Block block{};
   block.oc_part = index % schedule_.oc_parts;
   index /= schedule_.oc_parts;
-  const int32_t layer_blocks = blocks() / tile_blocks();
-  block.layer = index % layer_blocks * schedule_.layers;
-  block.layers = std::min(schedule_.layers, layers() - block.layer);
-  index /= layer_blocks;
+  const int32_t lane_blocks = blocks() / tile_blocks();
+  block.lane = index % lane_blocks * schedule_.lanes;
+  block.lanes = std::min(schedule_.lanes, lanes() - block.lane);
+  index /= lane_blocks;
   block.tile = index % tile_blocks() * schedule_.tiles;
   block.tiles = std::min(schedule_.tiles, tiles_ - block.tile);
   index /= tile_blocks();
@@ -240,7 +240,7 @@ bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
   float* phase_rows = scratch + at_.rows;
   float* single_rows = phase_rows + kTile * row_pitch_;
   float* magnitudes = scratch + at_.magnitudes;
-  const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.layers);
+  const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.lanes);
   const bool few_rows = params_.group_in() * cut_.point_phases <= kFewRows;
   bool uneven = false;
   std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
@@ -253,15 +253,15 @@ bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       split(block, input, phase, scratch, rows);
       for (int32_t chunk = 0; chunk < cut_.chunks; ++chunk) {
         const int32_t taps = chunk_taps(params_, cut_, phase, chunk);
-        if (taps == 1) *single_offsets++ = single_offset + chunk * block.layers;
-        if (taps > 1) *offsets++ = point_offset + chunk * block.layers;
+        if (taps == 1) *single_offsets++ = single_offset + chunk * block.lanes;
+        if (taps > 1) *offsets++ = point_offset + chunk * block.lanes;
       }
       if (is_single) single_offset += static_cast<int32_t>(kTile * row_pitch_);
       if (phase >= cut_.point_phases) continue;
-      const int32_t count = (block.tiles + reach_chunks_) * block.layers;
+      const int32_t count = (block.tiles + reach_chunks_) * block.lanes;
       form_.transform_input({.rows = rows,
                              .row_stride = row_pitch_,
-                             .next = block.layers,
+                             .next = block.lanes,
                              .count = count,
                              .points = points + point_offset,
                              .point_stride = point_floats(),
@@ -322,7 +322,7 @@ bool ToomCook::mark_uneven(const Block& block, int32_t rows, float* scratch) con
 // As above for one tile, of which not all outputs may be there, nor all samples.
 bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const {
   const int64_t begin =
-      int64_t{cut_.dilation} * kTile * (block.tile + column / block.layers) + block.layer + column % block.layers;
+      int64_t{cut_.dilation} * kTile * (block.tile + column / block.lanes) + block.lane + column % block.lanes;
   const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
   float most = 0;
   float least = kLargestMagnitude;         // of the cells
@@ -365,11 +365,11 @@ bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, cons
 void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* input, void* output,
                              float* scratch) const {
   const auto* marks = reinterpret_cast<const uint8_t*>(scratch + at_.uneven);
-  for (int32_t layer = 0; layer < block.layers; ++layer) {
+  for (int32_t lane = 0; lane < block.lanes; ++lane) {
     for (int32_t i = 0; i < block.tiles; ++i) {
       const int32_t first = i;
-      while (i < block.tiles && marks[i * block.layers + layer] != 0) ++i;
-      const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + first) + block.layer + layer;
+      while (i < block.tiles && marks[i * block.lanes + lane] != 0) ++i;
+      const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + first) + block.lane + lane;
       if (i == first || begin >= geometry_.out_length) continue;
       const int64_t left = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
       definition_.run({.image = block.image,
@@ -389,23 +389,23 @@ void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, floa
     const int64_t first = position * stride + int64_t{phase} * params_.dilation - geometry_.pad_left;
     pick_window(params_.padding_mode, params_.dtype, row, geometry_.length, first, stride, count, destination);
   };
-  const int32_t layers = block.layers;
+  const int32_t lanes = block.lanes;
   const int32_t tiles = block.tiles + reach_tiles_;
   if (!is_whole()) {
     for (int32_t i = 0; i < tiles; ++i) {
       for (int32_t a = 0; a < kTile; ++a) {
-        const int64_t position = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.layer;
-        fetch(position, layers, rows + a * row_pitch_ + static_cast<size_t>(i) * layers);
+        const int64_t position = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.lane;
+        fetch(position, lanes, rows + a * row_pitch_ + static_cast<size_t>(i) * lanes);
       }
     }
     return;
   }
   float* line = scratch + at_.line;
-  fetch(int64_t{kTile} * layers * block.tile, kTile * layers * tiles, line);
-  if (layers == 1) return split_by_4(line, tiles, rows, row_pitch_);
+  fetch(int64_t{kTile} * lanes * block.tile, kTile * lanes * tiles, line);
+  if (lanes == 1) return split_by_4(line, tiles, rows, row_pitch_);
   for (int32_t i = 0; i < tiles; ++i) {
-    float* run = rows + static_cast<ptrdiff_t>(i) * layers;
-    for (int32_t a = 0; a < kTile; ++a, line += layers, run += row_pitch_) copy_run(line, layers, run);
+    float* run = rows + static_cast<ptrdiff_t>(i) * lanes;
+    for (int32_t a = 0; a < kTile; ++a, line += lanes, run += row_pitch_) copy_run(line, lanes, run);
   }
 }
 
@@ -478,9 +478,9 @@ void ToomCook::write(const Block& block, const Rows& rows, void* output, float* 
     finish_rows(params_, row, plane, kTile, columns, halves, 0, columns);
     for (int32_t i = 0; i < block.tiles; ++i) {
       for (int32_t a = 0; a < kTile; ++a) {
-        const int64_t begin = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.layer;
-        const auto count = static_cast<int32_t>(std::min<int64_t>(block.layers, geometry_.out_length - begin));
-        const size_t column = static_cast<size_t>(i) * block.layers;
+        const int64_t begin = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.lane;
+        const auto count = static_cast<int32_t>(std::min<int64_t>(block.lanes, geometry_.out_length - begin));
+        const size_t column = static_cast<size_t>(i) * block.lanes;
         if (narrow) {
           copy_run(halves + a * columns + column, count, static_cast<uint16_t*>(output) + at + begin);
         } else {

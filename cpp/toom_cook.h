@@ -1,7 +1,7 @@
 // Toom-Cook: four neighbouring outputs at a time, with fewer products than the definition has.
 //
 // A stride s and a dilation d make of each input channel phases, rows in which a layer with stride 1 finds its taps D =
-// d / gcd(s, d) apart; D interleaved layers have their taps side by side. Tile i of layer q has the outputs D (4 i + a)
+// d / gcd(s, d) apart; D interleaved lanes have their taps side by side. Tile i of lane q has the outputs D (4 i + a)
 // + q, a from 0 to 3, and taps go in chunks of four, as long as a tile, so that every chunk meets the same transformed
 // tiles, j further on:
 //
@@ -12,7 +12,7 @@
 //
 //     input -> phases -> split: rows of every 4th sample -> V at each point -> kernels -> M -> outputs -> merge
 //
-// A block is I tiles of Q of the D layers: column l = i * Q + q of every row, and chunk j lies j * Q columns on.
+// A block is I tiles of Q of the D lanes: column l = i * Q + q of every row, and chunk j lies j * Q columns on.
 //
 // An output's error is relative to the largest samples of its tile, not to its own. So tiles in which some stand out,
 // NaN and infinities among them, are computed by the definition (evenness.h, definition.h): which ones depends on their
@@ -60,16 +60,16 @@ class ToomCook final : public Method {
   void run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const override;
 
  private:
-  // One piece of work: tiles [tile, tile + tiles) of layers [layer, layer + layers), for some output channels.
+  // One piece of work: tiles [tile, tile + tiles) of lanes [lane, lane + lanes), for some output channels.
   struct Block {
     int32_t image;
     int32_t group;
     int32_t oc_part;
     int32_t tile;
     int32_t tiles;
-    int32_t layer;
-    int32_t layers;
-    int32_t columns() const { return tiles * layers; }
+    int32_t lane;
+    int32_t lanes;
+    int32_t columns() const { return tiles * lanes; }
   };
 
   // Output channels of a group that are computed together.
@@ -95,11 +95,11 @@ class ToomCook final : public Method {
   ToomCook(const Params& params, const Geometry& geometry, int threads);
 
   int32_t tile_blocks() const { return (tiles_ + schedule_.tiles - 1) / schedule_.tiles; }
-  int32_t layers() const { return std::min(cut_.dilation, geometry_.out_length); }
-  int32_t blocks() const { return tile_blocks() * ((layers() + schedule_.layers - 1) / schedule_.layers); }
+  int32_t lanes() const { return std::min(cut_.dilation, geometry_.out_length); }
+  int32_t blocks() const { return tile_blocks() * ((lanes() + schedule_.lanes - 1) / schedule_.lanes); }
   bool lay_out();
-  // Whether a block has all of the layers, so that its samples follow each other.
-  bool is_whole() const { return schedule_.layers == cut_.dilation; }
+  // Whether a block has all of the lanes, so that its samples follow each other.
+  bool is_whole() const { return schedule_.lanes == cut_.dilation; }
   int64_t group_floats() const {
     return int64_t{params_.group_out()} * (int64_t{form_.points} * cut_.depth + cut_.single_depth);
   }
@@ -120,7 +120,7 @@ class ToomCook final : public Method {
   // Where sample `sample` of the tile in column 0 is.
   size_t sample_at(const Block& block, int32_t sample) const {
     return static_cast<size_t>(sample % kToomOutputs) * row_pitch_ +
-           static_cast<size_t>(sample / kToomOutputs) * static_cast<size_t>(block.layers);
+           static_cast<size_t>(sample / kToomOutputs) * static_cast<size_t>(block.lanes);
   }
   void multiply(const Block& block, const Rows& rows, float* scratch) const;
   void write(const Block& block, const Rows& rows, void* output, float* scratch) const;
@@ -132,7 +132,7 @@ class ToomCook final : public Method {
   ToomCut cut_;
   const ToomForm& form_;
   ToomSchedule schedule_;
-  int32_t tiles_ = 0;         // of one layer's outputs
+  int32_t tiles_ = 0;         // of one lane's outputs
   int32_t reach_chunks_ = 0;  // how many tiles of V beyond its own an output meets
   int32_t reach_tiles_ = 0;   // and how many tiles of samples
   int32_t least_taps_ = 0;    // samples in turn that an output sees of each channel, all phases together

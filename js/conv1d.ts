@@ -498,7 +498,7 @@ export class Conv1d {
   /**
    * The layer fed piece by piece.
    *
-   * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED for padding that hangs on the signal's end: `'circular'`, and `'same'`
+   * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED for padding that depends on the signal's end: `'circular'`, and `'same'`
    *   with a stride; ERR_DISPOSED, ERR_OUT_OF_MEMORY.
    */
   stream(options: StreamOptions): Conv1dStream {

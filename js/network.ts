@@ -336,7 +336,7 @@ function takeDescription(
   return [first as number, build];
 }
 
-/** The steps that value `last` hangs on, numbered anew. */
+/** The steps that value `last` depends on, numbered anew. */
 function neededSteps(steps: readonly Step[], last: number): Step[] {
   const needed = new Set([last]);
   for (let value = last; value > 0; --value) {

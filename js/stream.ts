@@ -85,7 +85,7 @@ function takeCount(field: string, value: unknown): number {
 
 /**
  * A layer or network fed piece by piece. The outputs of all pushes and of the flush, put together, are the same bits
- * however the signal is cut. A push copies its chunk once and allocates nothing in wasm memory; its cost does not hang on
+ * however the signal is cut. A push copies its chunk once and allocates nothing in wasm memory; its cost does not depend on
  * how long the history is. It runs on the calling thread.
  *
  * Layers with `algorithm: 'direct'` or `'toom_cook'`, and with `'auto'` those with a stride, a dilation or fewer than
@@ -109,7 +109,7 @@ export class Conv1dStream {
    * when it is causal, negative where padding runs ahead of the signal.
    */
   readonly latency: number;
-  /** Input samples from the first to the last that one output hangs on. */
+  /** Input samples from the first to the last that one output depends on. */
   readonly receptiveField: number;
   readonly #source: StreamSource;
   readonly #options: StreamOptions;

@@ -47,7 +47,7 @@ export function readCases(json, buffer) {
   });
 }
 
-/** Errors of the transforms, relative to the largest bound: those of an output hang on its neighbours. */
+/** Errors of the transforms, relative to the largest bound: those of an output depend on its neighbours. */
 const relativeErrors = { toom_cook: 2 ** -19, fft: 2 ** -21 * Math.log2(2048) };
 
 /**

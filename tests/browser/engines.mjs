@@ -367,7 +367,7 @@ async function openPuppeteer(browser, url) {
   page.on('requestfailed', (request) => log.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(url, { timeout: 0 });
   return {
-    native: page, // puppeteer's own page, for what hands can not do
+    native: page, // puppeteer's own page, for what hands cannot do
     hands: {
       click: (selector) => page.click(selector),
       async type(selector, text) {

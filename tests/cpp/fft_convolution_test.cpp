@@ -52,7 +52,7 @@ TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
     ASSERT_STREQ(layer.plan().explain().algorithm, "fft");
     const FftCut cut = cut_of(layer);
     strided += cut.phases > 1 ? 1 : 0;
-    dilated += cut.layers > 1 ? 1 : 0;
+    dilated += cut.lanes > 1 ? 1 : 0;
     blocks += cut.blocks > 1 ? 1 : 0;
     const auto expected = layer.expect(input);
     // An output at the edge, or of few products, may have much smaller ones than its block.

@@ -48,7 +48,7 @@ TEST(ThreadPool, WakesAfterSleep) {
 TEST(ThreadPool, OtherThreadsTakePart) {
   ThreadPool pool(2);
   std::atomic<int> inside = 0;
-  // Neither index ends before both have begun, so they can not be on one thread.
+  // Neither index ends before both have begun, so they cannot be on one thread.
   pool.parallel_for(2, 2, [&](int, int) {
     inside.fetch_add(1);
     while (inside.load() < 2) std::this_thread::yield();

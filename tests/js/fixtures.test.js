@@ -45,7 +45,7 @@ const oneThread = new Map(); // of each variant and case, the output's data
 
 const algorithms = ['direct', 'toom_cook', 'fft'];
 
-// A layer for each algorithm that can compute the case; those that can not say so.
+// A layer for each algorithm that can compute the case; those that cannot say so.
 function layersOf({ options }, runtime) {
   const layers = [];
   for (const algorithm of algorithms) {

@@ -41,7 +41,7 @@ describe('importing the package', () => {
   test('require() works, where Node can', async () => {
     const { stdout } = await runNode(null, { flags: ['--print', 'process.features.require_module === true'] });
     if (stdout.trim() === 'true') expect(await runForResult('required.cjs')).toEqual([2, 1, 2]);
-    else print(`Node ${process.versions.node} can not require() a module: not tested`);
+    else print(`Node ${process.versions.node} cannot require() a module: not tested`);
   });
 });
 

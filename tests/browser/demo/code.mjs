@@ -183,7 +183,7 @@ const tests = {
     },
   },
 
-  'a layer that can not be': {
+  'a layer that cannot be': {
     everywhere: true,
     looksOnly: true,
     async run(demo) {

@@ -184,7 +184,7 @@ const tests = {
     },
   },
 
-  'a size that can not be': {
+  'a size that cannot be': {
     fieldsOnly: true,
     async run(demo) {
       // What was typed on the way counted.

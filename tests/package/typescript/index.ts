@@ -33,7 +33,7 @@ expectType<string | null>()(runtime.threadsReason);
 await createRuntime({ variant: 'fast' });
 // @ts-expect-error: no such option
 await createRuntime({ workers: 3 });
-// @ts-expect-error: it can not be set
+// @ts-expect-error: it cannot be set
 runtime.threads = 2;
 
 const layer = new Conv1d({ inChannels: 3, outChannels: 1, kernelSize: 3, runtime });

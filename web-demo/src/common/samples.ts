@@ -1,4 +1,4 @@
-// Signals of somebody's own: files and recordings. What can not be read is told in a sentence for people.
+// Signals of somebody's own: files and recordings. What cannot be read is told in a sentence for people.
 
 /** Samples from a file or a microphone. */
 export interface Recording {
@@ -17,7 +17,7 @@ export async function readFile(file: File): Promise<Recording> {
   return recording;
 }
 
-/** A WAV file at its own rate; what wavefile can not read, and other formats, as the browser decodes them. */
+/** A WAV file at its own rate; what wavefile cannot read, and other formats, as the browser decodes them. */
 export async function readSound(file: File): Promise<Recording> {
   const content = await file.arrayBuffer();
   const isWav = /^(RIFF|RIFX|RF64)$/.test(new TextDecoder('latin1').decode(content.slice(0, 4)));

@@ -37,7 +37,7 @@ const limits = {
 } as const;
 const mostPadding = 10_000;
 
-/** A sentence for people about something that can not be computed, and the field it is about. */
+/** A sentence for people about something that cannot be computed, and the field it is about. */
 export interface Problem {
   field: string;
   sentence: string;
@@ -63,7 +63,7 @@ export function beyondPage(config: LayerConfig): Problem | null {
   return null;
 }
 
-/** Groups that can not be, said as the library would, for those who have no library yet. */
+/** Groups that cannot be, said as the library would, for those who have no library yet. */
 export function splitProblem({ inChannels, outChannels, groups }: LayerConfig): Problem | null {
   const isWhole = [inChannels, outChannels, groups].every((n) => Number.isInteger(n) && n >= 1);
   if (isWhole && inChannels % groups === 0 && outChannels % groups === 0) return null;

@@ -129,7 +129,7 @@ export async function race(settings: RaceSettings, tell: RaceListener, signal: A
     for (const key of laneKeys) await open(key);
     for (const shape of shapes) await timeLayer(shape);
     for (const lane of lanes) {
-      const bytes = await lane.call('weigh').catch(() => 0); // a file that can not be read again only leaves this out
+      const bytes = await lane.call('weigh').catch(() => 0); // a file that cannot be read again only leaves this out
       signal.throwIfAborted();
       if (bytes > 0) tell.weighed(lane.key, bytes);
     }

@@ -1,7 +1,7 @@
 import { colour } from '../common/plots';
 import { jumps, offsetsOf, padLeft, type Stack } from './stack';
 
-/** Positions of one layer that the chosen output hangs on, from its own, in steps of that layer. */
+/** Positions of one layer that the chosen output depends on, from its own, in steps of that layer. */
 interface Row {
   /** All of them, ascending; null where there are too many to tell apart. */
   steps: readonly number[] | null;
@@ -16,7 +16,7 @@ const stripHeight = 44;
 const font = '11px system-ui, sans-serif';
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** What an output hangs on, from its own layer down to the input, which is row 0. */
+/** What an output depends on, from its own layer down to the input, which is row 0. */
 export function rowsOf({ layers, causal }: Stack): Row[] {
   let row: Row = { steps: [0], first: 0, last: 0 };
   const rows = [row];
@@ -38,7 +38,7 @@ export function rowsOf({ layers, causal }: Stack): Row[] {
   return rows;
 }
 
-/** The picture: a row of samples for the input and each layer, and in them what one output hangs on. */
+/** The picture: a row of samples for the input and each layer, and in them what one output depends on. */
 export class Cone {
   readonly #canvas = document.createElement('canvas');
   #stack: Stack = { inChannels: 1, causal: true, layers: [] };

@@ -114,7 +114,7 @@ export function costsOf({ inChannels, layers }: Stack): Costs {
   return { parameters, flopsPerSample };
 }
 
-/** The same stack in one channel, with every weight 1: what reaches what does not hang on the channels. */
+/** The same stack in one channel, with every weight 1: what reaches what does not depend on the channels. */
 function oneChannel({ layers, causal }: Stack): Conv1d[] {
   return layers.map((layer) => {
     const { kernelSize, stride, dilation } = layer;

@@ -21,7 +21,7 @@ export interface MadeEffect {
   dispose(): void;
   /** Samples by which it delays what it lets pass. */
   delay: number;
-  /** Samples that an output hangs on. */
+  /** Samples that an output depends on. */
   receptiveField: number;
   /** What it is, and what more there is to say. */
   name: string;

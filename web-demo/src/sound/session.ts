@@ -73,7 +73,7 @@ export class Session {
     }
   }
 
-  /** Plays another source; the one before plays on when it can not be opened. */
+  /** Plays another source; the one before plays on when it cannot be opened. */
   async setSource(source: Source): Promise<void> {
     const opened = await openSource(this.context, source);
     this.#source?.close();
