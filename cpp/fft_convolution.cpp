@@ -14,9 +14,9 @@
 namespace conv1d {
 namespace {
 
-// Cycles, fitted as those of cost.cpp: of a
-// transform for each complex number and doubling, for each one of sizes that split in two first, and for each call; of
-// a product; of a sample that is copied in or out, one after another or picked.
+// Cycles, fitted as those of cost.cpp: of a transform for each complex number and doubling, for each one of sizes that
+// split in two first, and for each call; of a product; of a sample that is copied in or out, one after another or
+// picked.
 constexpr double kLevelCycles = 0.75;
 constexpr double kHalvedCycles = 0.74;
 constexpr double kCallCycles = 190;

@@ -25,7 +25,7 @@ export interface Explanation {
   algorithm: string;
   /**
    * `'asked for'`, or what was compared: the estimated times of the others, relative to direct's; 'unfit' is what cannot
-   * compute the layer, or not as exactly as `'auto'` promises.
+   * compute the layer, or not as exactly as `'auto'` promises, or would leave so few samples to the definition.
    */
   reason: string;
   /** The kernel that computes most output channels, or the form of the transform. */
