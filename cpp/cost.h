@@ -18,8 +18,8 @@ constexpr double in_build([[maybe_unused]] double relaxed, [[maybe_unused]] doub
 double share_of_samples(const Geometry& geometry);
 
 // Nanoseconds for one image on one thread of the machine that the figures come from; elsewhere all scale alike, more or
-// less, so what is compared is right. A layer that the algorithm cannot compute, or not well enough for 'auto', or would
-// leave to the definition for its few samples, costs infinity.
+// less, so what is compared is right. A layer that the algorithm cannot compute, or not well enough for 'auto', or
+// would leave to the definition for its few samples, costs infinity.
 double direct_cost(const Params& params, const Geometry& geometry);
 double toom_cook_cost(const Params& params, const Geometry& geometry);
 double fft_cost(const Params& params, const Geometry& geometry);
