@@ -29,5 +29,12 @@ export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './sa
 export { type BatchNormOptions, type LoadStateDictOptions } from './state-dict.js';
 export { Conv1dStream, type StreamOptions } from './stream.js';
 export { contentsOf, type FileEntry, type ReadOptions } from './tensor-file.js';
-export { Tensor, type DType, type Float16ArrayLike, type NestedNumbers, type TensorData } from './tensor.js';
+export {
+  Tensor,
+  type DType,
+  type Float16ArrayLike,
+  type NestedData,
+  type NestedNumbers,
+  type TensorData,
+} from './tensor.js';
 export { readTorch } from './torch.js';

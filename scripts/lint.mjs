@@ -21,6 +21,8 @@ export async function lint({ fix = false } = {}) {
   say('tsc');
   await npmTool('typescript/bin/tsc', '-p', inRoot(), '--noEmit');
   await npmTool('typescript/bin/tsc', '-p', inRoot('web-demo'));
+  say('TypeDoc');
+  await npmTool('typedoc/bin/typedoc', '--emit', 'none', '--logLevel', 'Warn');
   say('ESLint');
   await npmTool('eslint/bin/eslint.js', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.');
   say('clang-tidy');
