@@ -7,9 +7,9 @@
 #include <new>
 
 #include "buffer.h"
-#include "initialize.h"
-#include "plan.h"
-#include "stream.h"
+#include "options/initialize.h"
+#include "passes/plan.h"
+#include "passes/stream.h"
 
 namespace conv1d {
 namespace {

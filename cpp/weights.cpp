@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "pack.h"
+#include "operator/pack.h"
 
 namespace conv1d {
 

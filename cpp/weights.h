@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "buffer.h"
-#include "kernel_table.h"
-#include "params.h"
+#include "choose/kernel_table.h"
+#include "options/params.h"
 
 namespace conv1d {
 

@@ -1,4 +1,4 @@
-/** The options of a layer as C++ takes them, all present; see cpp/params.h. */
+/** The options of a layer as C++ takes them, all present; see cpp/options/params.h. */
 export interface CoreOptions {
   inChannels: number;
   outChannels: number;
@@ -51,7 +51,7 @@ export type ElementwiseCall = (
   count: number,
 ) => void;
 
-/** In the order of cpp/elementwise.h. */
+/** In the order of cpp/passes/elementwise.h. */
 export const elementwiseKinds = ['add', 'multiply', 'gate', 'activation'] as const;
 
 /** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */

@@ -1,6 +1,6 @@
 #include "kernels/spectra_f32.h"
 
-#include "complex4.h"
+#include "methods/complex4.h"
 
 namespace conv1d {
 namespace {

@@ -1,4 +1,4 @@
-#include "activation.h"
+#include "options/activation.h"
 
 #include <gtest/gtest.h>
 

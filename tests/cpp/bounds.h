@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "fft_convolution.h"
-#include "padding.h"
-#include "params.h"
-#include "toom_cook.h"
+#include "methods/fft_convolution.h"
+#include "methods/toom_cook.h"
+#include "operator/padding.h"
+#include "options/params.h"
 
 namespace conv1d {
 

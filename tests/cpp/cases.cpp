@@ -11,7 +11,7 @@
 
 #include "exact.h"
 #include "half.h"
-#include "plan.h"
+#include "passes/plan.h"
 
 namespace conv1d {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "params.h"
+#include "options/params.h"
 
 namespace conv1d {
 

@@ -1,4 +1,4 @@
-#include "fft_convolution.h"
+#include "methods/fft_convolution.h"
 
 #include <gtest/gtest.h>
 

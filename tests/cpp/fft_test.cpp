@@ -1,4 +1,4 @@
-#include "fft.h"
+#include "methods/fft.h"
 
 #include <gtest/gtest.h>
 

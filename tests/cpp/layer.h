@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "half.h"
-#include "kernels/reference.h"
-#include "plan.h"
+#include "passes/plan.h"
+#include "reference.h"
 
 namespace conv1d {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "layer.h"
-#include "padding.h"
-#include "stream.h"
+#include "operator/padding.h"
+#include "passes/stream.h"
 
 namespace conv1d {
 namespace {

@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "passes/plan.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "passes/stream.h"
 
 #include <gtest/gtest.h>
 
@@ -14,8 +14,8 @@
 
 #include "half.h"
 #include "layer.h"
-#include "pack.h"
-#include "partitioned.h"
+#include "operator/pack.h"
+#include "passes/partitioned.h"
 
 namespace conv1d {
 namespace {

@@ -1,4 +1,4 @@
-#include "toom_cook.h"
+#include "methods/toom_cook.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cost.h"
+#include "choose/cost.h"
 #include "layer.h"
 
 namespace conv1d {

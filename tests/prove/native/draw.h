@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "params.h"
+#include "options/params.h"
 
 namespace conv1d {
 

@@ -8,7 +8,7 @@
 #include "bounds.h"
 #include "exact.h"
 #include "half.h"
-#include "kernels/reference.h"
+#include "reference.h"
 
 namespace conv1d {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "draw.h"
-#include "fft_convolution.h"
+#include "methods/fft_convolution.h"
 
 namespace conv1d {
 

@@ -8,7 +8,7 @@
 
 #include "draw.h"
 #include "heap.h"
-#include "params.h"
+#include "options/params.h"
 
 namespace conv1d {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "stream.h"
+#include "passes/stream.h"
 
 namespace conv1d {
 namespace {

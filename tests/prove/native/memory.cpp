@@ -14,7 +14,7 @@
 
 #include "arguments.h"
 #include "heap.h"
-#include "partitioned.h"
+#include "passes/partitioned.h"
 #include "run.h"
 
 namespace conv1d {

@@ -14,7 +14,7 @@
 
 #include "arguments.h"
 #include "expected.h"
-#include "partitioned.h"
+#include "passes/partitioned.h"
 #include "run.h"
 
 namespace conv1d {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "draw.h"
-#include "plan.h"
-#include "stream.h"
+#include "passes/plan.h"
+#include "passes/stream.h"
 
 namespace conv1d {
 

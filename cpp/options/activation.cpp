@@ -1,0 +1,270 @@
+#include "options/activation.h"
+
+#include <numbers>
+
+#include "simd.h"
+
+// The polynomials and quotients below are minimax fits of relative error, made by Lawson's reweighted least squares on
+// function values of 40 digits; their coefficients were then rounded to float32 one at a time (the quotient's: searched
+// around the rounded ones), each time refitting those left. No result leans on madd() being fused, nor on its not
+// being.
+//
+// The functions with an exponential are arranged as quotients whose denominator grows with e^|x|, times a power of two
+// that keeps the denominator within float32 until the result has left it. So a denormal result is rounded to its few
+// bits by one operation, and where the result is too small even for that the denominator is Inf and the quotient an
+// exact 0: nothing underflows, which costs x86 CPUs more than a hundred cycles each time.
+
+namespace conv1d {
+namespace {
+
+// A constant in memory. V8 13 builds a v128.const where it is used, in loops too, with three instructions; a load is
+// one.
+struct Constant {
+  float value;
+  operator v128_t() const { return wasm_v128_load32_splat(&value); }
+};
+
+struct IntConstant {
+  int32_t value;
+  operator v128_t() const { return wasm_v128_load32_splat(&value); }
+};
+
+struct DoubleConstant {
+  double value;
+  operator v128_t() const { return wasm_v128_load64_splat(&value); }
+};
+
+v128_t add(v128_t a, v128_t b) { return wasm_f32x4_add(a, b); }
+v128_t sub(v128_t a, v128_t b) { return wasm_f32x4_sub(a, b); }
+v128_t mul(v128_t a, v128_t b) { return wasm_f32x4_mul(a, b); }
+v128_t div(v128_t a, v128_t b) { return wasm_f32x4_div(a, b); }
+
+// One instruction each, and NaN stays NaN, which it would not with the operands exchanged.
+v128_t at_most(v128_t x, v128_t limit) { return wasm_f32x4_pmin(x, limit); }
+v128_t at_least(v128_t x, v128_t limit) { return wasm_f32x4_pmax(x, limit); }
+
+constexpr double kLn2 = std::numbers::ln2;
+constexpr double kLn2High = 45426.0 / 65536;  // its first 16 bits, of which the last is 0
+
+// exp(unit * y): exp(unit * r) by a polynomial, with unit * r in [-ln(2) / 2, ln(2) / 2], times 2^n.
+struct Exp {
+  // 2^n is scaled by 2^shift. 0 < n + shift + 127 <= 255 is for the caller to see to; 255 makes it Inf.
+  constexpr Exp(double unit, int shift)
+      : per_octave{static_cast<float>(unit / kLn2)},
+        rounder{0x1.8p23F + static_cast<float>(shift + 127)},
+        octave_high{static_cast<float>(-kLn2High / unit)},
+        octave_low{static_cast<float>((kLn2High - kLn2) / unit)},
+        c1{static_cast<float>(unit)},
+        c2{static_cast<float>(0.49999994 * unit * unit)},
+        c3{static_cast<float>(0.166665211 * unit * unit * unit)},
+        c4{static_cast<float>(0.0416682661 * unit * unit * unit * unit)},
+        c5{static_cast<float>(0.00836867746 * unit * unit * unit * unit * unit)},
+        c6{static_cast<float>(0.00138207339 * unit * unit * unit * unit * unit * unit)} {}
+
+  // The last bit of 1.5 * 2^23 is worth 1: adding it rounds to a whole number n, and leaves n + shift + 127 in the low
+  // bits of the sum. sub(rounded, rounder) is n, scale(rounded) is 2^(n + shift).
+  [[nodiscard]] v128_t rounded(v128_t y) const { return add(mul(y, per_octave), rounder); }
+  [[nodiscard]] static v128_t scale(v128_t rounded) { return wasm_i32x4_shl(rounded, 23); }
+
+  // y - n * ln(2) / unit. The first product is exact, since octave_high has 15 bits.
+  [[nodiscard]] v128_t reduced(v128_t y, v128_t rounded) const {
+    const v128_t n = sub(rounded, rounder);
+    return madd(n, octave_low, madd(n, octave_high, y));
+  }
+
+  // (exp(unit * r) - 1) / r, which leaves an error of 2^-28.2 in exp.
+  [[nodiscard]] v128_t slope(v128_t r) const {
+    return madd(madd(madd(madd(madd(c6, r, c5), r, c4), r, c3), r, c2), r, c1);
+  }
+
+  // exp(unit * y) * 2^shift.
+  v128_t operator()(v128_t y) const {
+    const v128_t n = rounded(y);
+    const v128_t r = reduced(y, n);
+    return mul(madd(slope(r), r, one), scale(n));
+  }
+
+  Constant per_octave, rounder, octave_high, octave_low, c1, c2, c3, c4, c5, c6, one{1.0F};
+};
+
+struct Relu {
+  v128_t operator()(v128_t x) const { return at_least(x, zero); }
+  Constant zero{0.0F};
+};
+
+struct LeakyRelu {
+  v128_t operator()(v128_t x) const { return wasm_v128_bitselect(mul(x, slope), x, wasm_f32x4_lt(x, zero)); }
+  Constant slope;
+  Constant zero{0.0F};
+};
+
+// 1 / (1 + exp(-x)).
+struct Sigmoid {
+  v128_t operator()(v128_t x) const {
+    const v128_t exp = scaled_exp(at_least(at_most(x, high), low));
+    return div(one, add(one, exp));
+  }
+  Constant high{60.0F};   // where the result has long been 1
+  Constant low{-105.5F};  // exp is Inf
+  Exp scaled_exp{-1.0, -24};
+  Constant one{0x1p-24F};
+};
+
+// x / (1 + exp(-x)), as max(x, 0) - |x| / (1 + exp(|x|)).
+struct Silu {
+  v128_t operator()(v128_t x) const {
+    const v128_t a = at_most(wasm_f32x4_abs(x), high);
+    const v128_t quotient = div(a, add(one, scaled_exp(a)));
+    return sub(at_least(x, zero), mul(quotient, one));
+  }
+  Constant high{109.5F};  // exp is Inf
+  Exp scaled_exp{1.0, -30};
+  Constant one{0x1p-30F};
+  Constant zero{-0.0F};  // negative results stay so when they round to 0
+};
+
+// With m = exp(2|x|) - 1, m / (m + 2), and the sign of x.
+struct Tanh {
+  v128_t operator()(v128_t x) const {
+    const v128_t a = at_most(wasm_f32x4_abs(x), high);
+    const v128_t n = exp.rounded(a);
+    const v128_t r = exp.reduced(a, n);
+    const v128_t scale = Exp::scale(n);
+    const v128_t m = madd(mul(exp.slope(r), r), scale, sub(scale, exp.one));
+    return wasm_v128_or(div(m, add(m, two)), wasm_v128_and(x, sign));
+  }
+  Constant high{10.0F};  // where the result has long been 1
+  Exp exp{2.0, 0};
+  Constant two{2.0F};
+  Constant sign{-0.0F};
+};
+
+// x * Phi(x) for the normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2, as max(x, 0) - |x| Phi(-|x|). The second
+// term keeps its relative accuracy as |x| / (exp(x^2 / 2) S(|x|)), where S(a) = exp(-a^2 / 2) / Phi(-a) is nearly
+// straight: it goes from 2 to sqrt(2 pi) a. S(a) = 2 + a (k - P(a) / Q(a)) was fitted on [0, 14.4], with an error of
+// 2^-27 S.
+struct Gelu {
+  v128_t operator()(v128_t x) const {
+    const v128_t a = at_most(wasm_f32x4_abs(x), high);
+    // exp needs more of b^2 than a float32 holds: the square of b's upper 12 bits is exact, and the rest is small.
+    const v128_t b = at_least(a, low);
+    const v128_t square = mul(b, b);
+    const v128_t b_high = wasm_v128_and(b, upper_bits);
+    const v128_t square_low = mul(sub(b, b_high), add(b, b_high));
+    const v128_t n = exp.rounded(square);
+    const v128_t r = add(exp.reduced(mul(b_high, b_high), n), square_low);
+    const v128_t exp_less_1 = mul(exp.slope(r), r);
+
+    // Pairs of terms: fewer roundings, one upon the other, than by Horner's rule.
+    const v128_t p = madd(square, madd(p3, b, p2), madd(p1, b, p0));
+    const v128_t q = madd(square, madd(square, q4, madd(q3, b, q2)), madd(q1, b, exp.one));
+    const v128_t s_less_2 = mul(b, sub(k, div(p, q)));
+    // S exp(r), with 2 added last: s_less_2 has not been rounded to the last bit of 2 before.
+    const v128_t product = add(madd(exp_less_1, add(s_less_2, two), s_less_2), two);
+    return sub(at_least(x, zero), mul(div(a, mul(product, Exp::scale(n))), one));
+  }
+  Constant high{15.0F};    // product * scale is Inf
+  Constant low{0x1p-30F};  // S exp(r) has long been 2, and the square does not underflow
+  IntConstant upper_bits{-0x1000};
+  Exp exp{0.5, -35};
+  Constant one{0x1p-35F};
+  Constant p0{0.910829961F}, p1{0.524996519F}, p2{0.142053708F}, p3{0.0164149627F};
+  Constant q1{0.876374245F}, q2{0.36625731F}, q3{0.0811791569F}, q4{0.00821501762F};
+  Constant k{2.50659966F};
+  Constant two{2.0F};
+  Constant zero{-0.0F};
+};
+
+// x / 2 * (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + exp(-2u)), as
+// max(x, 0) - |x| / (1 + exp(2|u|)). 2u has more bits than a float32; in float64 it is reduced as is.
+struct GeluTanh {
+  v128_t operator()(v128_t x) const {
+    const v128_t a = at_most(wasm_f32x4_abs(x), high);
+    const v128_t y01 = octaves(wasm_f64x2_promote_low_f32x4(a));
+    const v128_t y23 = octaves(wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(a, a, 2, 3, 2, 3)));
+    const v128_t n01 = wasm_f64x2_add(y01, rounder);
+    const v128_t n23 = wasm_f64x2_add(y23, rounder);
+    const v128_t r01 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(y01, wasm_f64x2_sub(n01, rounder)));
+    const v128_t r23 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(y23, wasm_f64x2_sub(n23, rounder)));
+    const v128_t r = wasm_i32x4_shuffle(r01, r23, 0, 1, 4, 5);
+    const v128_t scale = Exp::scale(wasm_i32x4_shuffle(n01, n23, 0, 2, 4, 6));
+    const v128_t scaled_exp = mul(madd(exp2.slope(r), r, exp2.one), scale);
+    return sub(at_least(x, zero), mul(div(a, add(one, scaled_exp)), one));
+  }
+  // 2u / ln(2) of a float64 x.
+  [[nodiscard]] v128_t octaves(v128_t x) const {
+    return wasm_f64x2_mul(x, wasm_f64x2_add(wasm_f64x2_mul(wasm_f64x2_mul(x, x), cubic), linear));
+  }
+  Constant high{10.8125F};  // exp is Inf
+  static constexpr double kLinear = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi / kLn2;
+  DoubleConstant linear{kLinear};
+  DoubleConstant cubic{0.044715 * kLinear};
+  DoubleConstant rounder{0x1.8p52 - 27 + 127};
+  Exp exp2{kLn2, 0};
+  Constant one{0x1p-27F};
+  Constant zero{-0.0F};
+};
+
+// The first min(n, 4) floats at p, n >= 1; zeros follow.
+v128_t load_some(const float* p, size_t n) {
+  if (n >= 4) return wasm_v128_load(p);
+  if (n == 1) return wasm_v128_load32_zero(p);
+  const v128_t pair = wasm_v128_load64_zero(p);
+  return n == 2 ? pair : wasm_v128_load32_lane(p + 2, pair, 2);
+}
+
+template <typename Function>
+void apply(const Function& function, float* values, size_t n) {
+  const Function* f = &function;
+  asm("" : "+r"(f) : : "memory");  // or the compiler would know what it loads, and make them v128.const again
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const v128_t y0 = (*f)(wasm_v128_load(values + i));
+    const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));
+    const v128_t y2 = (*f)(wasm_v128_load(values + i + 8));
+    const v128_t y3 = (*f)(wasm_v128_load(values + i + 12));
+    wasm_v128_store(values + i, y0);
+    wasm_v128_store(values + i + 4, y1);
+    wasm_v128_store(values + i + 8, y2);
+    wasm_v128_store(values + i + 12, y3);
+  }
+  for (; i + 8 <= n; i += 8) {
+    const v128_t y0 = (*f)(wasm_v128_load(values + i));
+    const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));
+    wasm_v128_store(values + i, y0);
+    wasm_v128_store(values + i + 4, y1);
+  }
+  for (; i < n; i += 4) store_some(values + i, n - i, (*f)(load_some(values + i, n - i)));
+}
+
+constexpr Relu kRelu;
+constexpr Sigmoid kSigmoid;
+constexpr Silu kSilu;
+constexpr Tanh kTanh;
+constexpr Gelu kGelu;
+constexpr GeluTanh kGeluTanh;
+
+}  // namespace
+
+void apply_activation(Activation f, float slope, float* values, size_t n) {
+  switch (f) {
+    case Activation::kNone:
+      return;
+    case Activation::kRelu:
+      return apply(kRelu, values, n);
+    case Activation::kLeakyRelu:
+      return apply(LeakyRelu{.slope = {slope}}, values, n);
+    case Activation::kGelu:
+      return apply(kGelu, values, n);
+    case Activation::kGeluTanh:
+      return apply(kGeluTanh, values, n);
+    case Activation::kSilu:
+      return apply(kSilu, values, n);
+    case Activation::kTanh:
+      return apply(kTanh, values, n);
+    case Activation::kSigmoid:
+      return apply(kSigmoid, values, n);
+  }
+}
+
+}  // namespace conv1d

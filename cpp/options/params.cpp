@@ -1,0 +1,253 @@
+#include "options/params.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+
+namespace conv1d {
+namespace {
+
+constexpr const char* kPaddingModeNames[] = {"zeros", "reflect", "replicate", "circular"};
+constexpr const char* kPaddingRuleNames[] = {"explicit", "valid", "same", "causal"};
+constexpr const char* kDTypeNames[] = {"float32", "float16"};
+constexpr const char* kAlgorithmNames[] = {"auto", "direct", "toom_cook", "fft"};
+constexpr const char* kComputeModeNames[] = {"default", "float32"};
+constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
+constexpr double kMaxInt = 2147483647;
+
+std::string number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (value == std::trunc(value) && std::abs(value) <= 0x1p62) return std::to_string(static_cast<int64_t>(value));
+  // Twelve digits, as "%.12g" has them; printf would take a twentieth of the binary.
+  int exponent = 0;
+  double leading = std::abs(value);
+  while (leading >= 10) {
+    leading /= 10;
+    ++exponent;
+  }
+  while (leading < 1) {
+    leading *= 10;
+    --exponent;
+  }
+  auto digits = static_cast<int64_t>(std::round(leading * 1e11));
+  if (digits == 1000000000000) {
+    digits /= 10;
+    ++exponent;
+  }
+  std::string text = std::to_string(digits);
+  text.resize(text.find_last_not_of('0') + 1);
+  const bool plain = exponent >= -4 && exponent < 12;
+  const int before_point = plain ? exponent + 1 : 1;
+  if (before_point <= 0) text.insert(0, static_cast<size_t>(1 - before_point), '0');
+  const auto point = static_cast<size_t>(std::max(before_point, 1));
+  if (text.size() < point) text.resize(point, '0');
+  if (text.size() > point) text.insert(point, ".");
+  if (!plain) text += (exponent < 0 ? "e" : "e+") + std::to_string(exponent);
+  return (value < 0 ? "-" : "") + text;
+}
+
+Error option_error(std::string field, std::string message) {
+  return {"ERR_OPTION", std::move(field), std::move(message)};
+}
+
+Error shape_error(std::string field, std::string message) {
+  return {"ERR_SHAPE", std::move(field), std::move(message)};
+}
+
+template <class Enum, size_t kCount>
+std::optional<Error> parse_name(const char* field, const std::string& value, const char* const (&names)[kCount],
+                                Enum* result, size_t first = 0) {
+  for (size_t i = first; i < kCount; ++i) {
+    if (value == names[i]) {
+      *result = static_cast<Enum>(i);
+      return std::nullopt;
+    }
+  }
+  std::string list;
+  for (size_t i = first; i < kCount; ++i) {
+    list += (i == first ? "" : i + 1 == kCount ? " or " : ", ") + ("'" + std::string(names[i]) + "'");
+  }
+  return option_error(field, std::string(field) + " must be " + list + ", got '" + value + "'");
+}
+
+std::optional<Error> check_divisible(const char* field, int32_t channels, int32_t groups) {
+  if (channels % groups == 0) return std::nullopt;
+  return option_error(
+      field, std::string(field) + " (" + number(channels) + ") must be divisible by groups (" + number(groups) + ")");
+}
+
+std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
+  return "output length must be >= 1, got " + number(static_cast<double>(out_length)) + " = floor((L (" +
+         number(g.length) + ") + padLeft (" + number(g.pad_left) + ") + padRight (" + number(g.pad_right) +
+         ") - dilation (" + number(params.dilation) + ") * (kernelSize (" + number(params.kernel_size) +
+         ") - 1) - 1) / stride (" + number(params.stride) + ")) + 1";
+}
+
+}  // namespace
+
+std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
+  if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {
+    return option_error(field, std::string(field) + " must be an integer >= " + std::to_string(least) +
+                                   (value > kMaxInt ? " and <= 2147483647" : "") + ", got " + number(value));
+  }
+  *result = static_cast<int32_t>(value);
+  return std::nullopt;
+}
+
+const char* algorithm_name(Algorithm algorithm) { return kAlgorithmNames[static_cast<size_t>(algorithm)]; }
+
+std::optional<Error> validate(const Options& options, Params* params) {
+  Params p{};
+  int32_t compute_mode = 0;
+  const auto first_error = [](auto... checks) {
+    std::optional<Error> error;
+    (void)((error = checks()) || ...);
+    return error;
+  };
+  std::optional<Error> error = first_error(
+      [&] { return parse_integer("inChannels", options.in_channels, 1, &p.in_channels); },
+      [&] { return parse_integer("outChannels", options.out_channels, 1, &p.out_channels); },
+      [&] { return parse_integer("kernelSize", options.kernel_size, 1, &p.kernel_size); },
+      [&] { return parse_integer("stride", options.stride, 1, &p.stride); },
+      [&] {
+        return parse_name("padding", options.padding_rule, kPaddingRuleNames, &p.padding_rule,
+                          options.padding_rule == kPaddingRuleNames[0] ? 0 : 1);
+      },
+      [&] { return parse_integer("padding", options.pad_left, 0, &p.pad_left); },
+      [&] { return parse_integer("padding", options.pad_right, 0, &p.pad_right); },
+      [&] { return parse_integer("dilation", options.dilation, 1, &p.dilation); },
+      [&] { return parse_integer("groups", options.groups, 1, &p.groups); },
+      [&] { return check_divisible("inChannels", p.in_channels, p.groups); },
+      [&] { return check_divisible("outChannels", p.out_channels, p.groups); },
+      [&]() -> std::optional<Error> {
+        if (options.conv_mode == "cross_correlation") return std::nullopt;
+        return option_error("convMode", "convMode must be 'cross_correlation', got '" + options.conv_mode +
+                                            "'; for a true convolution reverse each kernel along its last axis");
+      },
+      [&] { return parse_name("computeMode", options.compute_mode, kComputeModeNames, &compute_mode); },
+      [&] { return parse_name("paddingMode", options.padding_mode, kPaddingModeNames, &p.padding_mode); },
+      [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
+      [&] { return parse_activation(options.activation, options.slope, &p.activation, &p.slope); },
+      [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
+      [&]() -> std::optional<Error> {
+        if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
+        return Error{"ERR_UNSUPPORTED", "algorithm",
+                     "algorithm 'toom_cook' needs taps to combine: kernelSize (" + number(p.kernel_size) +
+                         ") must be greater than stride (" + number(p.stride) + ") / gcd(stride, dilation (" +
+                         number(p.dilation) + "))"};
+      },
+      [&]() -> std::optional<Error> {
+        const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;
+        if (size <= static_cast<double>(kMaxElements)) return std::nullopt;
+        return option_error("outChannels", "the weight has outChannels (" + number(options.out_channels) +
+                                               ") * inChannels (" + number(options.in_channels) + ") / groups (" +
+                                               number(options.groups) + ") * kernelSize (" +
+                                               number(options.kernel_size) + ") elements, at most " +
+                                               number(static_cast<double>(kMaxElements)) + " are possible");
+      },
+      [&]() -> std::optional<Error> {
+        if (p.reach() < kMaxElements) return std::nullopt;
+        return option_error("dilation", "dilation (" + number(p.dilation) + ") * (kernelSize (" +
+                                            number(p.kernel_size) + ") - 1) must be less than " +
+                                            number(static_cast<double>(kMaxElements)));
+      });
+  if (error) return error;
+  p.bias = options.bias;
+  *params = p;
+  return std::nullopt;
+}
+
+std::optional<Error> parse_activation(const std::string& name, double slope, Activation* activation, float* result) {
+  if (std::optional<Error> error = parse_name("activation", name, kActivationNames, activation)) return error;
+  *result = static_cast<float>(slope);
+  if (std::isfinite(*result)) return std::nullopt;
+  return option_error("activation", "activation's slope must be a finite float32, got " + number(slope));
+}
+
+std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
+  constexpr auto kMost = static_cast<double>(kMaxElements);
+  const double in_size = batch * params.in_channels * length;
+  if (!(batch >= 0 && batch <= kMost && length >= 0 && length <= kMost && in_size <= kMost)) {
+    return shape_error("input", "input shape (" + number(batch) + ", " + number(params.in_channels) + ", " +
+                                    number(length) + ") has more than " + number(static_cast<double>(kMaxElements)) +
+                                    " elements");
+  }
+  Geometry g{};
+  int64_t left = params.pad_left;
+  int64_t right = params.pad_right;
+  const auto l = static_cast<int64_t>(length);
+  if (params.padding_rule == PaddingRule::kSame) {
+    // TensorFlow's rule (tf.nn.convolution): ceil(L / stride) outputs, the odd element of padding on the right.
+    const int64_t outputs = (l + params.stride - 1) / params.stride;
+    const int64_t total = std::max<int64_t>(0, (outputs - 1) * params.stride + params.reach() + 1 - l);
+    left = total / 2;
+    right = total - left;
+  } else if (params.padding_rule == PaddingRule::kCausal) {
+    left = params.reach();
+    right = 0;
+  } else if (params.padding_rule == PaddingRule::kValid) {
+    left = right = 0;
+  }
+  g.batch = static_cast<int32_t>(batch);
+  g.length = static_cast<int32_t>(length);
+  if (l + left + right > kMaxElements) {
+    return shape_error("input", "the padded length L (" + number(length) + ") + padLeft (" +
+                                    number(static_cast<double>(left)) + ") + padRight (" +
+                                    number(static_cast<double>(right)) + ") must be at most " +
+                                    number(static_cast<double>(kMaxElements)));
+  }
+  g.pad_left = static_cast<int32_t>(left);
+  g.pad_right = static_cast<int32_t>(right);
+
+  const int64_t pad = std::max(left, right);
+  if (params.padding_mode == PaddingMode::kReflect && pad > 0 && pad > l - 1) {
+    return shape_error("input", "reflect padding (" + number(static_cast<double>(pad)) + ") must be at most L - 1 (" +
+                                    number(static_cast<double>(l - 1)) + ")");
+  }
+  if (params.padding_mode == PaddingMode::kCircular && pad > l) {
+    return shape_error("input", "circular padding (" + number(static_cast<double>(pad)) + ") must be at most L (" +
+                                    number(static_cast<double>(l)) + ")");
+  }
+  if (params.padding_mode == PaddingMode::kReplicate && pad > 0 && l < 1) {
+    return shape_error("input", "replicate padding needs L >= 1, got " + number(length));
+  }
+
+  const int64_t room = l + left + right - params.reach() - 1;
+  // Division must round down, also below zero.
+  const int64_t out_length = room >= 0 ? room / params.stride + 1 : -((-room + params.stride - 1) / params.stride) + 1;
+  if (out_length < 1) return shape_error("input", output_length_text(params, g, out_length));
+  if (batch * params.out_channels * static_cast<double>(out_length) > static_cast<double>(kMaxElements)) {
+    return shape_error("input", "output shape (" + number(batch) + ", " + number(params.out_channels) + ", " +
+                                    number(static_cast<double>(out_length)) + ") has more than " +
+                                    number(static_cast<double>(kMaxElements)) + " elements");
+  }
+  g.out_length = static_cast<int32_t>(out_length);
+  *geometry = g;
+  return std::nullopt;
+}
+
+std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme) {
+  return parse_name("scheme", name, kSchemeNames, scheme);
+}
+
+Error no_room(double bytes, const char* what) {
+  return {"ERR_OUT_OF_MEMORY", "runtime", "no room for " + number(bytes) + " bytes of " + what + " in wasm memory"};
+}
+
+Error fft_too_large(const Params& p) {
+  return {"ERR_UNSUPPORTED", "algorithm",
+          "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" + number(p.out_channels) +
+              ") * inChannels (" + number(p.in_channels) + ") / groups (" + number(p.groups) +
+              ") kernels, with kernelSize (" + number(p.kernel_size) +
+              ") taps each rounded up to a power of two, have " + "more than " +
+              number(static_cast<double>(kMaxElements)) + " elements"};
+}
+
+std::optional<Error> check_seed(double seed) {
+  if (seed >= 0 && seed < 9007199254740992.0 && seed == std::trunc(seed)) return std::nullopt;
+  return option_error("seed", "seed must be an integer from 0 to 2^53 - 1, got " + number(seed));
+}
+
+}  // namespace conv1d

@@ -1,0 +1,179 @@
+// Layers fed with a signal piece by piece, with the same outputs as if they had it whole.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "buffer.h"
+#include "options/params.h"
+#include "passes/elementwise.h"
+#include "passes/history.h"
+#include "passes/partitioned.h"
+#include "passes/plan.h"
+
+namespace conv1d {
+
+// One operation of a network. Its input is value 0; step i makes value i + 1 from earlier ones. The last is its output.
+struct Step {
+  int32_t input;
+  int32_t other;               // the second operand of a sum or product; else as `input`
+  std::shared_ptr<Plan> plan;  // of a convolution
+  Elementwise elementwise;     // where there is no plan; of kGate the operands are the halves of the channels
+};
+
+class Stream {
+ public:
+  // A stream of `batch` signals of `in_channels` rows through `steps` (at least one), in pieces of at most `max_chunk`
+  // samples. All layers have `dtype`, and the channels that their operands have.
+  //
+  // With `flush_tiny`, samples of magnitude below 2^-100 that a convolution meets count as 0.
+  //
+  // Fails with ERR_OPTION (a number is not an integer >= 1), ERR_UNSUPPORTED (padding that depends on the signal's
+  // end), ERR_SHAPE (operands of different lengths) or ERR_OUT_OF_MEMORY.
+  static std::optional<Error> create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
+                                     double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream);
+
+  int32_t out_channels() const { return values_.back().channels; }
+
+  // Input samples after an output's own position that it depends on; negative where padding runs ahead of the signal.
+  int64_t latency() const { return values_.back().latest; }
+  // Input samples from the first to the last that an output depends on.
+  int64_t receptive_field() const { return values_.back().latest - values_.back().earliest + 1; }
+
+  // Outputs that a push of `samples` would give now.
+  int32_t output_count(int32_t samples);
+
+  // Takes (batch, in_channels, samples), samples <= max_chunk, and writes (batch, out_channels, output_count).
+  // Allocates nothing.
+  void push(const void* chunk, int32_t samples, void* output);
+
+  // Ends the signal: how many outputs that adds. Fails where forward() of the same signal would for its padding
+  // (ERR_SHAPE).
+  std::optional<Error> end_count(int64_t* count);
+  // Writes them, (batch, out_channels, end_count). Then only reset() is allowed.
+  void end(void* output);
+
+  // Back to before the first sample.
+  void reset();
+
+  // Between pushes: what the stream is, how many samples it got, and the latest of each signal that it keeps. A stream
+  // of the same steps and batch takes that, with pieces of any length: whatever else there is follows from it. Not for
+  // a stream that has ended.
+  int64_t state_words() const;
+  void save(int32_t* state) const;
+  // Fails with ERR_STREAM_STATE where these are not `bytes` that save() wrote of such a stream; the stream is then as
+  // it was. Reads no more than state_words().
+  std::optional<Error> restore(const int32_t* state, int64_t bytes);
+
+  // Another stream of the same steps in the same state. Fails with ERR_OUT_OF_MEMORY.
+  std::optional<Error> clone(std::unique_ptr<Stream>* stream) const;
+
+  // To the middle of an endless signal that is `sample`, (batch, in_channels, 1), all the time. Writes what that gives
+  // all the time, (batch, out_channels, 1). The next outputs are those at multiples of the strides, from the next
+  // sample on.
+  void settle(const void* sample, void* output);
+
+ private:
+  // A signal that flows through the network; what came of it in one pass lies in `rows`.
+  struct Value {
+    int32_t channels = 0;
+    int32_t longest = 0;  // most samples of a pass
+    // Sample t can be known once `first` samples and stride * t + lead samples of the input are.
+    int64_t stride = 1;
+    int64_t lead = 1;
+    int64_t first = 0;
+    int64_t surplus = 0;  // an input of L samples makes ceil((L + surplus) / stride), unless that is too short
+    // Sample t depends on input samples [stride * t + earliest, stride * t + latest].
+    int64_t earliest = 0;
+    int64_t latest = 0;
+    // Values of the same pace get as many samples in every pass.
+    int32_t pace = 0;
+
+    int64_t total = 0;  // samples so far
+    bool ended = false;
+    int32_t fresh = 0;            // samples of this pass
+    const float* rows = nullptr;  // where they lie: batch * channels rows
+    size_t row_stride = 0;
+    int64_t forecast = 0;  // of a count that is asked for
+
+    size_t buffer = 0;  // which one has room for the rows
+    size_t pitch = 0;   // how far apart they lie there
+  };
+
+  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair
+  // whose operands do not come at the same pace keeps one of both. All else is read where it came up.
+  struct Node {
+    Step step;
+    bool keeps = false;
+    History history[2];
+    // Of a convolution:
+    Geometry padding{};       // pad_left, pad_right
+    int64_t known_after = 0;  // samples of the operand that the left padding depends on
+    int64_t padded = 0;       // samples of right padding so far
+    int32_t strip = 0;
+    Buffer<int32_t> offsets;            // where each channel's taps read, from an output's position on
+    std::unique_ptr<Partitioned> tail;  // of a long kernel: the head's taps alone are then computed directly
+    int64_t head_shift = 0;             // how far on in the history those begin
+    Buffer<int32_t> all_offsets;        // as `offsets`, for all taps,
+    Buffer<int32_t> oldest_offsets;     // and for the oldest
+    Buffer<float> oldest_sums;          // what those add to a tile's rows
+
+    [[nodiscard]] bool lay_out_tail(const Params& p, int32_t longest_strip);
+  };
+
+  Stream() = default;
+
+  std::optional<Error> lay_out(Node* node, Value* out);
+  std::optional<Error> lay_out_conv(Node* node, const Value& in, Value* out) const;
+  std::optional<Error> lay_out_pair(Node* node, Value* out);
+  bool lay_out_rows();
+
+  // Writes down what tells this stream from others.
+  bool describe();
+  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step.plan ? 1 : 2; }
+
+  // The position of Partitioned before which all that a node's operand has is there.
+  int64_t known_positions(const Node& node) const;
+  // Outputs so far of `node` when its operands have `samples` and `others`, and `right` samples of padding follow.
+  static int64_t outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right);
+  // Sets the `forecast` of all values to their lengths when the input has `samples`, in the `whole` or so far.
+  void forecast(int64_t samples, bool whole);
+  // To where the input has `samples`, with nothing kept yet.
+  void skip_to(int64_t samples);
+  // Input samples after which a constant one has filled all that is kept, a multiple of the strides.
+  int64_t settled_samples() const;
+
+  // Makes `samples` samples the input of the next pass.
+  void take(const void* chunk, int32_t samples);
+  // One pass through all nodes, each of which `run` brings up to date. The output's rows lie at `output`, `out_stride`
+  // apart, and are filled from `offset` on.
+  void run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*));
+  // Fills what the node keeps with the operands' one sample a row, and writes to `rows` what that gives.
+  void settle_node(Node* node, Value* out, float* rows);
+  // Appends to `rows`, `out->row_stride` apart, what the node's operands now determine.
+  void run_node(Node* node, Value* out, float* rows);
+  void feed_conv(Node* node, const Value& in);
+  // Outputs [first, first + count) of the node's, to `rows`, `row_stride` apart.
+  void convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride);
+  // All fresh outputs of a long kernel, with the work ahead that became due.
+  void convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows);
+  void combine(const Node& node, const Value& out, float* rows) const;
+
+  const Value& operand(const Node& node, int which) const {
+    return values_[static_cast<size_t>(which == 0 ? node.step.input : node.step.other)];
+  }
+
+  float* buffer_of(const Value& value) { return buffers_[value.buffer].data(); }
+
+  DType dtype_ = DType::kFloat32;
+  int32_t batch_ = 0;
+  bool flush_tiny_ = false;
+  std::vector<Node> nodes_;
+  std::vector<Value> values_;
+  Buffer<int32_t> description_;         // of the stream and each step, see kStreamTraits
+  std::vector<Buffer<float>> buffers_;  // values whose times do not overlap share one
+};
+
+}  // namespace conv1d
