@@ -11,7 +11,7 @@
 #endif
 #endif
 
-#include "../../cpp/activation.cpp"  // NOLINT(bugprone-suspicious-include)
+#include "../../cpp/options/activation.cpp"  // NOLINT(bugprone-suspicious-include)
 
 #if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute pop
