@@ -60,10 +60,10 @@ struct Sums {
     const auto norms = norms_of_weights();
     std::vector<double> windows(params.group_in());
     for_each_row([&](int32_t image, int32_t group) {
-      for (int32_t q = 0; q < std::min(cut.layers, geometry.out_length); ++q) {
-        for (int32_t first = q; first < geometry.out_length; first += cut.outputs * cut.layers) {
-          const int32_t end = std::min(geometry.out_length, first + cut.outputs * cut.layers);
-          const int32_t count = (end - 1 - first) / cut.layers + 1;
+      for (int32_t q = 0; q < std::min(cut.lanes, geometry.out_length); ++q) {
+        for (int32_t first = q; first < geometry.out_length; first += cut.outputs * cut.lanes) {
+          const int32_t end = std::min(geometry.out_length, first + cut.outputs * cut.lanes);
+          const int32_t count = (end - 1 - first) / cut.lanes + 1;
           for (int32_t c = 0; c < params.group_in(); ++c) {
             double squares = 0;
             for (int32_t phase = 0; phase < cut.phases; ++phase) {
@@ -71,13 +71,13 @@ struct Sums {
               for (int32_t j = 0; j < count + taps - 1; ++j) {
                 const double x = sample(
                     image, group, c,
-                    (int64_t{first} + int64_t{j} * cut.layers) * params.stride + int64_t{phase} * params.dilation);
+                    (int64_t{first} + int64_t{j} * cut.lanes) * params.stride + int64_t{phase} * params.dilation);
                 squares += x * x;
               }
             }
             windows[c] = std::sqrt(squares);
           }
-          for (int32_t t = first; t < end; t += cut.layers) add_products(image, group, t, norms, windows, &bounds);
+          for (int32_t t = first; t < end; t += cut.lanes) add_products(image, group, t, norms, windows, &bounds);
         }
       }
     });
