@@ -5,8 +5,8 @@ export {
   type ForwardAsyncOptions,
   type ForwardOptions,
   type ResetOptions,
-} from './conv1d.js';
-export { type Conv1dConfig } from './config.js';
+} from './layer/conv1d.js';
+export { type Conv1dConfig } from './layer/config.js';
 export {
   createConvolverNode,
   type ConvolverLoad,
@@ -16,19 +16,19 @@ export {
   type ConvolverSource,
   type LayerConvolverOptions,
   type ResponseConvolverOptions,
-} from './convolver.js';
-export { conv1d, type FunctionalOptions } from './functional.js';
-export { type Explanation } from './core.js';
-export { Conv1dError, type ErrorCode } from './errors.js';
-export { type ImpulseResponse, reverseTaps } from './impulse-response.js';
-export { Network, NetworkValue } from './network.js';
-export { readNpy, readNpz, type ReadNpzOptions } from './numpy.js';
-export { compileModule, createRuntime, init, type InitOptions } from './load.js';
-export { type Runtime, type Variant } from './runtime.js';
-export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './safetensors.js';
-export { type BatchNormOptions, type LoadStateDictOptions } from './state-dict.js';
-export { Conv1dStream, type StreamOptions } from './stream.js';
-export { contentsOf, type FileEntry, type ReadOptions } from './tensor-file.js';
+} from './audio/convolver.js';
+export { conv1d, type FunctionalOptions } from './layer/functional.js';
+export { type Explanation } from './runtime/core.js';
+export { Conv1dError, type ErrorCode } from './common/errors.js';
+export { type ImpulseResponse, reverseTaps } from './audio/impulse-response.js';
+export { Network, NetworkValue } from './network/network.js';
+export { readNpy, readNpz, type ReadNpzOptions } from './files/numpy.js';
+export { compileModule, createRuntime, init, type InitOptions } from './runtime/load.js';
+export { type Runtime, type Variant } from './runtime/runtime.js';
+export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './files/safetensors.js';
+export { type BatchNormOptions, type LoadStateDictOptions } from './files/state-dict.js';
+export { Conv1dStream, type StreamOptions } from './network/stream.js';
+export { contentsOf, type FileEntry, type ReadOptions } from './files/tensor-file.js';
 export {
   Tensor,
   type DType,
@@ -36,5 +36,5 @@ export {
   type NestedData,
   type NestedNumbers,
   type TensorData,
-} from './tensor.js';
-export { readTorch } from './torch.js';
+} from './layer/tensor.js';
+export { readTorch } from './files/torch.js';

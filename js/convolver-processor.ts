@@ -1,11 +1,17 @@
-import type { ConvolverLoad, ConvolverMessage, ConvolverReply, ConvolverSetup, ConvolverUpdate } from './convolver.js';
-import { initSync } from './init-sync.js';
-import { asMessage } from './messages.js';
-import { createPlan, type NetworkCopy, writeParameters } from './plan-copy.js';
-import { usePlatform } from './platform.js';
+import type {
+  ConvolverLoad,
+  ConvolverMessage,
+  ConvolverReply,
+  ConvolverSetup,
+  ConvolverUpdate,
+} from './audio/convolver.js';
+import { initSync } from './audio/init-sync.js';
+import { asMessage } from './background/messages.js';
+import { createPlan, type NetworkCopy, writeParameters } from './background/plan-copy.js';
+import { usePlatform } from './runtime/platform.js';
 import { workletPlatform } from './platform.worklet.js';
-import { requireRuntime } from './runtime.js';
-import { Conv1dStream, planWord } from './stream.js';
+import { requireRuntime } from './runtime/runtime.js';
+import { Conv1dStream, planWord } from './network/stream.js';
 import { version } from './version.js';
 
 usePlatform(workletPlatform);

@@ -1,6 +1,6 @@
 // What Emscripten writes into dist/wasm/ at build time.
 declare module '*/single.js' {
-  const factory: import('./core.js').GlueFactory;
+  const factory: import('./runtime/core.js').GlueFactory;
   export default factory;
 }
 

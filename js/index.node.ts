@@ -1,4 +1,4 @@
-import { usePlatform } from './platform.js';
+import { usePlatform } from './runtime/platform.js';
 import { nodePlatform } from './platform.node.js';
 import { guardAgainstProxies } from './proxies.js';
 

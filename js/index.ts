@@ -1,4 +1,4 @@
-import { usePlatform } from './platform.js';
+import { usePlatform } from './runtime/platform.js';
 import { webPlatform } from './platform.web.js';
 import { guardAgainstProxies } from './proxies.js';
 

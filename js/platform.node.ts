@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { importGlue, whenMissing, wasmError } from './compile.js';
-import type { Platform } from './platform.js';
+import { importGlue, whenMissing, wasmError } from './runtime/compile.js';
+import type { Platform } from './runtime/platform.js';
 import { readFetched } from './platform.web.js';
 
 export const nodePlatform: Platform = {

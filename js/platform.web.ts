@@ -1,6 +1,6 @@
-import { importGlue, whenMissing, wasmError } from './compile.js';
-import type { FromWorker } from './messages.js';
-import type { Platform } from './platform.js';
+import { importGlue, whenMissing, wasmError } from './runtime/compile.js';
+import type { FromWorker } from './background/messages.js';
+import type { Platform } from './runtime/platform.js';
 
 /** What the server has at `url`. Throws ERR_WASM_LOAD. */
 export async function readFetched(url: URL): Promise<ArrayBuffer> {

@@ -1,5 +1,5 @@
-import { Conv1dError } from './errors.js';
-import type { Platform } from './platform.js';
+import { Conv1dError } from './common/errors.js';
+import type { Platform } from './runtime/platform.js';
 
 function refuse(): never {
   throw new Conv1dError('ERR_UNSUPPORTED', 'runtime', 'an AudioWorklet can load nothing: call initSync(module)');

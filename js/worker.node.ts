@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { serve } from './serve.js';
+import { serve } from './background/serve.js';
 import single from './wasm/single.js';
 import threads from './wasm/threads.node.js';
 

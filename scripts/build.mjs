@@ -17,6 +17,15 @@ const entries = ['index', 'index.node', 'worklet'];
 // all.
 const scripts = ['convolver-processor', 'worker', 'worker.node'];
 
+// What was made of js/ is all in dist/ but dist/wasm/.
+function compiledFiles() {
+  const folders = existsSync(inRoot('dist')) ? readdirSync(inRoot('dist'), { withFileTypes: true }) : [];
+  return folders.flatMap((entry) => {
+    const path = inRoot('dist', entry.name);
+    return entry.isFile() ? [path] : entry.name === 'wasm' ? [] : filesBelow(path);
+  });
+}
+
 // Each as one file, which a page without a bundler has at once instead of finding out what else it needs, again and again.
 async function bundleFiles() {
   const { build: bundle } = await import('rolldown');
@@ -34,7 +43,7 @@ async function bundleFiles() {
     const options = { module: true, compress: { passes: 2 }, format: { comments: /webpackIgnore|@vite-ignore/ } };
     code.set(name, (await minify(output[0].code, options)).code);
   }
-  for (const name of readdirSync(inRoot('dist'))) if (name.endsWith('.js')) rmSync(inRoot('dist', name));
+  for (const path of compiledFiles()) if (path.endsWith('.js')) rmSync(path);
   for (const [name, text] of code) writeFileSync(inRoot(`dist/${name}.js`), text);
   for (const name of scripts) rmSync(inRoot(`dist/${name}.d.ts`));
 }
@@ -46,9 +55,7 @@ async function buildTypeScript() {
   if (existsSync(inRoot('dist/index.js')) && isUpToDate([stamp], inputs)) return;
   say('Compiling js/');
   // No leftovers of a file that is gone.
-  for (const name of existsSync(inRoot('dist')) ? readdirSync(inRoot('dist')) : []) {
-    if (/\.(js|d\.ts)$/.test(name)) rmSync(inRoot('dist', name));
-  }
+  for (const path of compiledFiles()) rmSync(path);
   await run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', inRoot()]);
   await bundleFiles();
   writeFileSync(stamp, '');

@@ -9,7 +9,7 @@ import { CommandError, inRoot, say } from '../../scripts/lib/run.mjs';
 import { output } from './install.mjs';
 
 const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'worklet/package.json'];
-const runtimeFile = /^dist\/([\w.-]+\.(js|d\.ts)|wasm\/[\w.-]+\.(js|wasm))$/;
+const runtimeFile = /^dist\/([\w.-]+\.js|([\w-]+\/)?[\w.-]+\.d\.ts|wasm\/[\w.-]+\.(js|wasm))$/;
 
 // Kilobytes after gzip. What a page loads at the start is the entry; the glue and a .wasm file come when it calls init().
 const budgets = [

@@ -1,10 +1,10 @@
 // Jazzer.js' targets: any bytes give an error or tensors that are what the bytes say. fuzz.mjs makes one CommonJS file of
 // this and of js/, for the fuzzer instruments what is required.
-import { Conv1dError } from '../../js/errors.ts';
-import { readNpy, readNpz } from '../../js/numpy.ts';
-import { readSafetensors, writeSafetensors } from '../../js/safetensors.ts';
-import { contentsOf } from '../../js/tensor-file.ts';
-import { readTorch } from '../../js/torch.ts';
+import { Conv1dError } from '../../js/common/errors.ts';
+import { readNpy, readNpz } from '../../js/files/numpy.ts';
+import { readSafetensors, writeSafetensors } from '../../js/files/safetensors.ts';
+import { contentsOf } from '../../js/files/tensor-file.ts';
+import { readTorch } from '../../js/files/torch.ts';
 
 // Most inputs are refused, and a stack for each error would take longer than all else.
 Error.stackTraceLimit = 0;

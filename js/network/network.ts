@@ -1,10 +1,19 @@
-import { type ActivationName, Conv1d, takeActivation } from './conv1d.js';
-import { elementwiseKinds } from './core.js';
-import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from './errors.js';
-import type { NetworkCopy } from './plan-copy.js';
-import type { LoadedRuntime } from './runtime.js';
+import { type ActivationName, Conv1d, takeActivation } from '../layer/conv1d.js';
+import { elementwiseKinds } from '../runtime/core.js';
+import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
+import type { NetworkCopy } from '../background/plan-copy.js';
+import type { LoadedRuntime } from '../runtime/runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
-import { checkOut, checkShape, checkTensor, type DType, elementCount, splitShape, takeOut, Tensor } from './tensor.js';
+import {
+  checkOut,
+  checkShape,
+  checkTensor,
+  type DType,
+  elementCount,
+  splitShape,
+  takeOut,
+  Tensor,
+} from '../layer/tensor.js';
 
 type ElementwiseKind = (typeof elementwiseKinds)[number];
 

@@ -1,7 +1,7 @@
 // From a dictionary of tensors, as a framework saved it, to the weight and bias of one layer. Sums are float64.
 import { positions } from './elements.js';
-import { Conv1dError, optionError, pickOptions, show, stateDictError } from './errors.js';
-import { checkFit, type DType, Tensor } from './tensor.js';
+import { Conv1dError, optionError, pickOptions, show, stateDictError } from '../common/errors.js';
+import { checkFit, type DType, Tensor } from '../layer/tensor.js';
 
 export type ParameterName = 'weight' | 'bias';
 

@@ -1,12 +1,13 @@
-import { Conv1d } from './conv1d.js';
-import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
+import { processorFile } from '../addresses.js';
+import { Conv1d } from '../layer/conv1d.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
 import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
-import { compileModule } from './load.js';
-import { asError, type ErrorMessage } from './messages.js';
-import { Network } from './network.js';
-import type { NetworkCopy } from './plan-copy.js';
-import { requireSingleBuild } from './runtime.js';
-import { version } from './version.js';
+import { compileModule } from '../runtime/load.js';
+import { asError, type ErrorMessage } from '../background/messages.js';
+import { Network } from '../network/network.js';
+import type { NetworkCopy } from '../background/plan-copy.js';
+import { requireSingleBuild } from '../runtime/runtime.js';
+import { version } from '../version.js';
 
 /** What a convolver plays: a layer, several one after the other, or a network. */
 export type ConvolverSource = Conv1d | readonly Conv1d[] | Network;
@@ -196,8 +197,7 @@ function checkContext(context: unknown): void {
 
 /** Throws ERR_WASM_LOAD. */
 async function addProcessor(context: BaseAudioContext, processorUrl: string | URL | undefined): Promise<void> {
-  // Written out: bundlers find the file by reading this.
-  const url = processorUrl ?? new URL('./convolver-processor.js', import.meta.url);
+  const url = processorUrl ?? processorFile();
   try {
     await context.audioWorklet.addModule(url);
   } catch (error) {

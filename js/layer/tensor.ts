@@ -1,7 +1,7 @@
-import { whenCollected } from './collected.js';
-import { classError, Conv1dError, dtypeError, pickOptions, reading, shapeError, show } from './errors.js';
+import { whenCollected } from '../common/collected.js';
+import { classError, Conv1dError, dtypeError, pickOptions, reading, shapeError, show } from '../common/errors.js';
 import { fromHalf, toHalf } from './half.js';
-import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
+import { type LoadedRuntime, requireRuntime, type Runtime } from '../runtime/runtime.js';
 
 /** Element type of a tensor or layer. */
 export type DType = 'float32' | 'float16';

@@ -1,12 +1,17 @@
-import type { Background, CallOptions, LayerCopy } from './background.js';
-import { whenCollected } from './collected.js';
+import type { Background, CallOptions, LayerCopy } from '../background/background.js';
+import { whenCollected } from '../common/collected.js';
 import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
-import type { CoreOptions, Explanation } from './core.js';
-import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
-import type { NetworkCopy, PlanCopy } from './plan-copy.js';
-import { type LoadedRuntime, requireRuntime, type Runtime } from './runtime.js';
-import { type LayerParameters, type LoadStateDictOptions, type ParameterName, readStateDict } from './state-dict.js';
-import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
+import type { CoreOptions, Explanation } from '../runtime/core.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
+import type { NetworkCopy, PlanCopy } from '../background/plan-copy.js';
+import { type LoadedRuntime, requireRuntime, type Runtime } from '../runtime/runtime.js';
+import {
+  type LayerParameters,
+  type LoadStateDictOptions,
+  type ParameterName,
+  readStateDict,
+} from '../files/state-dict.js';
+import { Conv1dStream, stepRecord, type StreamOptions } from '../network/stream.js';
 import {
   bytesPerElement,
   checkFit,

@@ -1,12 +1,12 @@
 // For those who compile with the declarations and have an older `lib`.
 /// <reference lib="esnext.disposable" preserve="true" />
-import { Background, workerRule } from './background.js';
+import { Background, workerRule } from '../background/background.js';
 import { policyRefusal } from './compile.js';
-import { whenCollected } from './collected.js';
+import { whenCollected } from '../common/collected.js';
 import type { Core, GlueFactory, GlueOptions, WorkerPool } from './core.js';
-import { classError, Conv1dError, type ErrorCode, optionError } from './errors.js';
+import { classError, Conv1dError, type ErrorCode, optionError } from '../common/errors.js';
 import { addWorkers } from './threads.js';
-import { version } from './version.js';
+import { version } from '../version.js';
 
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
 export type Variant = 'relaxed' | 'simd';

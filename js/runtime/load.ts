@@ -1,6 +1,7 @@
+import { wasmFile } from '../addresses.js';
 import { compileBytes, wasmError, type WasmSource } from './compile.js';
 import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
-import { Conv1dError, optionError, pickOptions, show } from './errors.js';
+import { Conv1dError, optionError, pickOptions, show } from '../common/errors.js';
 import { currentPlatform } from './platform.js';
 import {
   checkMaximum,
@@ -76,18 +77,6 @@ function chooseThreads({ threads = 'auto' }: InitOptions): { threads: number; re
     threads: Math.min(processors, mostAutoThreads),
     reason: processors === 1 ? 'this machine has one processor' : null,
   };
-}
-
-function wasmFile(variant: Variant, threaded: boolean): URL {
-  // Literal paths, one by one: bundlers find files by reading them.
-  if (threaded) {
-    return variant === 'relaxed'
-      ? new URL('./wasm/conv1d-relaxed-threads.wasm', import.meta.url)
-      : new URL('./wasm/conv1d-simd-threads.wasm', import.meta.url);
-  }
-  return variant === 'relaxed'
-    ? new URL('./wasm/conv1d-relaxed.wasm', import.meta.url)
-    : new URL('./wasm/conv1d-simd.wasm', import.meta.url);
 }
 
 function givenUrl(wasmUrl: string | URL): URL {

@@ -1,6 +1,6 @@
 import { Conv1d, type Conv1dOptions, type ForwardOptions, otherOptions } from './conv1d.js';
-import { Conv1dError, pickOptions, shapeError, show } from './errors.js';
-import type { Runtime } from './runtime.js';
+import { Conv1dError, pickOptions, shapeError, show } from '../common/errors.js';
+import type { Runtime } from '../runtime/runtime.js';
 import { checkIsTensor, type Tensor } from './tensor.js';
 
 /** Options of `conv1d`: those of a layer that its weight does not already tell. */

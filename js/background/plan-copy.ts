@@ -1,6 +1,6 @@
-import type { CoreOptions } from './core.js';
-import type { LoadedRuntime } from './runtime.js';
-import type { DType } from './tensor.js';
+import type { CoreOptions } from '../runtime/core.js';
+import type { LoadedRuntime } from '../runtime/runtime.js';
+import type { DType } from '../layer/tensor.js';
 
 /** A layer as it was when it was copied, as messages carry it. Elements are in the layer's dtype. */
 export interface PlanCopy {

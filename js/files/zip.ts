@@ -1,5 +1,5 @@
 // ZIP archives as NumPy and PyTorch write them: stored or deflated members, ZIP64 where a size asks for it.
-import { Conv1dError, show, stateDictError } from './errors.js';
+import { Conv1dError, show, stateDictError } from '../common/errors.js';
 import { otherFormat } from './file-format.js';
 
 /** A file in an archive, as the directory tells of it. */

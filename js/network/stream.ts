@@ -1,6 +1,6 @@
-import { whenCollected } from './collected.js';
-import { Conv1dError, optionError, pickOptions, reading, show } from './errors.js';
-import type { LoadedRuntime } from './runtime.js';
+import { whenCollected } from '../common/collected.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
+import type { LoadedRuntime } from '../runtime/runtime.js';
 import {
   checkOut,
   checkTensor,
@@ -10,7 +10,7 @@ import {
   takeOut,
   Tensor,
   typedArrayTag,
-} from './tensor.js';
+} from '../layer/tensor.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {

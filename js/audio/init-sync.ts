@@ -1,6 +1,13 @@
-import { pickOptions } from './errors.js';
-import { makeMemory, requireSingleBuild, type Runtime, setDefault, startSync, usableDefault } from './runtime.js';
-import glue from './wasm/single.js';
+import { pickOptions } from '../common/errors.js';
+import {
+  makeMemory,
+  requireSingleBuild,
+  type Runtime,
+  setDefault,
+  startSync,
+  usableDefault,
+} from '../runtime/runtime.js';
+import glue from '../wasm/single.js';
 
 /**
  * Starts the default runtime at once, without fetching anything: for an AudioWorklet, which cannot. Later calls give

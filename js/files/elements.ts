@@ -1,7 +1,7 @@
 // Arrays as files hold them: bytes, an element type, a byte order and strides.
-import { bytesIn } from './bytes.js';
-import { show, stateDictError } from './errors.js';
-import { asHalves, elementCount, Tensor } from './tensor.js';
+import { bytesIn } from '../common/bytes.js';
+import { show, stateDictError } from '../common/errors.js';
+import { asHalves, elementCount, Tensor } from '../layer/tensor.js';
 
 /** Element types by NumPy's names: a letter and the bytes of one. `bf2` is bfloat16. */
 export type ElementType = 'f2' | 'f4' | 'f8' | 'bf2' | 'b1' | 'i1' | 'i2' | 'i4' | 'i8' | 'u1' | 'u2' | 'u4' | 'u8';

@@ -1,7 +1,7 @@
-import type { GlueFactory } from './core.js';
+import type { GlueFactory } from '../runtime/core.js';
 import { asMessage, type FromWorker, type LayerMessage, type RunMessage, type ToWorker } from './messages.js';
 import { createPlan } from './plan-copy.js';
-import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from './runtime.js';
+import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from '../runtime/runtime.js';
 
 /** How the worker hears and speaks. */
 export interface Port {
