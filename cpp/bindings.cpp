@@ -8,7 +8,7 @@
 
 #include "buffer.h"
 #include "options/initialize.h"
-#include "passes/plan.h"
+#include "passes/forward.h"
 #include "passes/stream.h"
 
 namespace conv1d {
@@ -18,10 +18,15 @@ namespace {
 ThreadPool* pool = nullptr;
 Error last_error;
 
-// A plan's handle shares it with the streams that it is part of.
-using PlanHandle = std::shared_ptr<Plan>;
+// A layer's handle, which shares the layer with the streams that it is part of.
+struct LayerHandle {
+  std::shared_ptr<Layer> layer;
+  Forward forward;
+};
 
-Plan* plan_at(uintptr_t plan) { return reinterpret_cast<PlanHandle*>(plan)->get(); }
+LayerHandle* handle_at(uintptr_t handle) { return reinterpret_cast<LayerHandle*>(handle); }
+Layer* layer_at(uintptr_t handle) { return handle_at(handle)->layer.get(); }
+Forward* forward_at(uintptr_t handle) { return &handle_at(handle)->forward; }
 Stream* stream_at(uintptr_t stream) { return reinterpret_cast<Stream*>(stream); }
 
 bool failed(std::optional<Error> error) {
@@ -33,50 +38,52 @@ bool failed(std::optional<Error> error) {
 void start_threads(int threads) { pool = new (std::nothrow) ThreadPool(threads); }
 
 // 0 when refused.
-uintptr_t create_plan(const Options& options) {
+uintptr_t create_layer(const Options& options) {
   Params params{};
   if (failed(validate(options, &params))) return 0;
-  auto plan = std::make_shared<Plan>(params);
-  if (!plan->allocate()) {
-    last_error = no_room(static_cast<double>(params.weight_size()) * params.element_bytes(), "weights");
+  auto layer = std::make_shared<Layer>(params);
+  if (!layer->allocate()) {
+    last_error = no_room(static_cast<double>(params.weight_size()) * element_bytes(params.dtype), "weights");
     return 0;
   }
-  return reinterpret_cast<uintptr_t>(new PlanHandle(std::move(plan)));
+  return reinterpret_cast<uintptr_t>(new LayerHandle{layer, Forward(layer)});
 }
 
-void destroy_plan(uintptr_t plan) { delete reinterpret_cast<PlanHandle*>(plan); }
+void destroy_layer(uintptr_t layer) { delete handle_at(layer); }
 
 // The output length of an input (batch, inChannels, length), or 0 when there is none.
-int output_length(uintptr_t plan, double batch, double length) {
+int output_length(uintptr_t layer, double batch, double length) {
   Geometry geometry{};
-  return failed(resolve(plan_at(plan)->params(), batch, length, &geometry)) ? 0 : geometry.out_length;
+  return failed(resolve(layer_at(layer)->params(), batch, length, &geometry)) ? 0 : geometry.out_length;
 }
 
-// As output_length, and makes the plan ready to run that shape.
-int prepare(uintptr_t plan, double batch, double length) {
-  return failed(plan_at(plan)->prepare(batch, length, pool->threads())) ? 0 : plan_at(plan)->geometry().out_length;
+// As output_length, and makes the layer ready to run that shape.
+int prepare(uintptr_t layer, double batch, double length) {
+  return failed(forward_at(layer)->prepare(batch, length, pool->threads())) ? 0
+                                                                            : forward_at(layer)->geometry().out_length;
 }
 
-void run(uintptr_t plan, uintptr_t input, uintptr_t output) {
-  plan_at(plan)->run(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool);
+void run(uintptr_t layer, uintptr_t input, uintptr_t output) {
+  forward_at(layer)->run(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool);
 }
 
 // run() in steps: the pieces there are, and [begin, end) of them.
-int pieces(uintptr_t plan) { return plan_at(plan)->pieces(); }
-void run_pieces(uintptr_t plan, uintptr_t input, uintptr_t output, int begin, int end) {
-  plan_at(plan)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin, end);
+int pieces(uintptr_t layer) { return forward_at(layer)->pieces(); }
+void run_pieces(uintptr_t layer, uintptr_t input, uintptr_t output, int begin, int end) {
+  forward_at(layer)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin,
+                                end);
 }
 
-uintptr_t weight(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weights().weight()); }
-uintptr_t bias(uintptr_t plan) { return reinterpret_cast<uintptr_t>(plan_at(plan)->weights().bias()); }
-void weights_changed(uintptr_t plan) { plan_at(plan)->weights().changed(); }
+uintptr_t weight(uintptr_t layer) { return reinterpret_cast<uintptr_t>(layer_at(layer)->weight()); }
+uintptr_t bias(uintptr_t layer) { return reinterpret_cast<uintptr_t>(layer_at(layer)->bias()); }
+void weights_changed(uintptr_t layer) { layer_at(layer)->changed(); }
 
-bool initialize_weights(uintptr_t plan, const std::string& scheme_name, double seed) {
+bool initialize_weights(uintptr_t layer, const std::string& scheme_name, double seed) {
   InitScheme scheme{};
   if (failed(parse_scheme(scheme_name, &scheme)) || failed(check_seed(seed))) return false;
-  Plan* p = plan_at(plan);
-  initialize(p->params(), scheme, static_cast<uint64_t>(seed), p->weights().weight(), p->weights().bias());
-  p->weights().changed();
+  Layer* l = layer_at(layer);
+  initialize(l->params(), scheme, static_cast<uint64_t>(seed), l->weight(), l->bias());
+  l->changed();
   return true;
 }
 
@@ -90,8 +97,8 @@ struct NamedExplanation {
   int threads;
 };
 
-NamedExplanation explain(uintptr_t plan) {
-  const Explanation e = plan_at(plan)->explain();
+NamedExplanation explain(uintptr_t layer) {
+  const Explanation e = forward_at(layer)->explain();
   return {e.algorithm, e.reason, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
 }
 
@@ -99,8 +106,8 @@ NamedExplanation explain(uintptr_t plan) {
 struct StepRecord {
   int32_t input;
   int32_t other;
-  uint32_t plan;  // a handle, or 0
-  int32_t kind;   // Elementwise::Kind
+  uint32_t layer;  // a handle, or 0
+  int32_t kind;    // Elementwise::Kind
   int32_t activation;
   float slope;
 };
@@ -115,8 +122,7 @@ uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels
   std::vector<Step> steps;
   const auto* record = reinterpret_cast<const StepRecord*>(records);
   for (int i = 0; i < count; ++i, ++record) {
-    steps.push_back({record->input, record->other,
-                     record->plan == 0 ? nullptr : *reinterpret_cast<PlanHandle*>(static_cast<uintptr_t>(record->plan)),
+    steps.push_back({record->input, record->other, record->layer == 0 ? nullptr : handle_at(record->layer)->layer,
                      elementwise_of(record->kind, record->activation, record->slope)});
   }
   std::unique_ptr<Stream> stream;
@@ -221,8 +227,8 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("defaultOptions", emscripten::optional_override([] { return Options{}; }));
   function("lastError", emscripten::optional_override([] { return last_error; }));
   function("startThreads", &start_threads);
-  function("createPlan", &create_plan);
-  function("destroyPlan", &destroy_plan);
+  function("createPlan", &create_layer);
+  function("destroyPlan", &destroy_layer);
   function("outputLength", &output_length);
   function("prepare", &prepare);
   function("run", &run);

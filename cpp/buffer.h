@@ -9,8 +9,11 @@
 
 namespace conv1d {
 
-// Memory for an array, or null. It leaves some over: options, error texts and the like come in small pieces whose
-// shortage nobody could survive.
+// The largest number of elements in one array: its float32 bytes must be addressable in a 32-bit memory.
+inline constexpr int64_t kMaxElements = (int64_t{1} << 30) - 1;
+
+// Memory for an array, or null. It keeps 64 KB free, because strings and vectors, in which options, error texts and
+// the like come, abort when memory is short.
 inline void* allocate_array(size_t count, size_t element_bytes) {
   constexpr size_t kLeftOver = 65536;
   if (count > (SIZE_MAX - kLeftOver) / element_bytes) return nullptr;

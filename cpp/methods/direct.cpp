@@ -2,88 +2,57 @@
 
 #include <new>
 
-#include "operator/finish.h"
-#include "operator/padding.h"
+#include "integers.h"
 #include "operator/planes.h"
 
 namespace conv1d {
-namespace {
 
-size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
-}  // namespace
-
-std::unique_ptr<Direct> Direct::make(const Params& params, const Geometry& geometry, int threads, double* wanted) {
-  std::unique_ptr<Direct> made(new (std::nothrow) Direct(params, geometry, threads));
-  *wanted = sizeof(Direct);
-  if (!made) return nullptr;
+Result<std::unique_ptr<Method>> Direct::make(const Correlation& layer, const Finish& finish, int threads) {
+  std::unique_ptr<Direct> made(new (std::nothrow) Direct(layer, finish, threads));
+  if (!made) return no_room(sizeof(Direct), "scratch");
   made->cut_ranges();
-  if (made->lay_out_block()) return made;
-  *wanted = static_cast<double>(params.group_in()) * made->rows_ * made->pitch_ * sizeof(float);
-  return nullptr;
+  if (!made->lay_out()) return no_room(static_cast<double>(made->block_.floats()) * sizeof(float), "scratch");
+  return std::unique_ptr<Method>(std::move(made));
 }
 
 void Direct::cut_ranges() {
-  const Geometry& g = geometry_;
+  const int32_t outputs = layer_.out_length;
   int32_t inner_begin = 0;
   int32_t inner_end = 0;
   if (schedule_.direct) {
-    const int32_t multiple = exact_multiple(schedule_.vectors, params_.group_out());
-    const int64_t last = g.length + g.pad_left - params_.reach();
-    inner_begin = std::min(g.pad_left, g.out_length);
-    const auto inside = static_cast<int32_t>(std::clamp<int64_t>(last - inner_begin, 0, g.out_length - inner_begin));
+    const int32_t multiple = exact_multiple(schedule_.vectors, layer_.group_out());
+    const int64_t last = layer_.length - layer_.first - layer_.reach();
+    inner_begin = static_cast<int32_t>(std::min<int64_t>(layer_.before(), outputs));
+    const auto inside = static_cast<int32_t>(std::clamp<int64_t>(last - inner_begin, 0, outputs - inner_begin));
     inner_end = inner_begin + inside / multiple * multiple;
   }
   ranges_ = {Range{0, inner_begin, schedule_.block, false}, Range{inner_begin, inner_end, schedule_.strip, true},
-             Range{inner_end, g.out_length, schedule_.block, false}};
-  pieces_of_image_ = 0;
-  for (const Range& range : ranges_) pieces_of_image_ += range.pieces();
-  pieces_of_image_ *= schedule_.oc_parts;
+             Range{inner_end, outputs, schedule_.block, false}};
+  pieces_of_group_ = 0;
+  for (const Range& range : ranges_) pieces_of_group_ += range.pieces();
+  pieces_of_group_ *= schedule_.oc_parts;
 }
 
-bool Direct::lay_out_block() {
-  const auto taps = static_cast<size_t>(params_.kernel_size);
-  const int32_t stride = params_.stride;
-  const int32_t outputs = std::max(ranges_[0].longest(), ranges_[2].longest());
-  const bool windows = schedule_.tap_windows;
-  const auto reach = static_cast<int32_t>(params_.reach());
-
-  // Taps lie dilation apart, so they meet stride / gcd(stride, dilation) phases before they come round again.
-  const int32_t phases = std::min(params_.kernel_size, params_.phases());
-  rows_ = windows ? params_.kernel_size : phases;
-  const int32_t row_count = windows ? outputs : outputs + reach / stride;
-  pitch_ = static_cast<int32_t>(pitch_of(row_count));
-
-  const size_t depth = taps * static_cast<size_t>(params_.group_in());
-  const int64_t block = int64_t{params_.group_in()} * rows_ * pitch_;
-  if (block > kMaxElements) return false;
-  if (!row_start_.reserve(static_cast<size_t>(rows_)) || !block_offsets_.reserve(depth) ||
-      (schedule_.direct && !direct_offsets_.reserve(depth))) {
-    return false;
+bool Direct::lay_out() {
+  const int32_t packed = std::max(ranges_[0].longest(), ranges_[2].longest());
+  if (!block_.lay_out(layer_, packed, schedule_.tap_windows)) return false;
+  block_floats_ = packed == 0 ? 0 : round_up<size_t>(static_cast<size_t>(block_.floats()) + kOverRead, 16);
+  const int32_t longest = std::max(packed, ranges_[1].longest());
+  const bool in_place = outputs_of(layer_, nullptr).in_place();
+  scratch_floats_ = block_floats_ + (in_place ? 0 : kMostTileRows * round_up<size_t>(static_cast<size_t>(longest), 16));
+  if (!schedule_.direct) return true;
+  const auto taps = static_cast<size_t>(layer_.kernel_size);
+  if (!direct_offsets_.reserve(taps * static_cast<size_t>(layer_.group_in()))) return false;
+  int32_t* offset = direct_offsets_.data();
+  for (int32_t c = 0; c < layer_.group_in(); ++c) {
+    for (int32_t k = 0; k < layer_.kernel_size; ++k) *offset++ = c * layer_.length + k * layer_.dilation;
   }
-  for (int32_t row = 0; row < rows_; ++row) {
-    const int32_t position = row * params_.dilation;
-    row_start_[row] = windows ? position : position % stride;
-  }
-  for (int32_t c = 0, i = 0; c < params_.group_in(); ++c) {
-    const int32_t plane = c * rows_ * pitch_;
-    for (int32_t k = 0; k < params_.kernel_size; ++k, ++i) {
-      const int32_t position = k * params_.dilation;
-      if (schedule_.direct) direct_offsets_[i] = c * geometry_.length + position;
-      block_offsets_[i] = plane + (windows ? k * pitch_ : k % phases * pitch_ + position / stride);
-    }
-  }
-
-  const bool empty = outputs == 0;
-  block_floats_ = empty ? 0 : round_up(static_cast<size_t>(block) + kOverRead, 16);
-  const bool narrow = params_.dtype == DType::kFloat16;
-  scratch_floats_ = block_floats_ + (narrow ? kMostTileRows * round_up(static_cast<size_t>(outputs), 16) : 0);
   return true;
 }
 
-void Direct::pack(Weights& weights) {
-  panels_ = weights.panels(schedule_.vectors);
-  bias_ = weights.wide_bias();
+void Direct::pack(const Weights& weights) {
+  panels_ = weights.forms->panels(layer_, schedule_.vectors, weights.view);
+  bias_ = weights.bias;
 }
 
 void Direct::run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const {
@@ -92,12 +61,12 @@ void Direct::run(int32_t begin, int32_t end, const void* input, void* output, fl
 }
 
 Direct::Piece Direct::piece(int32_t index) const {
-  const int32_t image_group = index / pieces_of_image_;
+  const int32_t image_group = index / pieces_of_group_;
   Piece piece{};
-  piece.image = image_group / params_.groups;
-  piece.group = image_group % params_.groups;
+  piece.image = image_group / layer_.groups;
+  piece.group = image_group % layer_.groups;
   measure(&piece);
-  for (int32_t i = index % pieces_of_image_; i > 0; --i) advance(&piece);
+  for (int32_t i = index % pieces_of_group_; i > 0; --i) advance(&piece);
   return piece;
 }
 
@@ -105,9 +74,9 @@ void Direct::advance(Piece* piece) const {
   if (++piece->oc_part < schedule_.oc_parts) return;
   piece->oc_part = 0;
   piece->begin += piece->count;
-  if (piece->begin == geometry_.out_length) {
+  if (piece->begin == layer_.out_length) {
     piece->begin = 0;
-    if (++piece->group == params_.groups) {
+    if (++piece->group == layer_.groups) {
       piece->group = 0;
       ++piece->image;
     }
@@ -126,61 +95,37 @@ void Direct::measure(Piece* piece) const {
 }
 
 void Direct::run_piece(const Piece& piece, const void* input, void* output, float* scratch) const {
-  const Geometry& g = geometry_;
-  const auto element = static_cast<size_t>(params_.element_bytes());
-  const auto length = static_cast<size_t>(g.length);
-  const auto out_length = static_cast<size_t>(g.out_length);
-  const bool narrow = params_.dtype == DType::kFloat16;
-  const size_t first_in =
-      (static_cast<size_t>(piece.image) * params_.in_channels + static_cast<size_t>(piece.group) * params_.group_in()) *
-      length;
-  const size_t first_out = static_cast<size_t>(piece.group) * params_.group_out();
-
+  const OutputView outputs = outputs_of(layer_, output);
+  const int32_t channels = layer_.group_out();
+  const int32_t first_oc = piece.group * channels;
   Strip strip{};
-  strip.depth = params_.group_in() * params_.kernel_size;
+  strip.depth = layer_.group_in() * layer_.kernel_size;
   strip.count = piece.count;
   if (piece.direct) {
-    strip.input = static_cast<const float*>(input) + first_in + (piece.begin - g.pad_left);
+    const size_t row =
+        static_cast<size_t>(piece.image) * layer_.in_channels + static_cast<size_t>(piece.group) * layer_.group_in();
+    strip.input = static_cast<const float*>(input) + row * layer_.length + (layer_.first + piece.begin);
     strip.offsets = direct_offsets_.data();
   } else {
-    pack_block(piece, static_cast<const uint8_t*>(input) + first_in * element, scratch);
+    block_.pack(layer_, input, piece.image, piece.group, piece.begin, piece.count, scratch);
     strip.input = scratch;
-    strip.offsets = block_offsets_.data();
+    strip.offsets = block_.offsets();
   }
+  strip.output = scratch + block_floats_;
+  strip.row_stride = static_cast<size_t>(outputs.in_place() ? outputs.row : piece.count);
 
-  float* wide_rows = scratch + block_floats_;
   const auto depth = static_cast<size_t>(strip.depth);
-  const int32_t channels = params_.group_out();
-  const int32_t parts = schedule_.oc_parts;
-  for (int32_t o = 0; o < channels;) {
-    const Tile& tile = choose_tile(schedule_.vectors, channels - o);
-    if (int64_t{o} * parts / channels == piece.oc_part) {
-      const size_t oc = first_out + o;
-      const size_t at = (static_cast<size_t>(piece.image) * params_.out_channels + oc) * out_length + piece.begin;
-      strip.weights = panels_ + oc * depth;
-      strip.bias = bias_ + oc;
-      strip.output = narrow ? wide_rows : static_cast<float*>(output) + at;
-      strip.row_stride = narrow ? static_cast<size_t>(piece.count) : out_length;
-      tile.run(strip);
-      finish_rows(params_, strip.output, strip.row_stride, static_cast<size_t>(tile.rows),
-                  static_cast<size_t>(piece.count), output, at, out_length);
-    }
-    o += tile.rows;
-  }
-}
-
-void Direct::pack_block(const Piece& piece, const uint8_t* input, float* block) const {
-  const Geometry& g = geometry_;
-  const auto row_bytes = static_cast<size_t>(g.length) * params_.element_bytes();
-  const int64_t first = int64_t{piece.begin} * params_.stride - g.pad_left;
-  const int64_t last = int64_t{piece.count - 1} * params_.stride + (schedule_.tap_windows ? 0 : params_.reach());
-  for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
-    for (int32_t i = 0; i < rows_; ++i, block += pitch_) {
-      const int64_t start = row_start_[i];
-      const int64_t count = schedule_.tap_windows ? piece.count : (last - start) / params_.stride + 1;
-      pick_window(params_.padding_mode, params_.dtype, input, g.length, first + start, params_.stride, count, block);
-    }
-  }
+  for_each_tile(schedule_.vectors, channels, [&](const Tile& tile, int32_t o) {
+    if (part_of(o, schedule_.oc_parts, channels) != piece.oc_part) return;
+    const int32_t oc = first_oc + o;
+    if (outputs.in_place()) strip.output = static_cast<float*>(output) + outputs.at(piece.image, oc, piece.begin);
+    strip.weights = panels_ + static_cast<size_t>(oc) * depth;
+    strip.bias = bias_ + oc;
+    tile.run(strip);
+    finish_rows(finish_, strip.output, strip.row_stride,
+                {.image = piece.image, .channel = oc, .rows = tile.rows, .begin = piece.begin, .count = piece.count},
+                outputs);
+  });
 }
 
 }  // namespace conv1d

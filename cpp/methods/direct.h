@@ -6,22 +6,21 @@
 #include <memory>
 
 #include "buffer.h"
-#include "choose/kernel_table.h"
+#include "choose/direct_schedule.h"
 #include "methods/method.h"
-#include "options/params.h"
+#include "operator/input_block.h"
 
 namespace conv1d {
 
 class Direct final : public Method {
  public:
-  // Null when memory is short; `wanted` is then how many bytes there was no room for.
-  static std::unique_ptr<Direct> make(const Params& params, const Geometry& geometry, int threads, double* wanted);
+  static Result<std::unique_ptr<Method>> make(const Correlation& layer, const Finish& finish, int threads);
 
-  const char* kernel() const override { return choose_tile(schedule_.vectors, params_.group_out()).name; }
+  const char* kernel() const override { return choose_tile(schedule_.vectors, layer_.group_out()).name; }
   int threads() const override { return schedule_.threads; }
-  int32_t pieces() const override { return geometry_.batch * params_.groups * pieces_of_image_; }
+  int32_t pieces() const override { return layer_.batch * layer_.groups * pieces_of_group_; }
   size_t scratch_floats() const override { return scratch_floats_; }
-  void pack(Weights& weights) override;
+  void pack(const Weights& weights) override;
   void run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const override;
 
  private:
@@ -45,34 +44,26 @@ class Direct final : public Method {
     bool direct;
   };
 
-  Direct(const Params& params, const Geometry& geometry, int threads)
-      : params_(params), geometry_(geometry), schedule_(choose_schedule(params, geometry, threads)) {}
+  Direct(const Correlation& layer, const Finish& finish, int threads)
+      : layer_(layer), finish_(finish), schedule_(schedule_direct(layer, threads)) {}
 
   void cut_ranges();
-  bool lay_out_block();
+  [[nodiscard]] bool lay_out();
   // Pieces in order: images, groups, time, then parts of the output channels.
   Piece piece(int32_t index) const;
   void advance(Piece* piece) const;
   // Sets what follows from piece->begin: how long the piece is and how it is read.
   void measure(Piece* piece) const;
   void run_piece(const Piece& piece, const void* input, void* output, float* scratch) const;
-  void pack_block(const Piece& piece, const uint8_t* input, float* block) const;
 
-  Params params_;
-  Geometry geometry_;
-  Schedule schedule_;
+  Correlation layer_;
+  Finish finish_;
+  DirectSchedule schedule_;
   std::array<Range, 3> ranges_{};
-  int32_t pieces_of_image_ = 0;  // of one group of one image
-  // A packed block holds `rows` rows a channel, `pitch` floats apart. Row i has every stride-th input from position
-  // row_start[i] of the block on: a span has a row for each phase of the stride that some tap meets; tap windows have
-  // a row for each tap.
-  int32_t rows_ = 0;
-  int32_t pitch_ = 0;
-  Buffer<int32_t> row_start_;
-  // Where each channel's taps read, from an output's position on: in a packed block, in the caller's rows.
-  Buffer<int32_t> block_offsets_;
-  Buffer<int32_t> direct_offsets_;
-  // One thread's scratch: a block, then float32 output rows.
+  int32_t pieces_of_group_ = 0;  // of one image
+  InputBlock block_;
+  Buffer<int32_t> direct_offsets_;  // where each channel's taps read in the caller's rows, from an output's position on
+  // One thread's scratch: a block, then rows of sums that do not lie as outputs do.
   size_t block_floats_ = 0;
   size_t scratch_floats_ = 0;
   const float* panels_ = nullptr;

@@ -1,10 +1,15 @@
-// One way of computing a layer, made ready for one input shape.
+// One way of computing a correlation, made ready for one input shape.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
-#include "weights.h"
+#include "errors.h"
+#include "operator/correlation.h"
+#include "operator/finish.h"
+#include "options/params.h"
+#include "packed_forms.h"
 
 namespace conv1d {
 
@@ -15,7 +20,7 @@ class Method {
   Method(const Method&) = delete;
   Method& operator=(const Method&) = delete;
 
-  // The kernel that most of the work goes to, a name of kernel_table.h or of a transform.
+  // The kernel that most of the work goes to, a name of choose/tiles.cpp or of a transform.
   virtual const char* kernel() const = 0;
 
   // Threads that are worth waking for it.
@@ -27,12 +32,18 @@ class Method {
   // Floats of scratch memory that one thread needs, a multiple of 16.
   virtual size_t scratch_floats() const = 0;
 
-  // Brings the weights' packed form up to date. Called before run(), by one thread. Allocates nothing.
-  virtual void pack(Weights& weights) = 0;
+  // Takes the weights, and brings their packed form up to date. Called before run(), by one thread. Allocates nothing.
+  virtual void pack(const Weights& weights) = 0;
 
-  // Computes pieces [begin, end) of `output` (batch, out_channels, out_length) from `input` (batch, in_channels,
-  // length), both params.dtype and row-major. Allocates nothing.
+  // Computes pieces [begin, end) of `output` (see Correlation) from `input` (batch, in_channels, length), row-major.
+  // Allocates nothing.
   virtual void run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const = 0;
 };
+
+// `algorithm`, which is not kAuto, for a correlation whose sums `finish` makes outputs; up to `threads` threads run it.
+// `forms` are those of the weights that pack() will get. Under 'auto', rather than `asked_for`, the spectra of weights
+// are limited. Fails with ERR_OUT_OF_MEMORY, or ERR_UNSUPPORTED where the layer is too large for the FFT.
+Result<std::unique_ptr<Method>> make_method(Algorithm algorithm, bool asked_for, const Correlation& correlation,
+                                            const Finish& finish, PackedForms* forms, int threads);
 
 }  // namespace conv1d

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "methods/evenness.h"
-#include "operator/finish.h"
 #include "operator/padding.h"
 #include "operator/planes.h"
 #include "simd.h"
@@ -18,23 +17,6 @@ namespace {
 
 constexpr int32_t kTile = kToomOutputs;
 
-// Taps of one phase in one chunk; 1 for a tap that stands alone.
-int32_t chunk_taps(const Params& params, const ToomCut& cut, int32_t phase, int32_t chunk) {
-  const int32_t left = (params.kernel_size - phase + cut.phases - 1) / cut.phases - chunk * kTile;
-  return std::clamp(left, 0, cut.chunk_taps);
-}
-
-// Calls f(phase, chunk, taps) for all that have taps, phase by phase.
-template <class F>
-void for_each_chunk(const Params& params, const ToomCut& cut, const F& f) {
-  for (int32_t phase = 0; phase < cut.phases; ++phase) {
-    for (int32_t chunk = 0; chunk < cut.chunks; ++chunk) {
-      const int32_t taps = chunk_taps(params, cut, phase, chunk);
-      if (taps > 0) f(phase, chunk, taps);
-    }
-  }
-}
-
 // Elements that lie side by side. Few, mostly, so a call of memcpy would take longer.
 template <class T>
 void copy_run(const T* source, int32_t count, T* destination) {
@@ -43,60 +25,33 @@ void copy_run(const T* source, int32_t count, T* destination) {
 
 }  // namespace
 
-ToomCut cut_taps(const Params& params) {
-  ToomCut cut{};
-  cut.phases = params.phases();
-  cut.dilation = params.phase_dilation();
-  const int32_t taps = (params.kernel_size + cut.phases - 1) / cut.phases;
-  cut.chunk_taps = taps <= 5 ? taps : kTile;
-  cut.chunks = taps <= 5 ? 1 : (taps + kTile - 1) / kTile;
-  cut.single_begin = cut.phases;
-  for_each_chunk(params, cut, [&](int32_t phase, int32_t, int32_t taps_of_chunk) {
-    if (taps_of_chunk > 1) {
-      cut.point_phases = phase + 1;
-      cut.depth += params.group_in();
-    } else {
-      cut.single_begin = std::min(cut.single_begin, phase);
-      cut.single_end = phase + 1;
-      cut.single_depth += params.group_in();
-    }
-  });
-  cut.single_begin = std::min(cut.single_begin, cut.single_end);
-  return cut;
-}
-
-ToomCook::ToomCook(const Params& params, const Geometry& geometry, int threads)
-    : params_(params),
-      geometry_(geometry),
-      cut_(cut_taps(params)),
+ToomCook::ToomCook(const Correlation& layer, const Finish& finish, int threads)
+    : layer_(layer),
+      finish_(finish),
+      cut_(cut_taps(layer)),
       form_(toom_form(cut_.chunk_taps)),
-      schedule_(choose_toom_schedule(params, cut_, geometry, threads)),
-      tiles_(static_cast<int32_t>((geometry.out_length - 1) / (int64_t{kTile} * cut_.dilation)) + 1),
-      least_taps_(std::max(2, params.kernel_size / cut_.phases)),
+      schedule_(schedule_toom(layer, cut_, threads)),
+      tiles_(static_cast<int32_t>((layer.out_length - 1) / (int64_t{kTile} * cut_.dilation)) + 1),
+      least_taps_(std::max(2, layer.kernel_size / cut_.phases)),
       cell_(least_taps_ >= 7 * kTile ? kTile
             : least_taps_ >= 12      ? 2
                                      : 1),
-      definition_(params, geometry) {}
+      definition_(layer, finish) {}
 
-std::unique_ptr<ToomCook> ToomCook::make(Weights& weights, const Geometry& geometry, int threads, double* wanted) {
-  const Params& params = weights.params();
-  *wanted = sizeof(ToomCook);
-  std::unique_ptr<ToomCook> made(new (std::nothrow) ToomCook(params, geometry, threads));
-  if (!made) return nullptr;
-  const int64_t floats = params.groups * made->group_floats();
-  *wanted = static_cast<double>(floats) * sizeof(float);
-  if (floats > kMaxElements || !weights.reserve_transformed(Algorithm::kToomCook, static_cast<size_t>(floats))) {
-    return nullptr;
+Result<std::unique_ptr<Method>> ToomCook::make(const Correlation& layer, const Finish& finish, PackedForms* forms,
+                                               int threads) {
+  std::unique_ptr<ToomCook> made(new (std::nothrow) ToomCook(layer, finish, threads));
+  if (!made) return no_room(sizeof(ToomCook), "scratch");
+  const int64_t floats = layer.groups * made->group_floats();
+  if (floats > kMaxElements || !forms->toom_cook().reserve(static_cast<size_t>(floats))) {
+    return no_room(static_cast<double>(floats) * sizeof(float), "transformed weights");
   }
-  if (!made->lay_out()) {
-    *wanted = static_cast<double>(made->at_.end) * sizeof(float);
-    return nullptr;
-  }
-  return made;
+  if (!made->lay_out()) return no_room(static_cast<double>(made->at_.end) * sizeof(float), "scratch");
+  return std::unique_ptr<Method>(std::move(made));
 }
 
 bool ToomCook::lay_out() {
-  for_each_chunk(params_, cut_, [&](int32_t, int32_t chunk, int32_t taps) {
+  for_each_chunk(layer_, cut_, [&](int32_t, int32_t chunk, int32_t taps) {
     if (taps > 1) reach_chunks_ = std::max(reach_chunks_, chunk);
     reach_tiles_ = std::max(reach_tiles_, taps > 1 ? chunk + 1 : chunk);
   });
@@ -117,8 +72,8 @@ bool ToomCook::lay_out() {
     end += std::ceil(floats / 16) * 16;
     return end <= static_cast<double>(kMaxElements) ? static_cast<size_t>(begin) : 0;
   };
-  const double channels = params_.group_in();
-  const double rows = std::min(schedule_.rows + kMostTileRows, params_.group_out());
+  const double channels = layer_.group_in();
+  const double rows = std::min(schedule_.rows + kMostTileRows, layer_.group_out());
   const auto tiles = static_cast<double>(schedule_.tiles + reach_tiles_);
   const double samples = static_cast<double>(lanes) * (is_whole() ? kTile * tiles : 1);
   at_.offsets = place(static_cast<double>(cut_.depth) + cut_.single_depth);
@@ -129,7 +84,7 @@ bool ToomCook::lay_out() {
   at_.input_points = place(channels * form_.points * cut_.point_phases * static_cast<double>(point_pitch_) + kOverRead);
   at_.product_points = place(rows * form_.points * static_cast<double>(column_pitch_));
   at_.outputs = place(rows * kTile * static_cast<double>(column_pitch_));
-  at_.narrow = place(params_.dtype == DType::kFloat16 ? kTile * static_cast<double>(columns) : 0);
+  at_.merged = place(outputs_of(layer_, nullptr).in_place() ? 0 : kTile * static_cast<double>(columns));
   if (!definition_.lay_out(kTile * schedule_.tiles)) return false;
   end = std::max(end, static_cast<double>(at_.line + definition_.scratch_floats()));
   at_.end = static_cast<size_t>(std::min(end, static_cast<double>(kMaxElements) + 1));
@@ -138,27 +93,23 @@ bool ToomCook::lay_out() {
   return true;
 }
 
-void ToomCook::pack(Weights& weights) {
+void ToomCook::pack(const Weights& weights) {
   definition_.pack(weights);
-  bias_ = weights.wide_bias();
-  panels_ = weights.transformed(Algorithm::kToomCook, 0, [&](float* panels) { pack_panels(weights.weight(), panels); });
+  bias_ = weights.bias;
+  panels_ = weights.forms->toom_cook().get(0, [&](float* panels) { pack_panels(weights.view, panels); });
 }
 
 // As in pack.h, a panel for each tile of output channels; those of one point follow each other, those of the single
 // taps come last.
-void ToomCook::pack_panels(const void* weights, float* panels) const {
-  const auto taps = static_cast<size_t>(params_.kernel_size);
-  const auto channel_weights = taps * static_cast<size_t>(params_.group_in());
-  const int32_t channels = params_.group_out();
-  const size_t point_floats = static_cast<size_t>(channels) * cut_.depth;
-  const auto pack_row = [&](size_t first, size_t tile_rows, float* panel, float* single_panel) {
-    for (int32_t c = 0; c < params_.group_in(); ++c, first += taps) {
-      for_each_chunk(params_, cut_, [&](int32_t phase, int32_t chunk, int32_t count) {
+void ToomCook::pack_panels(const WeightView& weights, float* panels) const {
+  const size_t point_floats = static_cast<size_t>(layer_.group_out()) * cut_.depth;
+  const auto pack_row = [&](int32_t g, int32_t o, size_t tile_rows, float* panel, float* single_panel) {
+    for (int32_t c = 0; c < layer_.group_in(); ++c) {
+      for_each_chunk(layer_, cut_, [&](int32_t phase, int32_t chunk, int32_t count) {
         std::array<double, 5> chunk_weights{};
         std::array<double, 8> points{};
         for (int32_t k = 0; k < count; ++k) {
-          const int32_t tap = phase + cut_.phases * (kTile * chunk + k);
-          chunk_weights[k] = element(params_.dtype, weights, static_cast<int64_t>(first) + tap);
+          chunk_weights[k] = weights.at(g, o, c, phase + cut_.phases * (kTile * chunk + k));
         }
         if (count == 1) {
           *single_panel = static_cast<float>(chunk_weights[0]);
@@ -171,17 +122,14 @@ void ToomCook::pack_panels(const void* weights, float* panels) const {
       });
     }
   };
-  size_t row = 0;
-  for (int32_t g = 0; g < params_.groups; ++g, panels += group_floats()) {
+  for (int32_t g = 0; g < layer_.groups; ++g, panels += group_floats()) {
     float* singles = panels + form_.points * point_floats;
-    for (int32_t o = 0; o < channels;) {
-      const int32_t rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
-      for (int32_t r = 0; r < rows; ++r, row += channel_weights) {
-        pack_row(row, static_cast<size_t>(rows), panels + static_cast<size_t>(o) * cut_.depth + r,
+    for_each_tile(Vectors::kAlongTime, layer_.group_out(), [&](const Tile& tile, int32_t o) {
+      for (int32_t r = 0; r < tile.rows; ++r) {
+        pack_row(g, o + r, static_cast<size_t>(tile.rows), panels + static_cast<size_t>(o) * cut_.depth + r,
                  singles + static_cast<size_t>(o) * cut_.single_depth + r);
       }
-      o += rows;
-    }
+    });
   }
 }
 
@@ -196,8 +144,8 @@ ToomCook::Block ToomCook::block(int32_t index) const {
   block.tile = index % tile_blocks() * schedule_.tiles;
   block.tiles = std::min(schedule_.tiles, tiles_ - block.tile);
   index /= tile_blocks();
-  block.group = index % params_.groups;
-  block.image = index / params_.groups;
+  block.group = index % layer_.groups;
+  block.image = index / layer_.groups;
   return block;
 }
 
@@ -206,34 +154,32 @@ void ToomCook::run(int32_t begin, int32_t end, const void* input, void* output, 
 }
 
 void ToomCook::run_block(const Block& block, const void* input, void* output, float* scratch) const {
-  const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
+  const auto row_bytes = static_cast<size_t>(layer_.length) * static_cast<size_t>(element_bytes(layer_.dtype));
   const size_t first_in =
-      static_cast<size_t>(block.image) * params_.in_channels + static_cast<size_t>(block.group) * params_.group_in();
+      static_cast<size_t>(block.image) * layer_.in_channels + static_cast<size_t>(block.group) * layer_.group_in();
   std::memset(scratch + at_.uneven, 0, static_cast<size_t>(block.columns()));
   const bool uneven = transform_input(block, static_cast<const uint8_t*>(input) + first_in * row_bytes, scratch);
-  const int32_t channels = params_.group_out();
+  const int32_t channels = layer_.group_out();
   Rows rows{};
   Rows all{};
-  for (int32_t o = 0; o < channels;) {
-    const int32_t tile_rows = choose_tile(Vectors::kAlongTime, channels - o).rows;
-    if (int64_t{o} * schedule_.oc_parts / channels == block.oc_part) {
+  for_each_tile(Vectors::kAlongTime, channels, [&](const Tile& tile, int32_t o) {
+    if (part_of(o, schedule_.oc_parts, channels) == block.oc_part) {
       if (rows.count == 0) rows.first = o;
-      rows.count += tile_rows;
+      rows.count += tile.rows;
     }
-    o += tile_rows;
-    if (rows.count >= schedule_.rows || (o == channels && rows.count > 0)) {
+    if (rows.count >= schedule_.rows || (o + tile.rows == channels && rows.count > 0)) {
       multiply(block, rows, scratch);
       write(block, rows, output, scratch);
       if (all.count == 0) all.first = rows.first;
       all.count += rows.count;
       rows.count = 0;
     }
-  }
+  });
   if (uneven) define_uneven(block, all, input, output, scratch);
 }
 
 bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* scratch) const {
-  const auto row_bytes = static_cast<size_t>(geometry_.length) * params_.element_bytes();
+  const auto row_bytes = static_cast<size_t>(layer_.length) * static_cast<size_t>(element_bytes(layer_.dtype));
   auto* offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
   int32_t* single_offsets = offsets + cut_.depth;
   float* points = scratch + at_.input_points;
@@ -241,18 +187,18 @@ bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
   float* single_rows = phase_rows + kTile * row_pitch_;
   float* magnitudes = scratch + at_.magnitudes;
   const auto columns = static_cast<size_t>(block.tiles + reach_tiles_) * static_cast<size_t>(block.lanes);
-  const bool few_rows = params_.group_in() * cut_.point_phases <= kFewRows;
+  const bool few_rows = layer_.group_in() * cut_.point_phases <= kFewRows;
   bool uneven = false;
   std::fill_n(magnitudes, kTile * row_pitch_, 0.0F);
   int32_t point_offset = 0;
   int32_t single_offset = 0;
-  for (int32_t c = 0; c < params_.group_in(); ++c, input += row_bytes) {
+  for (int32_t c = 0; c < layer_.group_in(); ++c, input += row_bytes) {
     for (int32_t phase = 0; phase < cut_.phases; ++phase) {
       const bool is_single = phase >= cut_.single_begin && phase < cut_.single_end;
       float* rows = is_single ? single_rows + single_offset : phase_rows;
       split(block, input, phase, scratch, rows);
       for (int32_t chunk = 0; chunk < cut_.chunks; ++chunk) {
-        const int32_t taps = chunk_taps(params_, cut_, phase, chunk);
+        const int32_t taps = chunk_taps(layer_, cut_, phase, chunk);
         if (taps == 1) *single_offsets++ = single_offset + chunk * block.lanes;
         if (taps > 1) *offsets++ = point_offset + chunk * block.lanes;
       }
@@ -278,7 +224,7 @@ bool ToomCook::transform_input(const Block& block, const uint8_t* input, float* 
       }
     }
   }
-  return few_rows ? uneven : mark_uneven(block, params_.group_in() * cut_.point_phases, scratch);
+  return few_rows ? uneven : mark_uneven(block, layer_.group_in() * cut_.point_phases, scratch);
 }
 
 bool ToomCook::mark_uneven(const Block& block, int32_t rows, float* scratch) const {
@@ -323,12 +269,12 @@ bool ToomCook::mark_uneven(const Block& block, int32_t rows, float* scratch) con
 bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, const float* magnitudes) const {
   const int64_t begin =
       int64_t{cut_.dilation} * kTile * (block.tile + column / block.lanes) + block.lane + column % block.lanes;
-  const int64_t outputs = std::min<int64_t>(kTile, (geometry_.out_length - begin - 1) / cut_.dilation + 1);
+  const int64_t outputs = std::min<int64_t>(kTile, (layer_.out_length - begin - 1) / cut_.dilation + 1);
   float most = 0;
   float least = kLargestMagnitude;         // of the cells
   float least_sample = kLargestMagnitude;  // but for zeros
   int32_t zeros = 0;
-  bool pads = params_.padding_mode == PaddingMode::kZeros;  // whether all zeros are of the padding
+  bool pads = layer_.padding_mode == PaddingMode::kZeros;  // whether all zeros are of the padding
   for (int32_t i = 0; i < tile_samples_;) {
     const int32_t end = i + cell_;
     float cell = 0;
@@ -340,9 +286,9 @@ bool ToomCook::is_uneven(const Block& block, int32_t column, float allowed, cons
         least_sample = std::min(least_sample, x);
         continue;
       }
-      const int64_t position = (begin + int64_t{i} * cut_.dilation) * params_.stride - geometry_.pad_left;
+      const int64_t position = (begin + int64_t{i} * cut_.dilation) * layer_.stride + layer_.first;
       ++zeros;
-      pads = pads && (position < 0 || position >= geometry_.length);
+      pads = pads && (position < 0 || position >= layer_.length);
     }
     most = std::max(most, cell);
     if (i == end) least = std::min(least, cell);
@@ -370,8 +316,8 @@ void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* i
       const int32_t first = i;
       while (i < block.tiles && marks[i * block.lanes + lane] != 0) ++i;
       const int64_t begin = int64_t{cut_.dilation} * kTile * (block.tile + first) + block.lane + lane;
-      if (i == first || begin >= geometry_.out_length) continue;
-      const int64_t left = (geometry_.out_length - 1 - begin) / cut_.dilation + 1;
+      if (i == first || begin >= layer_.out_length) continue;
+      const int64_t left = (layer_.out_length - 1 - begin) / cut_.dilation + 1;
       definition_.run({.image = block.image,
                        .group = block.group,
                        .oc_begin = rows.first,
@@ -384,10 +330,10 @@ void ToomCook::define_uneven(const Block& block, const Rows& rows, const void* i
 }
 
 void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, float* scratch, float* rows) const {
-  const int64_t stride = params_.stride;
+  const int64_t stride = layer_.stride;
   const auto fetch = [&](int64_t position, int32_t count, float* destination) {
-    const int64_t first = position * stride + int64_t{phase} * params_.dilation - geometry_.pad_left;
-    pick_window(params_.padding_mode, params_.dtype, row, geometry_.length, first, stride, count, destination);
+    const int64_t first = position * stride + int64_t{phase} * layer_.dilation + layer_.first;
+    pick_window(layer_.padding_mode, layer_.dtype, row, layer_.length, first, stride, count, destination);
   };
   const int32_t lanes = block.lanes;
   const int32_t tiles = block.tiles + reach_tiles_;
@@ -410,7 +356,7 @@ void ToomCook::split(const Block& block, const uint8_t* row, int32_t phase, floa
 }
 
 void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) const {
-  const size_t first_oc = static_cast<size_t>(block.group) * params_.group_out() + rows.first;
+  const size_t first_oc = static_cast<size_t>(block.group) * layer_.group_out() + rows.first;
   const size_t plane = static_cast<size_t>(rows.count) * column_pitch_;
   const float* panels = panels_ + static_cast<size_t>(block.group) * group_floats();
   float* outputs = scratch + at_.outputs;
@@ -423,7 +369,7 @@ void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) co
     const auto depth = static_cast<size_t>(strip.depth);
     const float* first_weights = strip.weights;
     for (int32_t o = 0; o < rows.count;) {
-      const Tile& tile = choose_tile(Vectors::kAlongTime, params_.group_out() - rows.first - o);
+      const Tile& tile = choose_tile(Vectors::kAlongTime, layer_.group_out() - rows.first - o);
       strip.weights = first_weights + static_cast<size_t>(rows.first + o) * depth;
       strip.bias = bias + static_cast<size_t>(o) * bias_step;
       strip.output = output + static_cast<size_t>(o) * column_pitch_;
@@ -431,7 +377,7 @@ void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) co
       o += tile.rows;
     }
   };
-  const auto channels = static_cast<size_t>(params_.group_out());
+  const auto channels = static_cast<size_t>(layer_.group_out());
   const size_t point_weights = channels * cut_.depth;
   strip.offsets = reinterpret_cast<int32_t*>(scratch + at_.offsets);
   strip.depth = cut_.depth;
@@ -457,35 +403,30 @@ void ToomCook::multiply(const Block& block, const Rows& rows, float* scratch) co
 }
 
 void ToomCook::write(const Block& block, const Rows& rows, void* output, float* scratch) const {
-  const auto out_length = static_cast<size_t>(geometry_.out_length);
-  const bool narrow = params_.dtype == DType::kFloat16;
+  const OutputView outputs = outputs_of(layer_, output);
   const size_t plane = static_cast<size_t>(rows.count) * column_pitch_;
-  const size_t first_oc = static_cast<size_t>(block.image) * params_.out_channels +
-                          static_cast<size_t>(block.group) * params_.group_out() + rows.first;
-  for (size_t r = 0; r < static_cast<size_t>(rows.count); ++r) {
-    float* row = scratch + at_.outputs + r * column_pitch_;
-    const size_t at = (first_oc + r) * out_length;
+  for (int32_t r = 0; r < rows.count; ++r) {
+    float* row = scratch + at_.outputs + static_cast<size_t>(r) * column_pitch_;
+    const int32_t oc = block.group * layer_.group_out() + rows.first + r;
     if (cut_.dilation == 1) {
-      const size_t begin = static_cast<size_t>(kTile) * block.tile;
-      const size_t count = std::min(static_cast<size_t>(kTile) * block.tiles, out_length - begin);
-      float* merged = narrow ? scratch + at_.narrow : static_cast<float*>(output) + at + begin;
-      merge_by_4(row, plane, count, merged);
-      finish_rows(params_, merged, count, 1, count, output, at + begin, out_length);
+      const int32_t begin = kTile * block.tile;
+      const int32_t count = std::min(kTile * block.tiles, layer_.out_length - begin);
+      float* merged =
+          outputs.in_place() ? static_cast<float*>(output) + outputs.at(block.image, oc, begin) : scratch + at_.merged;
+      merge_by_4(row, plane, static_cast<size_t>(count), merged);
+      finish_rows(finish_, merged, static_cast<size_t>(count),
+                  {.image = block.image, .channel = oc, .rows = 1, .begin = begin, .count = count}, outputs);
       continue;
     }
-    const auto columns = static_cast<size_t>(block.columns());
-    auto* halves = reinterpret_cast<uint16_t*>(scratch + at_.narrow);
-    finish_rows(params_, row, plane, kTile, columns, halves, 0, columns);
-    for (int32_t i = 0; i < block.tiles; ++i) {
-      for (int32_t a = 0; a < kTile; ++a) {
+    for (int32_t a = 0; a < kTile; ++a) {
+      float* sums = row + static_cast<size_t>(a) * plane;
+      activate(finish_, oc, sums, static_cast<size_t>(block.columns()));
+      for (int32_t i = 0; i < block.tiles; ++i, sums += block.lanes) {
         const int64_t begin = int64_t{cut_.dilation} * (kTile * (block.tile + i) + a) + block.lane;
-        const auto count = static_cast<int32_t>(std::min<int64_t>(block.lanes, geometry_.out_length - begin));
-        const size_t column = static_cast<size_t>(i) * block.lanes;
-        if (narrow) {
-          copy_run(halves + a * columns + column, count, static_cast<uint16_t*>(output) + at + begin);
-        } else {
-          copy_run(row + a * plane + column, count, static_cast<float*>(output) + at + begin);
-        }
+        const int64_t count = std::min<int64_t>(block.lanes, layer_.out_length - begin);
+        if (count <= 0) break;
+        write_row(sums, static_cast<size_t>(count), outputs.dtype, output,
+                  outputs.at(block.image, oc, static_cast<int32_t>(begin)), static_cast<size_t>(outputs.step));
       }
     }
   }

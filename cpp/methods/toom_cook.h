@@ -22,41 +22,25 @@
 #include <memory>
 
 #include "buffer.h"
-#include "choose/kernel_table.h"
+#include "choose/tiles.h"
+#include "choose/toom_schedule.h"
+#include "integers.h"
 #include "kernels/toom_cook_f32.h"
 #include "methods/definition.h"
 #include "methods/method.h"
-#include "options/params.h"
 
 namespace conv1d {
 
-// How the taps of a layer are cut.
-struct ToomCut {
-  int32_t phases;        // of each channel
-  int32_t dilation;      // D
-  int32_t chunk_taps;    // the most of one chunk
-  int32_t chunks;        // the most of one phase
-  int32_t point_phases;  // the first so many have chunks of several taps
-  int32_t single_begin;  // phases [single_begin, single_end) have a tap that stands alone
-  int32_t single_end;
-  int32_t depth;         // chunks of several taps, all channels of a group together
-  int32_t single_depth;  // taps that stand alone
-
-  int32_t single_phases() const { return single_end - single_begin; }
-};
-
-ToomCut cut_taps(const Params& params);
-
 class ToomCook final : public Method {
  public:
-  // Null when memory is short; `wanted` is then how many bytes there was no room for.
-  static std::unique_ptr<ToomCook> make(Weights& weights, const Geometry& geometry, int threads, double* wanted);
+  static Result<std::unique_ptr<Method>> make(const Correlation& layer, const Finish& finish, PackedForms* forms,
+                                              int threads);
 
   const char* kernel() const override { return form_.name; }
   int threads() const override { return schedule_.threads; }
-  int32_t pieces() const override { return geometry_.batch * params_.groups * blocks() * schedule_.oc_parts; }
+  int32_t pieces() const override { return layer_.batch * layer_.groups * blocks() * schedule_.oc_parts; }
   size_t scratch_floats() const override { return at_.end; }
-  void pack(Weights& weights) override;
+  void pack(const Weights& weights) override;
   void run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const override;
 
  private:
@@ -88,24 +72,24 @@ class ToomCook final : public Method {
     size_t input_points;    // V
     size_t product_points;  // M
     size_t outputs;
-    size_t narrow;  // float16 outputs
+    size_t merged;  // outputs of a row that are not written where they belong
     size_t end;
   };
 
-  ToomCook(const Params& params, const Geometry& geometry, int threads);
+  ToomCook(const Correlation& layer, const Finish& finish, int threads);
 
-  int32_t tile_blocks() const { return (tiles_ + schedule_.tiles - 1) / schedule_.tiles; }
-  int32_t lanes() const { return std::min(cut_.dilation, geometry_.out_length); }
-  int32_t blocks() const { return tile_blocks() * ((lanes() + schedule_.lanes - 1) / schedule_.lanes); }
+  int32_t tile_blocks() const { return ceil_div(tiles_, schedule_.tiles); }
+  int32_t lanes() const { return std::min(cut_.dilation, layer_.out_length); }
+  int32_t blocks() const { return tile_blocks() * ceil_div(lanes(), schedule_.lanes); }
   bool lay_out();
   // Whether a block has all of the lanes, so that its samples follow each other.
   bool is_whole() const { return schedule_.lanes == cut_.dilation; }
   int64_t group_floats() const {
-    return int64_t{params_.group_out()} * (int64_t{form_.points} * cut_.depth + cut_.single_depth);
+    return int64_t{layer_.group_out()} * (int64_t{form_.points} * cut_.depth + cut_.single_depth);
   }
   // Floats from V at one point to V at the next.
-  size_t point_floats() const { return static_cast<size_t>(params_.group_in()) * cut_.point_phases * point_pitch_; }
-  void pack_panels(const void* weights, float* panels) const;
+  size_t point_floats() const { return static_cast<size_t>(layer_.group_in()) * cut_.point_phases * point_pitch_; }
+  void pack_panels(const WeightView& weights, float* panels) const;
 
   Block block(int32_t index) const;
   void run_block(const Block& block, const void* input, void* output, float* scratch) const;
@@ -127,8 +111,8 @@ class ToomCook final : public Method {
   // Computes the marked tiles of these channels by the definition, with the scratch that comes after the marks.
   void define_uneven(const Block& block, const Rows& rows, const void* input, void* output, float* scratch) const;
 
-  Params params_;
-  Geometry geometry_;
+  Correlation layer_;
+  Finish finish_;
   ToomCut cut_;
   const ToomForm& form_;
   ToomSchedule schedule_;

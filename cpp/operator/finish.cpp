@@ -1,35 +1,36 @@
 #include "operator/finish.h"
 
 #include "half.h"
-#include "options/activation.h"
 
 namespace conv1d {
 
-void finish_rows(const Params& params, float* sums, size_t row_stride, size_t rows, size_t count, void* output,
-                 size_t at, size_t out_stride) {
-  // Rows that follow each other without a gap are finished as one.
-  if (row_stride == count && out_stride == count) {
-    count *= rows;
-    rows = 1;
+void activate(const Finish& finish, int32_t /*channel*/, float* sums, size_t count) {
+  apply_activation(finish.activation, finish.slope, sums, count);
+}
+
+void finish_rows(const Finish& finish, float* sums, size_t row_stride, const OutputRows& rows, const OutputView& out) {
+  const auto count = static_cast<size_t>(rows.count);
+  if (row_stride == count) {
+    activate(finish, rows.channel, sums, count * static_cast<size_t>(rows.rows));
+  } else {
+    for (int32_t r = 0; r < rows.rows; ++r) activate(finish, rows.channel + r, sums + r * row_stride, count);
   }
-  for (size_t r = 0; r < rows; ++r) {
-    float* row = sums + r * row_stride;
-    apply_activation(params.activation, params.slope, row, count);
-    if (params.dtype == DType::kFloat16) {
-      floats_to_halves(row, static_cast<uint16_t*>(output) + at + r * out_stride, count);
-    }
+  const size_t at = out.at(rows.image, rows.channel, rows.begin);
+  if (out.dtype == DType::kFloat32 && sums == static_cast<float*>(out.base) + at) return;
+  for (int32_t r = 0; r < rows.rows; ++r) {
+    write_row(sums + r * row_stride, count, out.dtype, out.base, out.at(rows.image, rows.channel + r, rows.begin),
+              static_cast<size_t>(rows.step) * static_cast<size_t>(out.step));
   }
 }
 
-void write_row(const Params& params, float* sums, size_t count, void* output, size_t at, size_t step) {
-  apply_activation(params.activation, params.slope, sums, count);
-  if (params.dtype == DType::kFloat16) {
-    auto* halves = static_cast<uint16_t*>(output) + at;
-    if (step == 1) return floats_to_halves(sums, halves, count);
-    for (size_t i = 0; i < count; ++i) halves[i * step] = float_to_half(sums[i]);
+void write_row(const float* row, size_t count, DType dtype, void* array, size_t at, size_t step) {
+  if (dtype == DType::kFloat16) {
+    auto* halves = static_cast<uint16_t*>(array) + at;
+    if (step == 1) return floats_to_halves(row, halves, count);
+    for (size_t i = 0; i < count; ++i) halves[i * step] = float_to_half(row[i]);
   } else {
-    auto* floats = static_cast<float*>(output) + at;
-    for (size_t i = 0; i < count; ++i) floats[i * step] = sums[i];
+    auto* floats = static_cast<float*>(array) + at;
+    for (size_t i = 0; i < count; ++i) floats[i * step] = row[i];
   }
 }
 

@@ -2,34 +2,32 @@
 
 #include <cstring>
 
-#include "half.h"
-
 namespace conv1d {
+
 namespace {
 
 template <class T, class ToFloat>
-void pack(const Params& params, Vectors vectors, const T* weights, float* panels, ToFloat to_float) {
-  const auto depth = static_cast<size_t>(params.group_in()) * params.kernel_size;
-  for (int32_t g = 0; g < params.groups; ++g) {
-    for (int32_t o = 0; o < params.group_out();) {
-      const auto rows = static_cast<size_t>(choose_tile(vectors, params.group_out() - o).rows);
-      for (size_t i = 0; i < depth; ++i) {
-        for (size_t r = 0; r < rows; ++r) panels[i * rows + r] = to_float(weights[r * depth + i]);
+void pack(const Dimensions& layer, Vectors vectors, const WeightView& weights, float* panels, ToFloat to_float) {
+  const auto* all = static_cast<const T*>(weights.base);
+  for (int32_t g = 0; g < layer.groups; ++g) {
+    for_each_tile(vectors, layer.group_out(), [&](const Tile& tile, int32_t o) {
+      for (int32_t c = 0; c < layer.group_in(); ++c) {
+        const T* row = all + weights.row(g, o, c);
+        for (int32_t k = 0; k < layer.kernel_size; ++k, row += weights.tap) {
+          for (int32_t r = 0; r < tile.rows; ++r) *panels++ = to_float(row[r * weights.out]);
+        }
       }
-      weights += rows * depth;
-      panels += rows * depth;
-      o += static_cast<int32_t>(rows);
-    }
+    });
   }
 }
 
 }  // namespace
 
-void pack_weights(const Params& params, Vectors vectors, const void* weights, float* panels) {
-  if (params.dtype == DType::kFloat32) {
-    pack(params, vectors, static_cast<const float*>(weights), panels, [](float w) { return w; });
+void pack_weights(const Dimensions& layer, Vectors vectors, const WeightView& weights, float* panels) {
+  if (weights.dtype == DType::kFloat32) {
+    pack<float>(layer, vectors, weights, panels, [](float w) { return w; });
   } else {
-    pack(params, vectors, static_cast<const uint16_t*>(weights), panels, half_to_float);
+    pack<uint16_t>(layer, vectors, weights, panels, half_to_float);
   }
 }
 

@@ -5,13 +5,9 @@
 
 #include "half.h"
 #include "operator/planes.h"
+#include "operator/weight_view.h"
 
 namespace conv1d {
-
-float element(DType dtype, const void* array, int64_t i) {
-  return dtype == DType::kFloat32 ? static_cast<const float*>(array)[i]
-                                  : half_to_float(static_cast<const uint16_t*>(array)[i]);
-}
 
 namespace {
 

@@ -3,16 +3,13 @@
 
 #include <cstdint>
 
-#include "options/params.h"
+#include "operator/correlation.h"
 
 namespace conv1d {
 
 // The position in [0, length) that `index` reads, or -1 where it reads a zero. `index` lies no further outside than the
 // mode allows (see resolve()); one past that limit by rounding up a tile reads a zero.
 int64_t source_index(PaddingMode mode, int64_t index, int64_t length);
-
-// Element i of an array of `dtype`, as a float.
-float element(DType dtype, const void* array, int64_t i);
 
 // destination[j] = row[first + j] for j in [0, count), padding resolved and float16 widened.
 // `row` has `length` elements of `dtype`.

@@ -2,27 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <numeric>
 #include <optional>
 #include <string>
 
+#include "buffer.h"
+#include "errors.h"
+#include "operator/correlation.h"
 #include "options/activation.h"
 
 namespace conv1d {
 
-enum class PaddingMode : uint8_t { kZeros, kReflect, kReplicate, kCircular };
 enum class PaddingRule : uint8_t { kExplicit, kValid, kSame, kCausal };
-enum class DType : uint8_t { kFloat32, kFloat16 };
 enum class Algorithm : uint8_t { kAuto, kDirect, kToomCook, kFft };
 enum class InitScheme : uint8_t { kMegEngine, kPyTorch };
-
-// What a failed call reports. `code` is one of the stable ERR_* names; `field` is the option or argument at fault;
-// `message` states the rule and the value.
-struct Error {
-  std::string code;
-  std::string field;
-  std::string message;
-};
 
 // The options as a caller gives them, not yet known to be sensible: numbers may be fractions or NaN, names may be
 // anything. The initial values are the documented defaults.
@@ -46,14 +38,8 @@ struct Options {
   std::string algorithm = "auto";
 };
 
-// Options that passed validation. Every size is >= 1 and their products fit an index.
-struct Params {
-  int32_t in_channels;
-  int32_t out_channels;
-  int32_t kernel_size;
-  int32_t stride;
-  int32_t dilation;
-  int32_t groups;
+// Options that passed validation. Products of the sizes fit an index.
+struct Params : Dimensions {
   PaddingRule padding_rule;
   int32_t pad_left;   // of PaddingRule::kExplicit
   int32_t pad_right;  // of PaddingRule::kExplicit
@@ -63,20 +49,6 @@ struct Params {
   Activation activation;
   float slope;
   Algorithm algorithm;
-
-  int32_t group_in() const { return in_channels / groups; }
-  int32_t group_out() const { return out_channels / groups; }
-  // Input positions from the first to the last tap, less one.
-  int64_t reach() const { return static_cast<int64_t>(dilation) * (kernel_size - 1); }
-  // Elements of the weight array (groups, group_out, group_in, kernel_size).
-  int64_t weight_size() const { return static_cast<int64_t>(out_channels) * group_in() * kernel_size; }
-  // A stride and a dilation make of each input channel so many phases, rows in which a layer with stride 1 finds its
-  // taps so far apart.
-  int32_t phases() const { return stride / std::gcd(stride, dilation); }
-  int32_t phase_dilation() const { return dilation / std::gcd(stride, dilation); }
-  // Whether several taps meet the same phase, which Toom-Cook combines.
-  bool has_toom_cook() const { return kernel_size > phases(); }
-  int32_t element_bytes() const { return dtype == DType::kFloat32 ? 4 : 2; }
 };
 
 // One input shape with the padding and output length that follow from it.
@@ -87,9 +59,6 @@ struct Geometry {
   int32_t pad_right;
   int32_t out_length;
 };
-
-// The largest number of elements in one array: its float32 bytes must be addressable in a 32-bit memory.
-inline constexpr int64_t kMaxElements = (int64_t{1} << 30) - 1;
 
 // Takes an integer >= `least` and < 2^31, or says what the rule for `field` is (ERR_OPTION).
 std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result);
@@ -108,14 +77,11 @@ std::optional<Error> parse_activation(const std::string& name, double slope, Act
 // 'reflect' needs pads <= length - 1, 'circular' pads <= length, 'replicate' length >= 1.
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry);
 
+// The correlation that a layer is for an input of that geometry.
+Correlation correlation_of(const Params& params, const Geometry& geometry);
+
 // Reads the name of an initialisation scheme, or says which there are (ERR_OPTION).
 std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme);
-
-// That there is no memory for `bytes` of something (ERR_OUT_OF_MEMORY).
-Error no_room(double bytes, const char* what);
-
-// That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
-Error fft_too_large(const Params& params);
 
 // Checks a seed: an integer from 0 to 2^53 - 1 (ERR_OPTION).
 std::optional<Error> check_seed(double seed);

@@ -7,33 +7,15 @@
 #include <new>
 #include <utility>
 
+#include "choose/partition.h"
+#include "integers.h"
 #include "kernels/spectra_f32.h"
-#include "operator/padding.h"
 
 namespace conv1d {
 namespace {
 
-constexpr int32_t kLeastPartition = 16;
-constexpr int32_t kMostPartition = 8192;
-// Samples after which the next part of the work is due: as many as an audio worklet pushes.
-constexpr int32_t kStepSamples = 128;
-// Cycles, measured: of a tap of the direct kernels, and of one where a few short rows do not hide a madd's latency; of
-// a product of spectra; of a transform for each number. What partitions cost must be well below what they save.
-constexpr double kTapCycles = 0.15;
-constexpr double kShortTapCycles = 4;
-constexpr double kProductCycles = 0.8;
-constexpr double kTransformCycles = 3.5;
-constexpr double kWorth = 0.7;
 // How much larger than all that an output sees a sample may be that shares a window with it.
 constexpr float kLoud = 128;
-
-int64_t floor_divide(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-// The first tap of those whose lag is less than `partition`.
-int32_t first_head_tap(const Params& params, int32_t partition) {
-  const int64_t beyond = params.reach() - partition;
-  return beyond < 0 ? 0 : static_cast<int32_t>(beyond / params.dilation) + 1;
-}
 
 Params head_of(const Params& params, int32_t partition) {
   Params head = params;
@@ -52,36 +34,6 @@ Params oldest_of(const Params& params, int32_t partition) {
 }
 
 }  // namespace
-
-int32_t choose_partition(const Params& params, int32_t longest) {
-  const bool asked_for = params.algorithm == Algorithm::kFft;
-  if (!asked_for && (params.algorithm != Algorithm::kAuto || params.stride > 1 || params.dilation > 1)) return 0;
-  // Of one sample.
-  const double pairs = static_cast<double>(params.out_channels) * params.group_in();
-  const double tap = std::max(params.group_out() < 4 ? kShortTapCycles / longest : 0, kTapCycles) / params.stride;
-  if (!asked_for && 2 * pairs * static_cast<double>(params.reach()) > kMostAutoSpectra) return 0;
-  double least = asked_for ? -1 : kWorth * pairs * params.kernel_size * tap;
-  int32_t best = 0;
-  for (int32_t partition = kLeastPartition; partition <= std::min<int64_t>(kMostPartition, params.reach());
-       partition *= 2) {
-    const int64_t partitions = params.reach() / partition;
-    const double cycles =
-        pairs * (head_of(params, partition).kernel_size * tap + static_cast<double>(partitions) * kProductCycles) +
-        (params.in_channels + params.out_channels) * kTransformCycles * (1 + 32.0 / partition);
-    if (least < 0 || cycles < least) {
-      least = cycles;
-      best = partition;
-    }
-  }
-  return best;
-}
-
-int64_t kept_samples(const Params& params) {
-  // Where pieces of any length are partitioned, pieces of one sample are. The oldest window whose loudness counts
-  // begins less than three partitions before the reach.
-  const bool partitioned = choose_partition(params, 1) > 0;
-  return params.reach() + (partitioned ? 3 * std::min<int64_t>(kMostPartition, params.reach()) : 0);
-}
 
 Partitioned::Partitioned(const Params& params, const Params& head, const Params& oldest, int32_t batch,
                          int32_t partition, bool flush)
@@ -118,7 +70,7 @@ bool Partitioned::allocate() {
 }
 
 void Partitioned::reset(int64_t start) {
-  step_ = floor_divide(start, partition_) * steps_;
+  step_ = floor_div(start, partition_) * steps_;
   for (Buffer<float>* buffer : {&windows_, &tail_, &sums_}) {
     std::memset(buffer->data(), 0, buffer->size() * sizeof(float));
   }
@@ -129,23 +81,23 @@ void Partitioned::reset(int64_t start) {
   lacks_oldest_ = false;
 }
 
-int64_t Partitioned::block() const { return floor_divide(step_, steps_); }
+int64_t Partitioned::block() const { return floor_div(step_, steps_); }
 
 int32_t Partitioned::slot(int64_t window) const {
-  return static_cast<int32_t>(partitions_ - 1 - (window - floor_divide(window, partitions_) * partitions_));
+  return static_cast<int32_t>(partitions_ - 1 - (window - floor_div(window, partitions_) * partitions_));
 }
 
-void Partitioned::resume(Weights& weights, const History& history, int64_t known) {
+void Partitioned::resume(Layer& layer, const History& history, int64_t known) {
   reset(known);
   silence_.clear(std::numeric_limits<int64_t>::min());
-  step_ = floor_divide(known, step_samples());
+  step_ = floor_div(known, step_samples());
   for (int64_t window = block() - partitions_ - 1; window < block(); ++window) transform_window(history, window);
-  pack(weights);
+  pack(layer);
   redo();
 }
 
-void Partitioned::load(Weights& weights) {
-  if (pack(weights)) redo();
+void Partitioned::load(Layer& layer) {
+  if (pack(layer)) redo();
 }
 
 void Partitioned::redo() {
@@ -155,18 +107,18 @@ void Partitioned::redo() {
   for (int32_t step = 0; step < step_ - block() * steps_; ++step) multiply_step(block() + 1, step);
 }
 
-bool Partitioned::pack(Weights& weights) {
-  weights_ = weights.weight();
-  if (version_ == weights.version()) return false;
-  version_ = weights.version();
-  const auto bytes = static_cast<size_t>(params_.element_bytes());
+bool Partitioned::pack(Layer& layer) {
+  weights_ = view_of(params_, params_.dtype, layer.weight());
+  if (version_ == layer.version()) return false;
+  version_ = layer.version();
+  const auto bytes = static_cast<size_t>(element_bytes(params_.dtype));
   const auto taps = static_cast<size_t>(params_.kernel_size);
   const auto head_taps = static_cast<size_t>(head_.params().kernel_size);
   const size_t pairs = static_cast<size_t>(params_.out_channels) * static_cast<size_t>(params_.group_in());
   const float scale = 2.0F / static_cast<float>(size());
   std::memset(taps_.data(), 0, taps_.size() * sizeof(float));
   float* spectra = taps_.data();
-  const auto* row = static_cast<const uint8_t*>(weights.weight());
+  const auto* row = static_cast<const uint8_t*>(layer.weight());
   auto* head = static_cast<uint8_t*>(head_.weight());
   auto* oldest_taps = static_cast<uint8_t*>(oldest_.weight());
   const size_t oldest_size = static_cast<size_t>(oldest_.params().kernel_size) * bytes;
@@ -190,7 +142,7 @@ bool Partitioned::pack(Weights& weights) {
     std::memcpy(head, row + (taps - head_taps) * bytes, head_taps * bytes);
     std::memcpy(oldest_taps, row, oldest_size);
   }
-  if (params_.bias) std::memcpy(head_.bias(), weights.bias(), static_cast<size_t>(params_.out_channels) * bytes);
+  if (params_.bias) std::memcpy(head_.bias(), layer.bias(), static_cast<size_t>(params_.out_channels) * bytes);
   head_.changed();
   oldest_.changed();
   return true;
@@ -257,7 +209,7 @@ void Partitioned::finish_tail(int64_t block) {
 
 float* Partitioned::peaks_of(int64_t window) {
   const int64_t ring = partitions_ + 1;
-  return peaks_.data() + (window - floor_divide(window, ring) * ring) * input_rows();
+  return peaks_.data() + (window - floor_div(window, ring) * ring) * input_rows();
 }
 
 bool Partitioned::is_spoilt(int64_t block) const {
@@ -290,12 +242,13 @@ void Partitioned::add_tail(int32_t image, int32_t channel, int64_t position, int
 
 void Partitioned::add_outliers(int32_t image, int32_t channel, int64_t position, int32_t count, float* sums) const {
   const int64_t stride = params_.stride;
-  const int32_t first_row = image * params_.in_channels + channel / params_.group_out() * params_.group_in();
+  const int32_t group = channel / params_.group_out();
+  const int32_t o = channel % params_.group_out();
+  const int32_t first_row = image * params_.in_channels + group * params_.group_in();
   const int32_t end = lacks_oldest_ ? first_oldest() : partitions_ + 1;
   for (int32_t p = 1; p < end; ++p) {
     const int64_t window = block() - p;
     for (int32_t c = 0; c < params_.group_in(); ++c) {
-      const int64_t row_weights = (int64_t{channel} * params_.group_in() + c) * params_.kernel_size;
       exceptions_.for_each(slot(window), first_row + c, [&](int32_t at, float value) {
         const int64_t source = (window - 1) * partition_ + at;
         // Partition p has the lags from p * B to before (p + 1) * B.
@@ -305,7 +258,7 @@ void Partitioned::add_outliers(int32_t image, int32_t channel, int64_t position,
              i < count && position + i * stride < last; ++i) {
           const int64_t before_last = params_.reach() - (position + i * stride - source);
           if (before_last % params_.dilation != 0) continue;
-          sums[i] += element(params_.dtype, weights_, row_weights + before_last / params_.dilation) * value;
+          sums[i] += weights_.at(group, o, c, before_last / params_.dilation) * value;
         }
       });
     }

@@ -24,21 +24,12 @@
 #include <memory>
 
 #include "buffer.h"
+#include "layer.h"
 #include "methods/fft.h"
-#include "options/params.h"
 #include "passes/history.h"
 #include "passes/window_exceptions.h"
-#include "weights.h"
 
 namespace conv1d {
-
-// B for streams of a layer in pieces of up to `longest` samples, or 0 where the direct kernels are to do all of it:
-// they are faster, or the layer has 'auto' and the spectra of its taps would take more than 128 MB.
-int32_t choose_partition(const Params& params, int32_t longest);
-
-// Samples to keep of a layer's signal, beside those of a push, so that it can go on from them with any partition that
-// may be chosen, or none.
-int64_t kept_samples(const Params& params);
 
 class Partitioned {
  public:
@@ -46,17 +37,17 @@ class Partitioned {
   static std::unique_ptr<Partitioned> make(const Params& params, int32_t batch, int32_t partition, bool flush);
 
   // The taps whose lag is less than B, as a layer of its own: the last of the whole.
-  Weights& head() { return head_; }
+  Layer& head() { return head_; }
 
   // Back to where all samples up to position `start` are zero. Positions count from where the first output's last tap
   // is; sample q of the history, 0 the first, lies at position q - reach.
   void reset(int64_t start);
 
   // To where all samples before position `known` and no others are there, those that `history` keeps.
-  void resume(Weights& weights, const History& history, int64_t known);
+  void resume(Layer& layer, const History& history, int64_t known);
 
   // Takes the weights of the layer if they changed, and redoes with them what was done ahead.
-  void load(Weights& weights);
+  void load(Layer& layer);
 
   // The position at which advance() is due, once all samples before it and all outputs before it are there.
   int64_t next() const { return (step_ + 1) * step_samples(); }
@@ -71,7 +62,7 @@ class Partitioned {
   // Whether the tail is without the oldest taps: some outputs do not see what is loud in their windows.
   bool lacks_oldest() const { return lacks_oldest_; }
   // Those taps as a layer of their own, the first of the whole, without bias.
-  Weights& oldest() { return oldest_; }
+  Layer& oldest() { return oldest_; }
   // Adds to `count` outputs from position `position` on, `stride` apart, of an output channel of an image. None lies
   // beyond next().
   void add_tail(int32_t image, int32_t channel, int64_t position, int32_t count, float* sums) const;
@@ -88,7 +79,7 @@ class Partitioned {
   // The windows' ring goes backwards, so that later partitions meet later slots.
   int32_t slot(int64_t window) const;
   // Takes the weights; false if it has them.
-  bool pack(Weights& weights);
+  bool pack(Layer& layer);
   // What is done ahead, from the windows on.
   void redo();
   void transform_window(const History& history, int64_t window);
@@ -113,8 +104,8 @@ class Partitioned {
   int32_t steps_;       // of a block
   int32_t partitions_;  // without the first
   bool flush_;
-  Weights head_;
-  Weights oldest_;
+  Layer head_;
+  Layer oldest_;
   uint32_t version_ = 0;  // of the weights that were loaded; 0 is none
   Fft fft_;
   Buffer<float> taps_;     // (out_channels, group_in, partitions, size): spectra
@@ -122,7 +113,7 @@ class Partitioned {
   Buffer<float> tail_;     // (batch, out_channels, size): outputs of this block in the second half
   Buffer<float> sums_;     // the same: spectra for the next block
   int64_t step_ = 0;
-  const void* weights_ = nullptr;
+  WeightView weights_{};
   float oldest_share_ = 1;  // of the norm of an output's taps: what is in the two oldest partitions, at most
   WindowExceptions exceptions_;
   Silence silence_;

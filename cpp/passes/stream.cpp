@@ -8,7 +8,8 @@
 #include <new>
 #include <string>
 
-#include "choose/kernel_table.h"
+#include "choose/direct_schedule.h"
+#include "choose/partition.h"
 #include "half.h"
 #include "operator/pack.h"
 #include "operator/planes.h"
@@ -29,10 +30,10 @@ constexpr int64_t kMostSamples = int64_t{1} << 62;
 
 bool is_pair(const Step& step) {
   const auto kind = step.elementwise.kind;
-  return !step.plan && (kind == Elementwise::Kind::kAdd || kind == Elementwise::Kind::kMultiply);
+  return !step.layer && (kind == Elementwise::Kind::kAdd || kind == Elementwise::Kind::kMultiply);
 }
 
-bool is_gate(const Step& step) { return !step.plan && step.elementwise.kind == Elementwise::Kind::kGate; }
+bool is_gate(const Step& step) { return !step.layer && step.elementwise.kind == Elementwise::Kind::kGate; }
 
 Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
@@ -106,15 +107,14 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
 
 std::optional<Error> Stream::lay_out(Node* node, Value* out) {
   const Value& in = operand(*node, 0);
-  if (node->step.plan) return lay_out_conv(node, in, out);
+  if (node->step.layer) return lay_out_conv(node, in, out);
   *out = in;
   if (is_gate(node->step)) out->channels /= 2;
   return is_pair(node->step) ? lay_out_pair(node, out) : std::nullopt;
 }
 
 std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* out) const {
-  Plan& plan = *node->step.plan;
-  const Params& p = plan.params();
+  const Params& p = node->step.layer->params();
   const int64_t reach = p.reach();
   if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
     return unsupported("padding",
@@ -163,10 +163,10 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
     node->tail = Partitioned::make(p, batch_, partition, flush_tiny_);
     if (!node->tail && p.algorithm == Algorithm::kFft) return out_of_memory();  // 'auto' does without
   }
-  Weights& weights = node->tail ? node->tail->head() : plan.weights();
-  const int32_t taps = weights.params().kernel_size;
+  Layer& layer = node->tail ? node->tail->head() : *node->step.layer;
+  const int32_t taps = layer.params().kernel_size;
   // Short pushes, long ones and forward() take turns without packing anew.
-  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !weights.keep_both_panels()) ||
+  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !layer.forms().keep_both_panels(layer.params())) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(taps)) ||
       (node->tail && !node->lay_out_tail(p, choose_stream_strip(p)))) {
     return out_of_memory();
@@ -281,8 +281,8 @@ void Stream::reset() {
     node.history[0].clear(node.padding.pad_left);
     if (node.tail) {
       const int64_t zeros = node.known_after > 0 ? 0 : node.padding.pad_left;
-      node.tail->reset(std::min<int64_t>(zeros - node.step.plan->params().reach(), 0));  // where the outputs begin
-      node.tail->load(node.step.plan->weights());
+      node.tail->reset(std::min<int64_t>(zeros - node.step.layer->params().reach(), 0));  // where the outputs begin
+      node.tail->load(*node.step.layer);
     }
     if (is_pair(node.step)) node.history[1].clear(0);
   }
@@ -299,12 +299,12 @@ void Stream::skip_to(int64_t samples) {
 
 int64_t Stream::known_positions(const Node& node) const {
   const bool padded = operand(node, 0).total >= node.known_after;
-  return (padded ? node.history[0].size() : 0) - node.step.plan->params().reach();
+  return (padded ? node.history[0].size() : 0) - node.step.layer->params().reach();
 }
 
 int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right) {
-  if (!node.step.plan) return std::min(samples, others);
-  const Params& p = node.step.plan->params();
+  if (!node.step.layer) return std::min(samples, others);
+  const Params& p = node.step.layer->params();
   const int64_t room = node.padding.pad_left + samples + right - p.reach() - 1;
   return samples < node.known_after || room < 0 ? 0 : room / p.stride + 1;
 }
@@ -346,9 +346,9 @@ void Stream::push(const void* chunk, int32_t samples, void* output) {
 std::optional<Error> Stream::end_count(int64_t* count) {
   forecast(values_[0].total, true);
   for (const Node& node : nodes_) {
-    if (!node.step.plan) continue;
+    if (!node.step.layer) continue;
     const int64_t length = operand(node, 0).forecast;
-    const Params& p = node.step.plan->params();
+    const Params& p = node.step.layer->params();
     const int64_t pad = std::max(node.padding.pad_left, node.padding.pad_right);
     const bool reflect = p.padding_mode == PaddingMode::kReflect;
     if (pad > 0 && length < (reflect ? pad + 1 : p.padding_mode == PaddingMode::kReplicate ? 1 : 0)) {
@@ -378,11 +378,11 @@ bool Stream::describe() {
   write({static_cast<int32_t>(dtype_), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
          static_cast<int32_t>(nodes_.size())});
   for (const Node& node : nodes_) {
-    const auto& [input, other, plan, elementwise] = node.step;
-    const Params p = plan ? plan->params() : Params{};
-    write({input, other, plan ? -1 : static_cast<int32_t>(elementwise.kind),
-           static_cast<int32_t>(plan ? p.activation : elementwise.activation),
-           std::bit_cast<int32_t>(plan ? p.slope : elementwise.slope), p.out_channels, p.kernel_size, p.stride,
+    const auto& [input, other, layer, elementwise] = node.step;
+    const Params p = layer ? layer->params() : Params{};
+    write({input, other, layer ? -1 : static_cast<int32_t>(elementwise.kind),
+           static_cast<int32_t>(layer ? p.activation : elementwise.activation),
+           std::bit_cast<int32_t>(layer ? p.slope : elementwise.slope), p.out_channels, p.kernel_size, p.stride,
            p.dilation, p.groups, node.padding.pad_left, node.padding.pad_right, static_cast<int32_t>(p.padding_mode),
            p.bias ? 1 : 0, static_cast<int32_t>(p.algorithm)});
   }
@@ -443,7 +443,7 @@ std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
       node.history[i].restore(latest, node.padding.pad_left + operand(node, i).total);
       latest += node.history[i].kept_floats();
     }
-    if (node.tail) node.tail->resume(node.step.plan->weights(), node.history[0], known_positions(node));
+    if (node.tail) node.tail->resume(*node.step.layer, node.history[0], known_positions(node));
   }
   return std::nullopt;
 }
@@ -488,15 +488,15 @@ void Stream::settle(const void* sample, void* output) {
 void Stream::settle_node(Node* node, Value* out, float* rows) {
   for (int32_t i = 0; i < histories_of(*node); ++i) {
     const Value& in = operand(*node, i);
-    const bool flush = flush_tiny_ && node->step.plan;
+    const bool flush = flush_tiny_ && node->step.layer;
     node->history[i].settle(in.rows, in.row_stride, node->padding.pad_left + in.total, flush);
   }
   out->fresh = 1;
-  if (!node->step.plan) return combine(*node, *out, rows);
-  Plan& plan = *node->step.plan;
+  if (!node->step.layer) return combine(*node, *out, rows);
+  Layer& layer = *node->step.layer;
   const int64_t latest = out->total - 1;
   // From there on the next push goes on.
-  if (node->tail) node->tail->resume(plan.weights(), node->history[0], latest * plan.params().stride);
+  if (node->tail) node->tail->resume(layer, node->history[0], latest * layer.params().stride);
   convolve(node, operand(*node, 0), latest, 1, rows, out->row_stride);
 }
 
@@ -525,7 +525,7 @@ void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stre
 void Stream::run_node(Node* node, Value* out, float* rows) {
   const Value& a = operand(*node, 0);
   const Value& b = operand(*node, 1);
-  if (node->keeps && node->step.plan) {
+  if (node->keeps && node->step.layer) {
     feed_conv(node, a);
   } else if (node->keeps) {
     node->history[0].append(a.rows, a.row_stride, a.fresh, false);
@@ -535,7 +535,7 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
   if (node->tail) {
     convolve_partitioned(node, a, *out, rows);
   } else if (out->fresh > 0) {
-    node->step.plan ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
+    node->step.layer ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
   }
   out->total += out->fresh;
   out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
@@ -543,7 +543,7 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
 
 void Stream::feed_conv(Node* node, const Value& in) {
   History& history = node->history[0];
-  const PaddingMode mode = node->step.plan->params().padding_mode;
+  const PaddingMode mode = node->step.layer->params().padding_mode;
   const int64_t left = node->padding.pad_left;
   history.append(in.rows, in.row_stride, in.fresh, flush_tiny_);
   if (in.total >= node->known_after && in.total - in.fresh < node->known_after) {
@@ -573,11 +573,12 @@ void Stream::feed_conv(Node* node, const Value& in) {
 void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) {
   const bool all_taps = node->tail && node->tail->needs_definition();
   const bool has_tail = node->tail && !all_taps;
-  Weights& weights = has_tail ? node->tail->head() : node->step.plan->weights();
-  const Params& p = weights.params();
+  Layer& layer = has_tail ? node->tail->head() : *node->step.layer;
+  const Params& p = layer.params();
+  const Weights weights = layer.weights();
+  const Finish finish = node->step.layer->finish();
   const Vectors vectors = all_taps ? Vectors::kAlongTime : choose_vectors(p, count);
-  const float* panels = weights.panels(vectors);
-  const float* bias = weights.wide_bias();
+  const float* panels = weights.forms->panels(p, vectors, weights.view);
   Strip strip{};
   strip.offsets = all_taps ? node->all_offsets.data() : node->offsets.data();
   strip.depth = p.group_in() * p.kernel_size;
@@ -586,9 +587,10 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
   const float* oldest_panels = nullptr;
   Strip oldest{};
   if (lacks_oldest) {
-    Weights& taps = node->tail->oldest();
-    oldest_panels = taps.panels(vectors);
-    oldest.bias = taps.wide_bias();  // zeros
+    Layer& taps = node->tail->oldest();
+    const Weights own = taps.weights();
+    oldest_panels = own.forms->panels(taps.params(), vectors, own.view);
+    oldest.bias = own.bias;  // zeros
     oldest.offsets = node->oldest_offsets.data();
     oldest.depth = p.group_in() * taps.params().kernel_size;
     oldest.output = node->oldest_sums.data();
@@ -604,11 +606,10 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
       strip.input = (node->keeps ? node->history[0].at(row, first + (has_tail ? node->head_shift : 0))
                                  : in.rows + static_cast<size_t>(row) * in.pitch) +
                     t;
-      for (int32_t o = 0; o < p.group_out();) {
-        const Tile& tile = choose_tile(vectors, p.group_out() - o);
+      for_each_tile(vectors, p.group_out(), [&](const Tile& tile, int32_t o) {
         const size_t oc = static_cast<size_t>(first_out) + static_cast<size_t>(o);
         strip.weights = panels + oc * static_cast<size_t>(strip.depth);
-        strip.bias = bias + oc;
+        strip.bias = weights.bias + oc;
         strip.output = group_rows + static_cast<size_t>(o) * row_stride + t;
         tile.run(strip);
         if (lacks_oldest) {
@@ -623,18 +624,17 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
           if (lacks_oldest) {
             add_row(node->oldest_sums.data() + static_cast<size_t>(r) * oldest.row_stride, strip.count, sums);
           }
-          apply_activation(p.activation, p.slope, sums, static_cast<size_t>(strip.count));
+          activate(finish, first_out + o + r, sums, static_cast<size_t>(strip.count));
         }
-        o += tile.rows;
-      }
+      });
     }
   }
 }
 
 void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows) {
-  const Params& p = node->step.plan->params();
+  const Params& p = node->step.layer->params();
   const History& history = node->history[0];
-  node->tail->load(node->step.plan->weights());
+  node->tail->load(*node->step.layer);
   const int64_t known = known_positions(*node);
   int64_t t = out.total;
   for (;;) {

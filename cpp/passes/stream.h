@@ -7,20 +7,20 @@
 #include <vector>
 
 #include "buffer.h"
+#include "layer.h"
 #include "options/params.h"
 #include "passes/elementwise.h"
 #include "passes/history.h"
 #include "passes/partitioned.h"
-#include "passes/plan.h"
 
 namespace conv1d {
 
 // One operation of a network. Its input is value 0; step i makes value i + 1 from earlier ones. The last is its output.
 struct Step {
   int32_t input;
-  int32_t other;               // the second operand of a sum or product; else as `input`
-  std::shared_ptr<Plan> plan;  // of a convolution
-  Elementwise elementwise;     // where there is no plan; of kGate the operands are the halves of the channels
+  int32_t other;                 // the second operand of a sum or product; else as `input`
+  std::shared_ptr<Layer> layer;  // of a convolution
+  Elementwise elementwise;       // where there is no layer; of kGate the operands are the halves of the channels
 };
 
 class Stream {
@@ -132,7 +132,7 @@ class Stream {
 
   // Writes down what tells this stream from others.
   bool describe();
-  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step.plan ? 1 : 2; }
+  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step.layer ? 1 : 2; }
 
   // The position of Partitioned before which all that a node's operand has is there.
   int64_t known_positions(const Node& node) const;

@@ -6,12 +6,20 @@
 #include <cstdint>
 #include <vector>
 
-#include "methods/fft_convolution.h"
-#include "methods/toom_cook.h"
+#include "choose/fft_schedule.h"
+#include "choose/toom_schedule.h"
+#include "kernels/toom_cook_f32.h"
 #include "operator/padding.h"
 #include "options/params.h"
+#include "passes/forward.h"
 
 namespace conv1d {
+
+// How a prepared layer is cut for the FFT.
+inline FftCut cut_of(const Forward& forward) {
+  const Params& p = forward.params();
+  return cut_for_fft(correlation_of(p, forward.geometry()), 1, most_spectra(p.algorithm == Algorithm::kFft));
+}
 
 // A layer and its signal as float64: the bounds of every output follow, (batch, out_channels, out_length).
 struct Sums {

@@ -11,7 +11,7 @@
 
 #include "exact.h"
 #include "half.h"
-#include "passes/plan.h"
+#include "passes/forward.h"
 
 namespace conv1d {
 namespace {
@@ -73,7 +73,7 @@ std::vector<Case> read_cases() {
     c.length = shape.back();
     size_t outputs = 1;
     for (const size_t dimension : item.at("outputShape")) outputs *= dimension;
-    const auto element = static_cast<size_t>(c.params.element_bytes());
+    const auto element = static_cast<size_t>(element_bytes(c.params.dtype));
     c.input = slice<uint8_t>(bytes, item.at("input"), element * c.batch * c.params.in_channels * c.length);
     c.weight = slice<uint8_t>(bytes, item.at("weight"), element * c.params.weight_size());
     if (c.params.bias) c.bias = slice<uint8_t>(bytes, item.at("biasAt"), element * c.params.out_channels);
@@ -110,17 +110,18 @@ std::vector<Algorithm> algorithms_of(const Case& c) {
 }
 
 std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw) {
-  Plan plan(c.params);
-  EXPECT_TRUE(plan.allocate());
-  std::memcpy(plan.weights().weight(), c.weight.data(), c.weight.size());
-  if (c.params.bias) std::memcpy(plan.weights().bias(), c.bias.data(), c.bias.size());
-  plan.weights().changed();
-  const auto error = plan.prepare(c.batch, c.length, threads);
+  const auto layer = std::make_shared<Layer>(c.params);
+  EXPECT_TRUE(layer->allocate());
+  Forward forward(layer);
+  std::memcpy(layer->weight(), c.weight.data(), c.weight.size());
+  if (c.params.bias) std::memcpy(layer->bias(), c.bias.data(), c.bias.size());
+  layer->changed();
+  const auto error = forward.prepare(c.batch, c.length, threads);
   EXPECT_FALSE(error) << error->message;
   // Exactly as large as promised, so that AddressSanitizer sees a read or write beyond.
-  std::vector<uint8_t> output(c.expected.size() * static_cast<size_t>(c.params.element_bytes()));
+  std::vector<uint8_t> output(c.expected.size() * static_cast<size_t>(element_bytes(c.params.dtype)));
   ThreadPool pool(threads);
-  plan.run(c.input.data(), output.data(), pool);
+  forward.run(c.input.data(), output.data(), pool);
 
   std::vector<double> result(c.expected.size());
   for (size_t i = 0; i < result.size(); ++i) {

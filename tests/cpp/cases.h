@@ -1,4 +1,4 @@
-// The cases of tests/fixtures, as Plan takes them.
+// The cases of tests/fixtures, as layers take them.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ double tolerance(const Case& c, size_t i);
 // The algorithms that can compute a case.
 std::vector<Algorithm> algorithms_of(const Case& c);
 
-// The output of a plan on `threads` threads as float64, and its raw bytes if asked for.
+// The output of a layer on `threads` threads as float64, and its raw bytes if asked for.
 std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw = nullptr);
 
 }  // namespace conv1d

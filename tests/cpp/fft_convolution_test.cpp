@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "layer.h"
+#include "bounds.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {
@@ -20,8 +21,6 @@ Options fft_options(double in_channels, double out_channels, double kernel_size)
   options.algorithm = "fft";
   return options;
 }
-
-FftCut cut_of(Layer& layer) { return cut_for_fft(layer.plan().params(), layer.plan().geometry(), 1); }
 
 // The bound of fft_convolution.h without the norms.
 double tolerance_of(const FftCut& cut) { return 0x1p-21 * std::log2(cut.size); }
@@ -46,11 +45,11 @@ TEST(FftConvolution, RandomLayersWithinTheBoundOfEachOutput) {
     const int length = pick(41, 900) + static_cast<int>(o.dilation * (o.kernel_size - 1));
     const char* modes[] = {"zeros", "reflect", "replicate", "circular"};
     o.padding_mode = modes[pick(0, 3)];
-    Layer layer(o, static_cast<uint32_t>(round));
+    TestLayer layer(o, static_cast<uint32_t>(round));
     const auto input = random_values(static_cast<size_t>(batch * o.in_channels * length), 7);
     const auto output = layer.run(input, batch, pool);
-    ASSERT_STREQ(layer.plan().explain().algorithm, "fft");
-    const FftCut cut = cut_of(layer);
+    ASSERT_STREQ(layer.forward().explain().algorithm, "fft");
+    const FftCut cut = cut_of(layer.forward());
     strided += cut.phases > 1 ? 1 : 0;
     dilated += cut.lanes > 1 ? 1 : 0;
     blocks += cut.blocks > 1 ? 1 : 0;
@@ -78,14 +77,14 @@ TEST(FftConvolutionExhaustive, LayersOfAutoWithinTheBoundOfEachOutput) {
         o.groups = depthwise ? channels : 1;
         o.pad_left = o.pad_right = std::floor(kernel_size / 2);
         o.algorithm = "auto";
-        Layer layer(o, 1);
+        TestLayer layer(o, 1);
         const auto input = random_values(static_cast<size_t>(channels) * 6000, 2);
         const auto output = layer.run(input, 1, pool);
-        if (layer.plan().explain().algorithm != std::string("fft")) continue;
+        if (layer.forward().explain().algorithm != std::string("fft")) continue;
         ++taken;
         const auto expected = layer.expect(input);
         for (size_t i = 0; i < output.size(); ++i) {
-          ASSERT_LE(std::abs(output[i] - expected.values[i]), tolerance_of(cut_of(layer)) * expected.bound[i])
+          ASSERT_LE(std::abs(output[i] - expected.values[i]), tolerance_of(cut_of(layer.forward())) * expected.bound[i])
               << kernel_size << " taps, " << channels << " channels at " << i;
         }
       }
@@ -105,7 +104,7 @@ TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
   ThreadPool pool(1);
   for (const int32_t taps : {3, 50, 333, 2000}) {
     for (uint32_t kind = 0; kind < 4; ++kind) {
-      Layer layer(fft_options(2, 2, taps), kind);
+      TestLayer layer(fft_options(2, 2, taps), kind);
       const int32_t length = 9000;
       auto input = random_values(size_t{2} * length, kind + 1);
       for (int32_t i = 0; i < 2 * length; ++i) {
@@ -113,17 +112,17 @@ TEST(FftConvolution, LoudNeighboursWithinTheBoundOfTheBlock) {
         if (kind == 2) input[i] *= i % length == 1000 ? 1e9F : 1e-3F;
         if (kind == 3) input[i] = i % 2 == 0 ? 1.0F : -1.0F;
       }
-      auto* w = static_cast<float*>(layer.plan().weights().weight());
+      auto* w = static_cast<float*>(layer.layer().weight());
       for (int32_t i = 0; i < 4 * taps; ++i) {
         if (kind == 1) w[i] *= static_cast<float>(std::exp(-8.0 * (i % taps) / taps));
         if (kind == 3) w[i] = i % 2 == 0 ? 1.0F : -1.0F;  // all products of one sign
       }
-      layer.plan().weights().changed();
+      layer.layer().changed();
       const auto output = layer.run(input, 1, pool);
-      const FftCut cut = cut_of(layer);
+      const FftCut cut = cut_of(layer.forward());
       const auto expected = layer.expect(input);
-      const int32_t out_length = layer.plan().geometry().out_length;
-      const auto* bias = static_cast<const float*>(layer.plan().weights().bias());
+      const int32_t out_length = layer.forward().geometry().out_length;
+      const auto* bias = static_cast<const float*>(layer.layer().bias());
       for (int32_t o = 0; o < 2; ++o) {
         for (int32_t t = 0; t < out_length; ++t) {
           const int32_t begin = t / cut.outputs * cut.outputs;
@@ -148,12 +147,12 @@ TEST(FftConvolution, EqualProductsOfManyChannelsWithinTheBoundOfTheBlock) {
   constexpr int32_t kTaps = 33;
   Options o = fft_options(kChannels, 1, kTaps);
   o.bias = false;
-  Layer layer(o, 1);
-  std::fill_n(static_cast<float*>(layer.plan().weights().weight()), kChannels * kTaps, 0.1F);
-  layer.plan().weights().changed();
+  TestLayer layer(o, 1);
+  std::fill_n(static_cast<float*>(layer.layer().weight()), kChannels * kTaps, 0.1F);
+  layer.layer().changed();
   const std::vector<float> input(size_t{kChannels} * 600, 0.1F);
   const auto output = layer.run(input, 1, pool);
-  const FftCut cut = cut_of(layer);
+  const FftCut cut = cut_of(layer.forward());
   const double factor = static_cast<double>(0.1F) * 0.1F;
   const double norms = factor * std::sqrt(static_cast<double>(kTaps) * cut.size) * kChannels;
   for (const float got : output) {
@@ -177,7 +176,7 @@ TEST(FftConvolutionThreads, SameBitsForEveryThreadCountAndCut) {
     o.dilation = s.dilation;
     o.groups = s.groups;
     o.activation = "silu";
-    Layer layer(o, 1);
+    TestLayer layer(o, 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     ThreadPool one(1);
     const auto expected = layer.run(input, s.batch, one);
@@ -185,8 +184,8 @@ TEST(FftConvolutionThreads, SameBitsForEveryThreadCountAndCut) {
       ThreadPool pool(threads);
       EXPECT_EQ(expected, layer.run(input, s.batch, pool)) << s.kernel_size << " on " << threads << " threads";
       std::vector<float> output(expected.size());
-      for (int32_t piece = 0; piece < layer.plan().pieces(); ++piece) {
-        layer.plan().run_pieces(input.data(), output.data(), pool, piece, piece + 1);
+      for (int32_t piece = 0; piece < layer.forward().pieces(); ++piece) {
+        layer.forward().run_pieces(input.data(), output.data(), pool, piece, piece + 1);
       }
       EXPECT_EQ(expected, output) << s.kernel_size << " piece by piece on " << threads << " threads";
     }
@@ -195,9 +194,9 @@ TEST(FftConvolutionThreads, SameBitsForEveryThreadCountAndCut) {
 
 // Layers as heavy as a machine can take still pause every ten milliseconds or so.
 TEST(FftConvolution, PiecesOfHeavyLayersAreShort) {
-  Layer layer(fft_options(512, 512, 400), 1);
-  ASSERT_FALSE(layer.plan().prepare(1, 2000, 1));
-  const FftCut cut = cut_of(layer);
+  TestLayer layer(fft_options(512, 512, 400), 1);
+  ASSERT_FALSE(layer.forward().prepare(1, 2000, 1));
+  const FftCut cut = cut_of(layer.forward());
   EXPECT_GT(cut.oc_parts, 4);
   EXPECT_LT(cut.cycles / (cut.blocks * cut.oc_parts), 40e6);
 }
@@ -205,8 +204,8 @@ TEST(FftConvolution, PiecesOfHeavyLayersAreShort) {
 TEST(FftConvolution, SaysWhatIsTooLarge) {
   Params params{};
   ASSERT_FALSE(validate(fft_options(16, 16, 2200000), &params));
-  Plan plan(params);
-  const auto error = plan.prepare(1, 2200000, 1);
+  Forward forward(std::make_shared<Layer>(params));
+  const auto error = forward.prepare(1, 2200000, 1);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "ERR_UNSUPPORTED");
   EXPECT_EQ(error->field, "algorithm");

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "kernels/spectra_f32.h"
-#include "layer.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {

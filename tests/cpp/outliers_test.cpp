@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "layer.h"
 #include "operator/padding.h"
 #include "passes/stream.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {
@@ -81,10 +81,10 @@ std::string text(const Options& o, int32_t length) {
 }
 
 // Of each output channel and image: what a transform of the signal may err by.
-double transform_bound(Layer& layer, const Geometry& g, const std::vector<float>& x, int32_t image, int32_t oc) {
-  const Params& p = layer.plan().params();
-  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
-  double sum = p.bias ? std::abs(static_cast<const float*>(layer.plan().weights().bias())[oc]) : 0;
+double transform_bound(TestLayer& layer, const Geometry& g, const std::vector<float>& x, int32_t image, int32_t oc) {
+  const Params& p = layer.forward().params();
+  const auto* w = static_cast<const float*>(layer.layer().weight());
+  double sum = p.bias ? std::abs(static_cast<const float*>(layer.layer().bias())[oc]) : 0;
   const double copies = 1 + static_cast<double>(g.pad_left + g.pad_right) / g.length;  // of samples, by the padding
   for (int32_t c = 0; c < p.group_in(); ++c) {
     double weights = 0;
@@ -102,17 +102,17 @@ double transform_bound(Layer& layer, const Geometry& g, const std::vector<float>
   return (0x1p-21 * std::log2(size) + 0x1p-24 * p.group_in()) * sum;
 }
 
-double largest_weight(Layer& layer, int32_t oc) {
-  const Params& p = layer.plan().params();
-  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
+double largest_weight(TestLayer& layer, int32_t oc) {
+  const Params& p = layer.forward().params();
+  const auto* w = static_cast<const float*>(layer.layer().weight());
   const auto count = static_cast<int64_t>(p.group_in()) * p.kernel_size;
   double most = 0;
   for (int64_t i = 0; i < count; ++i) most = std::max(most, std::abs(static_cast<double>(w[oc * count + i])));
   return most;
 }
 
-double largest_seen(Layer& layer, const Geometry& g, const std::vector<float>& x, int32_t oc, int32_t t) {
-  const Params& p = layer.plan().params();
+double largest_seen(TestLayer& layer, const Geometry& g, const std::vector<float>& x, int32_t oc, int32_t t) {
+  const Params& p = layer.forward().params();
   double most = 0;
   for (int32_t c = 0; c < p.group_in(); ++c) {
     for (int32_t k = 0; k < p.kernel_size; ++k) {
@@ -133,9 +133,9 @@ struct Counts {
 
 // Holds the output of a layer for a disturbed signal to what the definition gives, `rounding` times as exact as a
 // transform of the plain signal must be.
-void check(Layer& layer, const Geometry& g, const Disturbed& signal, const std::vector<float>& output, double rounding,
-           const std::string& what, Counts* counts) {
-  const Params& p = layer.plan().params();
+void check(TestLayer& layer, const Geometry& g, const Disturbed& signal, const std::vector<float>& output,
+           double rounding, const std::string& what, Counts* counts) {
+  const Params& p = layer.forward().params();
   const auto expected = layer.expect(signal.values);
   const std::vector<double> ones(static_cast<size_t>(p.weight_size()), 1);
   std::vector<double> sees(output.size());
@@ -152,7 +152,7 @@ void check(Layer& layer, const Geometry& g, const Disturbed& signal, const std::
           what + " at " + std::to_string(oc) + " " + std::to_string(t) + (sees[i] > 0 ? " sees" : "");
       if (magnitudes[i] == 0) {
         ++counts->silent;
-        const float bias = p.bias ? static_cast<const float*>(layer.plan().weights().bias())[oc] : 0;
+        const float bias = p.bias ? static_cast<const float*>(layer.layer().bias())[oc] : 0;
         ASSERT_EQ(output[i], bias) << where;
       }
       ++(sees[i] > 0 ? counts->seen : counts->unseen);
@@ -174,12 +174,12 @@ void check(Layer& layer, const Geometry& g, const Disturbed& signal, const std::
   }
 }
 
-void set_some_weight_to_zero(Random& random, Layer& layer) {
-  auto* weights = static_cast<float*>(layer.plan().weights().weight());
+void set_some_weight_to_zero(Random& random, TestLayer& layer) {
+  auto* weights = static_cast<float*>(layer.layer().weight());
   if (draw(random, 0, 4) == 0) {
-    weights[draw(random, 0, static_cast<int32_t>(layer.plan().params().weight_size()) - 1)] = 0;
+    weights[draw(random, 0, static_cast<int32_t>(layer.forward().params().weight_size()) - 1)] = 0;
   }
-  layer.plan().weights().changed();
+  layer.layer().changed();
 }
 
 TEST(Outliers, ReachTheOutputsThatSeeThemAndNoOthers) {
@@ -209,7 +209,7 @@ TEST(Outliers, ReachTheOutputsThatSeeThemAndNoOthers) {
     Geometry g{};
     if (validate(o, &params) || resolve(params, 1, length, &g)) continue;
     ++compared[which];
-    Layer layer(o, static_cast<uint32_t>(trial));
+    TestLayer layer(o, static_cast<uint32_t>(trial));
     set_some_weight_to_zero(random, layer);
     const Disturbed signal = disturb(random, plain_signal(random, params.in_channels, length), length);
     const auto output = layer.run(signal.values, 1, pool);
@@ -246,8 +246,8 @@ TEST(Outliers, OfStreamsReachTheOutputsThatSeeThemAndNoOthers) {
     Geometry g{};
     if (validate(o, &params) || resolve(params, 1, length, &g)) continue;
     ++compared;
-    Layer layer(o, static_cast<uint32_t>(trial));
-    ASSERT_FALSE(layer.plan().prepare(1, length, 1));  // for expect()
+    TestLayer layer(o, static_cast<uint32_t>(trial));
+    ASSERT_FALSE(layer.forward().prepare(1, length, 1));  // for expect()
     set_some_weight_to_zero(random, layer);
     const Disturbed signal = disturb(random, plain_signal(random, params.in_channels, length), length);
     const std::string what = text(o, length) + ", trial " + std::to_string(trial);

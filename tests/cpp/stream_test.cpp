@@ -12,10 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "choose/partition.h"
 #include "half.h"
-#include "layer.h"
 #include "operator/pack.h"
 #include "passes/partitioned.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {
@@ -46,32 +47,33 @@ std::vector<uint16_t> narrowed(const std::vector<float>& values) {
   return halves;
 }
 
-// forward() of the whole, or nothing where there is none.
-std::optional<Signal> forward(Plan& plan, const Signal& in) {
+// The output of the whole, or nothing where there is none.
+std::optional<Signal> run_whole(Forward& forward, const Signal& in) {
   ThreadPool pool(1);
-  if (plan.prepare(in.batch, in.length, 1)) return std::nullopt;
-  const Geometry& g = plan.geometry();
-  Signal out{in.batch, plan.params().out_channels, g.out_length, {}};
+  if (forward.prepare(in.batch, in.length, 1)) return std::nullopt;
+  const Geometry& g = forward.geometry();
+  Signal out{in.batch, forward.params().out_channels, g.out_length, {}};
   out.values.resize(static_cast<size_t>(out.batch) * out.channels * out.length);
-  if (plan.params().dtype == DType::kFloat32) {
-    plan.run(in.values.data(), out.values.data(), pool);
+  if (forward.params().dtype == DType::kFloat32) {
+    forward.run(in.values.data(), out.values.data(), pool);
   } else {
     const auto halves = narrowed(in.values);
     std::vector<uint16_t> results(out.values.size());
-    plan.run(halves.data(), results.data(), pool);
+    forward.run(halves.data(), results.data(), pool);
     halves_to_floats(results.data(), out.values.data(), results.size());
   }
   return out;
 }
 
 // The network's steps over whole signals, one after the other.
-std::optional<Signal> forward(const std::vector<Step>& steps, DType dtype, const Signal& in) {
+std::optional<Signal> run_whole(const std::vector<Step>& steps, DType dtype, const Signal& in) {
   std::vector<Signal> values{in};
   for (const Step& step : steps) {
     Signal a = values[static_cast<size_t>(step.input)];
     Signal b = values[static_cast<size_t>(step.other)];
-    if (step.plan) {
-      auto out = forward(*step.plan, a);
+    if (step.layer) {
+      Forward forward(step.layer);
+      auto out = run_whole(forward, a);
       if (!out) return std::nullopt;
       values.push_back(*out);
       continue;
@@ -152,7 +154,7 @@ void expect_same(Signal expected, Signal got, const std::string& what) {
   EXPECT_EQ(0, std::memcmp(expected.values.data(), got.values.data(), expected.values.size() * sizeof(float))) << what;
 }
 
-Step conv_step(int32_t input, Layer& layer) { return {input, input, layer.share(), {}}; }
+Step conv_step(int32_t input, TestLayer& layer) { return {input, input, layer.share(), {}}; }
 
 Options random_options(Random& random, const char* dtype) {
   const int32_t groups = draw(random, 0, 2) == 0 ? draw(random, 1, 4) : 1;
@@ -186,11 +188,11 @@ TEST(Stream, OneLayerEqualsTheWholeHoweverItIsCut) {
   int compared = 0;
   for (uint32_t trial = 0; trial < 3000; ++trial) {
     const Options options = random_options(random, trial % 4 == 3 ? "float16" : "float32");
-    Layer layer(options, trial);
-    const DType dtype = layer.plan().params().dtype;
+    TestLayer layer(options, trial);
+    const DType dtype = layer.forward().params().dtype;
     const Signal in =
-        random_signal(draw(random, 1, 2), layer.plan().params().in_channels, draw(random, 1, 150), trial + 1);
-    const auto expected = forward(layer.plan(), in);
+        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 150), trial + 1);
+    const auto expected = run_whole(layer.forward(), in);
     if (!expected) continue;
     ++compared;
     const int32_t max_chunk = draw(random, 1, draw(random, 1, 64));
@@ -208,7 +210,7 @@ TEST(Stream, OneLayerEqualsTheWholeHoweverItIsCut) {
 struct RandomNetwork {
   DType dtype;
   int32_t pairs = 0;
-  std::vector<Layer> layers;
+  std::vector<TestLayer> layers;
   std::vector<Step> steps;
   Signal in;
 };
@@ -261,7 +263,7 @@ RandomNetwork random_network(Random& random, uint32_t seed, bool use_fft = false
       const double longer = o.padding_rule == "causal" ? 0 : o.pad_left + o.pad_right - reach;
       out = {static_cast<int32_t>(o.out_channels), o.stride == 1 ? in.stretch + longer : 1000.0 + i};
       made.layers.emplace_back(o, seed * 100 + i);
-      step.plan = made.layers.back().share();
+      step.layer = made.layers.back().share();
     }
     made.steps.push_back(step);
     shapes.push_back(out);
@@ -279,7 +281,7 @@ TEST(Stream, NetworksEqualTheWholeHoweverTheyAreCut) {
     const RandomNetwork network = random_network(random, trial);
     const auto& [dtype, own_pairs, layers, steps, in] = network;
     pairs += own_pairs;
-    const auto expected = forward(steps, dtype, in);
+    const auto expected = run_whole(steps, dtype, in);
     if (!expected) continue;
     ++compared;
     const int32_t max_chunk = draw(random, 1, draw(random, 1, 40));
@@ -312,11 +314,11 @@ void expect_close(const Signal& expected, const Signal& got, double limit, const
 }
 
 // A bound for all outputs of a layer: its largest row of weights times the largest samples that it can meet.
-double largest_sum(Layer& layer, const Signal& in) {
-  const Params& p = layer.plan().params();
+double largest_sum(TestLayer& layer, const Signal& in) {
+  const Params& p = layer.forward().params();
   const auto size = static_cast<size_t>(p.weight_size());
   std::vector<float> weights(size);
-  widen(p.dtype, layer.plan().weights().weight(), weights.data(), size);
+  widen(p.dtype, layer.layer().weight(), weights.data(), size);
   const size_t depth = size / static_cast<size_t>(p.out_channels);
   double largest = 0;
   for (size_t o = 0; o < size; o += depth) {
@@ -334,14 +336,14 @@ TEST(Stream, LongKernelsGiveTheSameBitsHoweverTheyAreCut) {
   int compared = 0;
   for (uint32_t trial = 0; trial < 800; ++trial) {
     const Options options = random_long_options(random, trial % 4 == 3 ? "float16" : "float32");
-    Layer layer(options, trial);
+    TestLayer layer(options, trial);
     Options plain = options;
     plain.algorithm = "direct";
-    Layer direct(plain, trial);
-    const DType dtype = layer.plan().params().dtype;
+    TestLayer direct(plain, trial);
+    const DType dtype = layer.forward().params().dtype;
     const Signal in =
-        random_signal(draw(random, 1, 2), layer.plan().params().in_channels, draw(random, 1, 2000), trial + 1);
-    const auto expected = forward(direct.plan(), in);
+        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 2000), trial + 1);
+    const auto expected = run_whole(direct.forward(), in);
     if (!expected) continue;
     ++compared;
     const int32_t max_chunk = draw(random, 1, draw(random, 1, 300));
@@ -362,7 +364,7 @@ TEST(Stream, LongKernelsGiveTheSameBitsHoweverTheyAreCut) {
 }
 
 TEST(Stream, PushesOfOneSampleThroughAWideDilatedStack) {
-  std::vector<Layer> layers;
+  std::vector<TestLayer> layers;
   std::vector<Step> steps;
   for (int32_t i = 0; i < 8; ++i) {
     Options o = layer_options(16, 16, 3);
@@ -374,7 +376,7 @@ TEST(Stream, PushesOfOneSampleThroughAWideDilatedStack) {
     steps.push_back({2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}});
   }
   const Signal in = random_signal(1, 16, 1200, 3);
-  const auto expected = forward(steps, DType::kFloat32, in);
+  const auto expected = run_whole(steps, DType::kFloat32, in);
   const auto stream = make_stream(steps, DType::kFloat32, in, 128);
   EXPECT_EQ(stream->latency(), 0);
   EXPECT_EQ(stream->receptive_field(), 1 + 2 * 255);
@@ -384,16 +386,16 @@ TEST(Stream, PushesOfOneSampleThroughAWideDilatedStack) {
 }
 
 TEST(Stream, NewWeightsCountFromTheNextPush) {
-  Layer layer(layer_options(2, 3, 1), 1);
+  TestLayer layer(layer_options(2, 3, 1), 1);
   const Signal in = random_signal(1, 2, 8, 2);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 8);
   std::vector<float> before(24);
   std::vector<float> after(24);
   stream->push(in.values.data(), 8, before.data());
-  static_cast<float*>(layer.plan().weights().weight())[0] += 1;
-  layer.plan().weights().changed();
+  static_cast<float*>(layer.layer().weight())[0] += 1;
+  layer.layer().changed();
   stream->push(in.values.data(), 8, after.data());
-  EXPECT_EQ(forward(layer.plan(), in)->values, after);
+  EXPECT_EQ(run_whole(layer.forward(), in)->values, after);
   EXPECT_NE(before, after);
 }
 
@@ -403,15 +405,15 @@ TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
   options.groups = 2;
   options.padding_rule = "causal";
   options.algorithm = "auto";
-  Layer layer(options, 1);
-  ASSERT_GE(choose_partition(layer.plan().params(), 128), 256);
+  TestLayer layer(options, 1);
+  ASSERT_GE(choose_partition(layer.forward().params(), 128), 256);
   options.algorithm = "direct";
-  Layer direct(options, 1);
+  TestLayer direct(options, 1);
   const Signal in = random_signal(1, 2, 9000, 2);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
   EXPECT_EQ(stream->latency(), 0);
   const Signal got = run_stream(stream, DType::kFloat32, in, [] { return 128; });
-  expect_close(*forward(direct.plan(), in), got, 0x1p-21 * largest_sum(direct, in), "reverb");
+  expect_close(*run_whole(direct.forward(), in), got, 0x1p-21 * largest_sum(direct, in), "reverb");
   Random random(4);
   for (const int32_t most : {1, 100, 128}) {
     stream->reset();
@@ -424,8 +426,8 @@ TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
 TEST(Stream, NetworksOfLongKernelsGiveTheSameBitsHoweverTheyAreCut) {
   Random random(5);
   for (uint32_t trial = 0; trial < 60; ++trial) {
-    std::vector<Layer> layers;
-    std::vector<Layer> plain;
+    std::vector<TestLayer> layers;
+    std::vector<TestLayer> plain;
     std::vector<Step> steps;
     std::vector<Step> plain_steps;
     for (int32_t i = 0; i < 3; ++i) {
@@ -451,7 +453,7 @@ TEST(Stream, NetworksOfLongKernelsGiveTheSameBitsHoweverTheyAreCut) {
     stream->reset();
     const std::string what = "network " + std::to_string(trial);
     expect_same(got, run_stream(stream, DType::kFloat32, in, [&] { return draw(random, 0, max_chunk); }), what);
-    const Signal expected = *forward(plain_steps, DType::kFloat32, in);
+    const Signal expected = *run_whole(plain_steps, DType::kFloat32, in);
     double loudest = 0;
     for (const float x : expected.values) loudest = std::max<double>(loudest, std::abs(x));
     expect_close(expected, got, 0x1p-18 * loudest, what);
@@ -464,24 +466,23 @@ TEST(Stream, NewWeightsOfALongKernelCountFromTheNextPush) {
     Options options = layer_options(2, 2, 600);
     options.padding_rule = "causal";
     options.algorithm = "fft";
-    Layer layer(options, 1);
+    TestLayer layer(options, 1);
     options.algorithm = "direct";
-    Layer other(options, 9);
+    TestLayer other(options, 9);
     const Signal in = random_signal(1, 2, 2000, 2);
     const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
     int32_t pushed = 0;
     const Signal got = run_stream(stream, DType::kFloat32, in, [&] {
       if (pushed == before) {
-        std::memcpy(layer.plan().weights().weight(), other.plan().weights().weight(),
-                    size_t{2} * 2 * 600 * sizeof(float));
-        std::memcpy(layer.plan().weights().bias(), other.plan().weights().bias(), 2 * sizeof(float));
-        layer.plan().weights().changed();
+        std::memcpy(layer.layer().weight(), other.layer().weight(), size_t{2} * 2 * 600 * sizeof(float));
+        std::memcpy(layer.layer().bias(), other.layer().bias(), 2 * sizeof(float));
+        layer.layer().changed();
       }
       const int32_t next = std::min(100, pushed < before ? before - pushed : 100);
       pushed += next;
       return next;
     });
-    const auto expected = forward(other.plan(), in);
+    const auto expected = run_whole(other.forward(), in);
     const double limit = 0x1p-21 * largest_sum(other, in);
     for (int32_t row = 0; row < 2; ++row) {
       for (int32_t t = before; t < 2000; ++t) {
@@ -509,7 +510,7 @@ TEST(Stream, LongKernelsAreLeftToTheFftWhereThatIsFaster) {
 TEST(Stream, SpecialNumbersLeaveWithTheirWindow) {
   Options options = layer_options(1, 1, 4);
   options.padding_rule = "causal";
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   Signal in = random_signal(1, 1, 30, 2);
   in.values[10] = std::numeric_limits<float>::quiet_NaN();
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 7);
@@ -525,11 +526,11 @@ TEST(Stream, OneSampleStandsOutOfAWindowOfTwoLevels) {
   options.padding_rule = "same";
   options.padding_mode = "replicate";
   options.algorithm = "fft";
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   options.algorithm = "direct";
-  Layer direct(options, 1);
+  TestLayer direct(options, 1);
   const Signal in{1, 1, 8, {0.007F, 0.9F, 1.2F, -2.7e13F, 0.08F, -0.1F, -0.3F, 2.4F}};
-  const Signal expected = *forward(direct.plan(), in);
+  const Signal expected = *run_whole(direct.forward(), in);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 8);
   const Signal got = run_stream(stream, DType::kFloat32, in, [] { return 8; });
   for (size_t t = 0; t < got.values.size(); ++t) {
@@ -542,8 +543,8 @@ TEST(Stream, SpecialNumbersLeaveALongKernelSoonAfterTheirWindow) {
   Options options = layer_options(1, 1, 700);
   options.padding_rule = "causal";
   options.algorithm = "fft";
-  Layer layer(options, 1);
-  const int32_t partition = choose_partition(layer.plan().params(), 128);
+  TestLayer layer(options, 1);
+  const int32_t partition = choose_partition(layer.forward().params(), 128);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Signal in = random_signal(1, 1, 3000, 2);
     in.values[1000] = bad;
@@ -562,7 +563,7 @@ TEST(Stream, ALongKernelIsSilentAfterASoundThatFades) {
   options.padding_rule = "causal";
   options.bias = false;
   options.algorithm = "fft";
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   Signal in{1, 1, 8000, std::vector<float>(8000)};
   for (size_t t = 0; t < in.values.size(); ++t) in.values[t] = std::exp2(-static_cast<float>(t) / 40);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 128);
@@ -573,7 +574,7 @@ TEST(Stream, ALongKernelIsSilentAfterASoundThatFades) {
 }
 
 TEST(Stream, TinySamplesCountAsSilenceUnlessKept) {
-  Layer layer(layer_options(1, 1, 1), 1);
+  TestLayer layer(layer_options(1, 1, 1), 1);
   const float quiet[] = {1e-31F, -1e-38F, 1e-29F, 1e-40F, -1e-31F};
   for (const bool flush : {true, false}) {
     std::unique_ptr<Stream> stream;
@@ -582,7 +583,7 @@ TEST(Stream, TinySamplesCountAsSilenceUnlessKept) {
     stream->push(quiet, 5, got.data());
     const Signal in{1, 1, 5, {0, 0, quiet[2], 0, 0}};
     const Signal kept{1, 1, 5, std::vector<float>(quiet, quiet + 5)};
-    EXPECT_EQ(forward(layer.plan(), flush ? in : kept)->values, got);
+    EXPECT_EQ(run_whole(layer.forward(), flush ? in : kept)->values, got);
   }
 }
 
@@ -590,12 +591,12 @@ TEST(Stream, PaddingLongerThanAPartitionAndAPush) {
   Options options = layer_options(1, 1, 40);
   options.algorithm = "fft";
   options.pad_left = 3000;
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   options.algorithm = "direct";
-  Layer direct(options, 1);
+  TestLayer direct(options, 1);
   const Signal in = random_signal(1, 1, 300, 2);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 8);
-  expect_close(*forward(direct.plan(), in), run_stream(stream, DType::kFloat32, in, [] { return 8; }),
+  expect_close(*run_whole(direct.forward(), in), run_stream(stream, DType::kFloat32, in, [] { return 8; }),
                0x1p-21 * largest_sum(direct, in), "a long padding");
 }
 
@@ -675,11 +676,11 @@ TEST(Stream, AnotherGoesOnFromAState) {
     const char* dtype_name = trial % 4 == 3 ? "float16" : "float32";
     const bool long_kernel = trial % 3 == 0;
     const Options options = long_kernel ? random_long_options(random, dtype_name) : random_options(random, dtype_name);
-    Layer layer(options, trial);
-    const DType dtype = layer.plan().params().dtype;
-    const Signal in = with_events(random, random_signal(draw(random, 1, 2), layer.plan().params().in_channels,
+    TestLayer layer(options, trial);
+    const DType dtype = layer.forward().params().dtype;
+    const Signal in = with_events(random, random_signal(draw(random, 1, 2), layer.forward().params().in_channels,
                                                         draw(random, 1, long_kernel ? 2000 : 150), trial + 1));
-    if (!forward(layer.plan(), in)) continue;
+    if (!run_whole(layer.forward(), in)) continue;
     ++compared;
     const std::array chunks{draw(random, 1, 40), draw(random, 1, draw(random, 1, 300))};
     expect_to_go_on(random, {conv_step(0, layer)}, dtype, in, chunks, text(options, in.length, 0));
@@ -694,7 +695,7 @@ TEST(Stream, AnotherGoesOnFromTheStateOfANetwork) {
   for (uint32_t trial = 0; trial < 400; ++trial) {
     const bool long_kernels = trial % 2 == 0;
     const RandomNetwork network = random_network(random, trial, long_kernels);
-    if (!forward(network.steps, network.dtype, network.in)) continue;
+    if (!run_whole(network.steps, network.dtype, network.in)) continue;
     ++compared;
     pairs += network.pairs;
     // With partitions of another length, what one layer made for the next would differ by rounding.
@@ -728,8 +729,8 @@ TEST(Stream, OtherWeightsCountFromTheNextPushAfterAState) {
   Options options = layer_options(2, 2, 600);
   options.padding_rule = "causal";
   options.algorithm = "fft";
-  Layer layer(options, 1);
-  Layer other(options, 9);
+  TestLayer layer(options, 1);
+  TestLayer other(options, 9);
   const Signal in = random_signal(1, 2, 2000, 2);
   auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 100);
   const auto next = make_stream({conv_step(0, other)}, DType::kFloat32, in, 100);
@@ -796,7 +797,7 @@ bool expect_to_settle(Random& random, const std::vector<Step>& steps, DType dtyp
                       const std::string& what) {
   std::vector<int64_t> strides_of{1};
   for (const Step& step : steps) {
-    strides_of.push_back(strides_of[static_cast<size_t>(step.input)] * (step.plan ? step.plan->params().stride : 1));
+    strides_of.push_back(strides_of[static_cast<size_t>(step.input)] * (step.layer ? step.layer->params().stride : 1));
   }
   const int64_t strides = strides_of.back();
   const int32_t chunk = draw(random, 1, 60);
@@ -845,9 +846,10 @@ TEST(Stream, SettlesToWhereAConstantLeads) {
     const char* dtype_name = trial % 4 == 3 ? "float16" : "float32";
     const bool long_kernel = trial % 3 == 0;
     const Options options = long_kernel ? random_long_options(random, dtype_name) : random_options(random, dtype_name);
-    Layer layer(options, trial);
-    const DType dtype = layer.plan().params().dtype;
-    const Signal in = random_signal(draw(random, 1, 2), layer.plan().params().in_channels, draw(random, 1, 500), trial);
+    TestLayer layer(options, trial);
+    const DType dtype = layer.forward().params().dtype;
+    const Signal in =
+        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 500), trial);
     const double bound = largest_sum(layer, in);
     const double limit = !long_kernel ? 0 : dtype == DType::kFloat16 ? 0x1p-11 * bound : 0x1p-21 * bound;
     compared += expect_to_settle(random, {conv_step(0, layer)}, dtype, in, limit, text(options, in.length, 0)) ? 1 : 0;
@@ -871,7 +873,7 @@ TEST(Stream, NetworksOfLongKernelsSettleToWhereAConstantLeads) {
   Random random(11);
   int compared = 0;
   for (uint32_t trial = 0; trial < 30; ++trial) {
-    std::vector<Layer> layers;
+    std::vector<TestLayer> layers;
     std::vector<Step> steps;
     for (int32_t i = 0; i < 3; ++i) {
       Options o = layer_options(2, 2, 2 * draw(random, 10, 150) + 1);
@@ -890,7 +892,7 @@ TEST(Stream, NetworksOfLongKernelsSettleToWhereAConstantLeads) {
 
 // A receptive field of 2^35 samples is settled as fast as a short one.
 TEST(Stream, SettlesAtOnceHoweverFarItReaches) {
-  std::vector<Layer> layers;
+  std::vector<TestLayer> layers;
   std::vector<Step> steps;
   for (int32_t i = 0; i < 2; ++i) {
     Options o = layer_options(1, 1, 1025);
@@ -906,9 +908,9 @@ TEST(Stream, SettlesAtOnceHoweverFarItReaches) {
   float steady = 0;
   stream->settle(&level, &steady);
   float expected = level;
-  for (Layer& layer : layers) {
-    const auto* weights = static_cast<const float*>(layer.plan().weights().weight());
-    double sum = static_cast<const float*>(layer.plan().weights().bias())[0];
+  for (TestLayer& layer : layers) {
+    const auto* weights = static_cast<const float*>(layer.layer().weight());
+    double sum = static_cast<const float*>(layer.layer().bias())[0];
     for (int32_t k = 0; k < 1025; ++k) sum += static_cast<double>(expected) * weights[k];
     expected = static_cast<float>(sum);
   }
@@ -928,7 +930,7 @@ void expect_refused(Stream& stream, const std::vector<int32_t>& state, int64_t b
 }
 
 TEST(Stream, RefusesStatesThatAreNotItsOwn) {
-  Layer layer(layer_options(2, 3, 3), 1);
+  TestLayer layer(layer_options(2, 3, 3), 1);
   const Signal in = random_signal(1, 2, 20, 2);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 8);
   std::vector<float> outputs(24);
@@ -948,10 +950,10 @@ TEST(Stream, RefusesStatesThatAreNotItsOwn) {
   }
 
   const auto refuses = [&](const Options& options, double batch, bool flush, const std::string& text) {
-    Layer other(options, 1);
+    TestLayer other(options, 1);
     std::unique_ptr<Stream> made;
-    ASSERT_FALSE(Stream::create({conv_step(0, other)}, other.plan().params().dtype, other.plan().params().in_channels,
-                                batch, 8, flush, &made));
+    ASSERT_FALSE(Stream::create({conv_step(0, other)}, other.forward().params().dtype,
+                                other.forward().params().in_channels, batch, 8, flush, &made));
     expect_refused(*made, state, size, "state must be of a stream with the same " + text);
   };
   const auto with = [](auto change) {
@@ -976,7 +978,7 @@ TEST(Stream, RefusesStatesThatAreNotItsOwn) {
   refuses(with([](Options& o) { o.algorithm = "auto"; }), 1, true, "algorithm in step 1");
   refuses(with([](Options& o) { o.dtype = "float16"; }), 1, true, "dtype");
   Options grouped = layer_options(2, 4, 3);
-  Layer whole(grouped, 1);
+  TestLayer whole(grouped, 1);
   state = state_of(*make_stream({conv_step(0, whole)}, DType::kFloat32, in, 8));
   grouped.groups = 2;
   refuses(grouped, 1, true, "groups in step 1 (2), got 1");
@@ -1030,11 +1032,11 @@ TEST(Stream, DamagedStatesDoNoHarm) {
 }
 
 // Whether two chains of layers give as many samples for each of many lengths, in turn.
-bool same_lengths(const std::vector<Layer*>& first, const std::vector<Layer*>& second, int32_t strides) {
-  const auto length_after = [](const std::vector<Layer*>& chain, double length) {
-    for (Layer* layer : chain) {
+bool same_lengths(const std::vector<TestLayer*>& first, const std::vector<TestLayer*>& second, int32_t strides) {
+  const auto length_after = [](const std::vector<TestLayer*>& chain, double length) {
+    for (TestLayer* layer : chain) {
       Geometry geometry{};
-      EXPECT_FALSE(resolve(layer->plan().params(), 1, length, &geometry));
+      EXPECT_FALSE(resolve(layer->forward().params(), 1, length, &geometry));
       length = geometry.out_length;
     }
     return length;
@@ -1050,8 +1052,8 @@ TEST(Stream, AddsWhatIsOfTheSameLengthForEveryInput) {
   int equal = 0;
   int different = 0;
   for (uint32_t trial = 0; trial < 4000; ++trial) {
-    std::vector<Layer> layers;
-    std::vector<Layer*> chains[2];
+    std::vector<TestLayer> layers;
+    std::vector<TestLayer*> chains[2];
     std::vector<Step> steps;
     layers.reserve(6);
     int32_t strides = 1;
@@ -1082,7 +1084,7 @@ TEST(Stream, AddsWhatIsOfTheSameLengthForEveryInput) {
 }
 
 TEST(Stream, AddsBranchesOfHugeStrides) {
-  std::vector<Layer> layers;
+  std::vector<TestLayer> layers;
   std::vector<Step> steps;
   for (int32_t i = 0; i < 6; ++i) {
     Options o = layer_options(1, 1, 1 + i % 2);
@@ -1097,10 +1099,10 @@ TEST(Stream, AddsBranchesOfHugeStrides) {
 }
 
 std::optional<Error> error_of(const Options& options, double batch = 1, double max_chunk = 8) {
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   std::unique_ptr<Stream> stream;
-  return Stream::create({conv_step(0, layer)}, layer.plan().params().dtype, layer.plan().params().in_channels, batch,
-                        max_chunk, true, &stream);
+  return Stream::create({conv_step(0, layer)}, layer.forward().params().dtype, layer.forward().params().in_channels,
+                        batch, max_chunk, true, &stream);
 }
 
 TEST(Stream, RefusesWhatHangsOnTheSignalsEnd) {
@@ -1120,7 +1122,7 @@ TEST(Stream, RefusesWhatHangsOnTheSignalsEnd) {
 }
 
 TEST(Stream, RefusesToAddWhatDoesNotLineUp) {
-  Layer layer(layer_options(2, 2, 3), 1);
+  TestLayer layer(layer_options(2, 2, 3), 1);
   std::unique_ptr<Stream> stream;
   const Step sum{0, 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
   const auto error = Stream::create({conv_step(0, layer), sum}, DType::kFloat32, 2, 1, 8, true, &stream);
@@ -1132,7 +1134,7 @@ TEST(Stream, TooShortForItsReflectionFailsAndGoesOn) {
   Options options = layer_options(1, 1, 3);
   options.padding_mode = "reflect";
   options.pad_left = options.pad_right = 4;
-  Layer layer(options, 1);
+  TestLayer layer(options, 1);
   const Signal in = random_signal(1, 1, 20, 2);
   const auto stream = make_stream({conv_step(0, layer)}, DType::kFloat32, in, 4);
   stream->push(in.values.data(), 4, nullptr);
@@ -1141,7 +1143,7 @@ TEST(Stream, TooShortForItsReflectionFailsAndGoesOn) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error->message, "reflect padding (4) must be at most L - 1 (3)");
   const Signal rest{1, 1, 16, std::vector<float>(in.values.begin() + 4, in.values.end())};
-  expect_same(*forward(layer.plan(), in), run_stream(stream, DType::kFloat32, rest, [] { return 4; }), "after it");
+  expect_same(*run_whole(layer.forward(), in), run_stream(stream, DType::kFloat32, rest, [] { return 4; }), "after it");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "choose/cost.h"
-#include "layer.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {
@@ -101,12 +101,12 @@ TEST(ToomCook, EveryFormComputesItsDefinition) {
 
 // An output of the prepared layer, with each sample's magnitude the largest that the output's tile meets in its
 // channel: what its error is relative to.
-double tile_bound(Layer& layer, const std::vector<float>& input, int32_t image, int32_t oc, int32_t t) {
-  const Params& p = layer.plan().params();
-  const Geometry& g = layer.plan().geometry();
+double tile_bound(TestLayer& layer, const std::vector<float>& input, int32_t image, int32_t oc, int32_t t) {
+  const Params& p = layer.forward().params();
+  const Geometry& g = layer.forward().geometry();
   const ToomCut cut = cut_taps(p);
-  const auto* w = static_cast<const float*>(layer.plan().weights().weight());
-  const auto* b = static_cast<const float*>(layer.plan().weights().bias());
+  const auto* w = static_cast<const float*>(layer.layer().weight());
+  const auto* b = static_cast<const float*>(layer.layer().bias());
   const int32_t group = oc / p.group_out();
   const int32_t layer_of = t % cut.dilation;
   const int32_t tile = t / cut.dilation / 4;
@@ -147,11 +147,11 @@ TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
     o.pad_right = pick(0, 40);
     const int batch = pick(1, 2);
     const int length = pick(41, 500) + static_cast<int>(o.dilation * (o.kernel_size - 1));
-    Layer layer(o, static_cast<uint32_t>(round));
-    const Params& p = layer.plan().params();
+    TestLayer layer(o, static_cast<uint32_t>(round));
+    const Params& p = layer.forward().params();
     auto input = random_values(static_cast<size_t>(batch) * p.in_channels * length, 7);
     const int kind = pick(0, 3);
-    auto* w = static_cast<float*>(layer.plan().weights().weight());
+    auto* w = static_cast<float*>(layer.layer().weight());
     if (kind == 1) {
       for (size_t i = 0; i < input.size(); ++i) {
         input[i] *= static_cast<float>(std::pow(10.0, 3 * std::sin(static_cast<double>(i) * 0.3)));
@@ -163,11 +163,11 @@ TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
     if (kind == 3) {
       for (int64_t i = 0; i < p.weight_size(); ++i) w[i] *= static_cast<float>(std::pow(10.0, pick(-3, 3)));
     }
-    layer.plan().weights().changed();
+    layer.layer().changed();
     const auto output = layer.run(input, batch, pool);
-    ASSERT_STREQ(layer.plan().explain().algorithm, "toom_cook");
+    ASSERT_STREQ(layer.forward().explain().algorithm, "toom_cook");
     const auto expected = layer.expect(input);
-    const int32_t out_length = layer.plan().geometry().out_length;
+    const int32_t out_length = layer.forward().geometry().out_length;
     for (size_t i = 0; i < output.size(); ++i) {
       const auto row = static_cast<int32_t>(i / out_length);
       const double bound =
@@ -197,17 +197,17 @@ TEST(ToomCook, EveryPaddingModeAndDType) {
           o.activation = "silu";
           const auto run = [&](const char* algorithm) {
             o.algorithm = algorithm;
-            Layer layer(o, 3);
+            TestLayer layer(o, 3);
             const auto input = random_values(size_t{5} * 301, 4);
-            if (layer.plan().params().dtype == DType::kFloat32) {
+            if (layer.forward().params().dtype == DType::kFloat32) {
               const auto output = layer.run(input, 1, pool);
               return std::vector<double>(output.begin(), output.end());
             }
             std::vector<uint16_t> halves(input.size());
             floats_to_halves(input.data(), halves.data(), halves.size());
-            EXPECT_FALSE(layer.plan().prepare(1, 301, 1));
-            std::vector<uint16_t> output(static_cast<size_t>(7) * layer.plan().geometry().out_length);
-            layer.plan().run(halves.data(), output.data(), pool);
+            EXPECT_FALSE(layer.forward().prepare(1, 301, 1));
+            std::vector<uint16_t> output(static_cast<size_t>(7) * layer.forward().geometry().out_length);
+            layer.forward().run(halves.data(), output.data(), pool);
             std::vector<double> result(output.size());
             std::ranges::transform(output, result.begin(), half_to_float);
             return result;
@@ -238,9 +238,9 @@ TEST(ToomCookExhaustive, LayersOfAutoWithinTheBoundOfEachOutput) {
         Geometry geometry{};
         const int32_t length = 4000;
         ASSERT_FALSE(resolve(params, 1, length, &geometry));
-        if (!std::isfinite(toom_cook_cost(params, geometry))) continue;
+        if (!std::isfinite(toom_cook_cost(correlation_of(params, geometry)))) continue;
         ++taken;
-        Layer layer(o, 1);
+        TestLayer layer(o, 1);
         const auto input = random_values(static_cast<size_t>(in_channels * length), 2);
         const auto output = layer.run(input, 1, pool);
         const auto expected = layer.expect(input);
@@ -262,9 +262,9 @@ TEST(ToomCook, PiecesOfHeavyLayersAreShort) {
   for (const Shape& s : {Shape{1024, 1024, 9, 1, 1008}, Shape{2048, 2048, 5, 1, 68}, Shape{512, 512, 3, 300, 3000}}) {
     Options o = toom_options(s.in_channels, s.out_channels, s.kernel_size);
     o.dilation = s.dilation;
-    Layer layer(o, 1);
-    ASSERT_FALSE(layer.plan().prepare(1, s.length, 1));
-    EXPECT_LE(layer.plan().explain().flops / 2 / layer.plan().pieces(), 450e6) << s.in_channels;
+    TestLayer layer(o, 1);
+    ASSERT_FALSE(layer.forward().prepare(1, s.length, 1));
+    EXPECT_LE(layer.forward().explain().flops / 2 / layer.forward().pieces(), 450e6) << s.in_channels;
   }
 }
 
@@ -277,11 +277,11 @@ TEST(ToomCook, SaysWhatIsTooLarge) {
     o.pad_left = o.pad_right = dilation * kTaps / 2;
     Params params{};
     ASSERT_FALSE(validate(o, &params));
-    Plan plan(params);
-    const auto error = plan.prepare(1, 10, 1);
+    Forward forward(std::make_shared<Layer>(params));
+    const auto error = forward.prepare(1, 10, 1);
     if (dilation == 1) {
       ASSERT_FALSE(error) << error->message;
-      EXPECT_LT(static_cast<double>(plan.explain().scratch_bytes), 25 * kTaps * sizeof(float));
+      EXPECT_LT(static_cast<double>(forward.explain().scratch_bytes), 25 * kTaps * sizeof(float));
     } else {
       ASSERT_TRUE(error);
       EXPECT_EQ(error->code, "ERR_OUT_OF_MEMORY");

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "bounds.h"
 #include "expected.h"
 #include "fuzz.h"
 #include "run.h"
@@ -37,23 +38,27 @@ void fuzz(FuzzedDataProvider* bytes) {
   };
   fill(&draw.weight, static_cast<size_t>(p.weight_size()));
   if (p.bias) fill(&draw.bias, static_cast<size_t>(p.out_channels));
-  std::shared_ptr<Plan> plan;
+  std::shared_ptr<Layer> layer;
   std::optional<Error> error;
   {
     const heap::Scope scope({.room = kRoom});
-    plan = make_plan(draw, draw.options.algorithm);
-    if (!plan) return;  // short of memory
-    error = plan->prepare(batch, length, 1 + random.integer(0, 2));
+    layer = make_layer(draw, draw.options.algorithm);
+  }
+  if (!layer) return;  // short of memory
+  Forward forward(layer);
+  {
+    const heap::Scope scope({.room = kRoom});
+    error = forward.prepare(batch, length, 1 + random.integer(0, 2));
   }
   require_error(error);
   if (error || !runs) return;
 
   fill(&draw.input, static_cast<size_t>(samples));
   draw.quiet = draw.input;
-  const auto got = run_plan(draw, *plan);
+  const auto got = run_forward(draw, forward);
   const Expected expected(draw);
-  const std::string taken = plan->explain().algorithm;
-  const auto allowed = taken == "fft"         ? expected.allowed_fft(cut_for_fft(p, draw.geometry, 1))
+  const std::string taken = forward.explain().algorithm;
+  const auto allowed = taken == "fft"         ? expected.allowed_fft(cut_of(forward))
                        : taken == "toom_cook" ? expected.allowed_toom_cook()
                                               : expected.allowed_direct();
   double worst = 0;

@@ -16,15 +16,15 @@ constexpr double kMostOutputs = 1000;
 constexpr double kMostWeights = 1000;
 constexpr int64_t kMostReach = 400;
 
-std::shared_ptr<Plan> fuzz_plan(FuzzedDataProvider* bytes, int32_t in_channels, DType dtype) {
+std::shared_ptr<Layer> fuzz_layer(FuzzedDataProvider* bytes, int32_t in_channels, DType dtype) {
   Options options = fuzz_options(bytes);
   options.in_channels = in_channels;
   options.dtype = dtype == DType::kFloat32 ? "float32" : "float16";
   Params params{};
   if (validate(options, &params)) return nullptr;
   if (static_cast<double>(params.weight_size()) > kMostWeights || params.reach() > kMostReach) return nullptr;
-  auto plan = std::make_shared<Plan>(params);
-  if (!plan->allocate()) return nullptr;
+  auto layer = std::make_shared<Layer>(params);
+  if (!layer->allocate()) return nullptr;
   // Weights and samples are words that float32 and float16 both take for small numbers, 0.5 to 2 or so.
   const auto fill = [&](void* values, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
@@ -35,10 +35,10 @@ std::shared_ptr<Plan> fuzz_plan(FuzzedDataProvider* bytes, int32_t in_channels, 
       }
     }
   };
-  fill(plan->weights().weight(), params.weight_size());
-  if (params.bias) fill(plan->weights().bias(), params.out_channels);
-  plan->weights().changed();
-  return plan;
+  fill(layer->weight(), params.weight_size());
+  if (params.bias) fill(layer->bias(), params.out_channels);
+  layer->changed();
+  return layer;
 }
 
 // Rows of samples as they are stored, (batch * channels, length).
@@ -158,9 +158,9 @@ void fuzz(FuzzedDataProvider* bytes) {
         step.elementwise.kind = bytes->ConsumeBool() ? Elementwise::Kind::kAdd : Elementwise::Kind::kMultiply;
         break;
       default:
-        step.plan = fuzz_plan(bytes, width, dtype);
-        if (!step.plan) return;
-        out = step.plan->params().out_channels;
+        step.layer = fuzz_layer(bytes, width, dtype);
+        if (!step.layer) return;
+        out = step.layer->params().out_channels;
     }
     channels.push_back(out);
     steps.push_back(step);

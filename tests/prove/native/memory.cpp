@@ -128,51 +128,52 @@ auto without_allocating(const char* what, const F& f) {
 
 std::vector<uint8_t> room_for(const Draw& draw, int64_t samples, int32_t channels) {
   return std::vector<uint8_t>(static_cast<size_t>(draw.geometry.batch) * channels * samples *
-                              draw.params.element_bytes());
+                              element_bytes(draw.params.dtype));
 }
 
-// A plan that is made, prepared for a short input and a long one, and run in between, whatever fails.
-void live_as_plan(const Draw& draw, const std::string& algorithm, const Trials::Attempt& attempt) {
+// A layer that is made, prepared for a short input and a long one, and run in between, whatever fails.
+void live_at_once(const Draw& draw, const std::string& algorithm, const Trials::Attempt& attempt) {
   static ThreadPool pool(1);
   Params params = draw.params;
   Options options = draw.options;
   options.algorithm = algorithm;
   if (validate(options, &params)) return;
-  std::unique_ptr<Plan> plan;
+  std::shared_ptr<Layer> layer;
   attempt("create", [&] {
-    auto made = std::make_unique<Plan>(params);
+    auto made = std::make_shared<Layer>(params);
     if (!made->allocate()) return false;
-    plan = std::move(made);
+    layer = std::move(made);
     return true;
   });
-  std::ranges::copy(stored(params.dtype, draw.weight), static_cast<uint8_t*>(plan->weights().weight()));
-  if (params.bias) std::ranges::copy(stored(params.dtype, draw.bias), static_cast<uint8_t*>(plan->weights().bias()));
-  plan->weights().changed();
+  Forward forward(layer);
+  std::ranges::copy(stored(params.dtype, draw.weight), static_cast<uint8_t*>(layer->weight()));
+  if (params.bias) std::ranges::copy(stored(params.dtype, draw.bias), static_cast<uint8_t*>(layer->bias()));
+  layer->changed();
 
   const auto input = stored(params.dtype, draw.input);
   const auto run = [&] {
-    auto output = room_for(draw, plan->geometry().out_length, params.out_channels);
-    without_allocating("run", [&] { plan->run(input.data(), output.data(), pool); });
+    auto output = room_for(draw, forward.geometry().out_length, params.out_channels);
+    without_allocating("run", [&] { forward.run(input.data(), output.data(), pool); });
     return output;
   };
-  attempt("prepare", [&] { return !is_memory_error(plan->prepare(draw.geometry.batch, draw.geometry.length, 1)); });
+  attempt("prepare", [&] { return !is_memory_error(forward.prepare(draw.geometry.batch, draw.geometry.length, 1)); });
   const auto first = run();
-  const std::string kernel = plan->explain().algorithm;
+  const std::string kernel = forward.explain().algorithm;
   const double longer = draw.geometry.length + 3000.0;
   bool prepared = false;
   attempt("prepare a longer one", [&] {
     if (prepared) return true;
     // A failure leaves the first shape prepared.
-    if (!is_memory_error(plan->prepare(draw.geometry.batch, longer, 1))) return prepared = true;
-    require(plan->geometry().length == draw.geometry.length && plan->explain().algorithm == kernel,
+    if (!is_memory_error(forward.prepare(draw.geometry.batch, longer, 1))) return prepared = true;
+    require(forward.geometry().length == draw.geometry.length && forward.explain().algorithm == kernel,
             "a failed prepare leaves another shape");
     return false;
   });
-  plan->weights().changed();
+  layer->changed();
   attempt("prepare again",
-          [&] { return !is_memory_error(plan->prepare(draw.geometry.batch, draw.geometry.length, 1)); });
+          [&] { return !is_memory_error(forward.prepare(draw.geometry.batch, draw.geometry.length, 1)); });
   // Short of memory, 'auto' does without a transform.
-  if (plan->explain().algorithm == kernel) require(run() == first, "other outputs than before");
+  if (forward.explain().algorithm == kernel) require(run() == first, "other outputs than before");
 }
 
 void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Trials::Attempt& attempt) {
@@ -200,30 +201,30 @@ void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Tria
 }
 
 // The drawn layer, and beside it what a network has.
-std::vector<Step> network_of(const std::shared_ptr<Plan>& plan) {
+std::vector<Step> network_of(const std::shared_ptr<Layer>& layer) {
   const Elementwise add{Elementwise::Kind::kAdd, {}, 0};
   const Elementwise tanh{Elementwise::Kind::kActivation, Activation::kTanh, 0};
-  return {{0, 0, plan, {}}, {1, 1, nullptr, tanh}, {1, 2, nullptr, add}};
+  return {{0, 0, layer, {}}, {1, 1, nullptr, tanh}, {1, 2, nullptr, add}};
 }
 
 void check(const Draw& draw, Report* report) {
   for (const char* algorithm : {"direct", "toom_cook", "fft", "auto"}) {
     Trials(describe(draw) + ", " + algorithm, report).run([&](const Trials::Attempt& attempt) {
-      live_as_plan(draw, algorithm, attempt);
+      live_at_once(draw, algorithm, attempt);
     });
-    const auto plan = make_plan(draw, algorithm);
+    const auto layer = make_layer(draw, algorithm);
     std::unique_ptr<Stream> stream;
-    if (!plan || Stream::create({{0, 0, plan, {}}}, draw.params.dtype, draw.params.in_channels, draw.geometry.batch, 50,
-                                true, &stream)) {
+    if (!layer || Stream::create({{0, 0, layer, {}}}, draw.params.dtype, draw.params.in_channels, draw.geometry.batch,
+                                 50, true, &stream)) {
       continue;
     }
     stream.reset();
-    // What a plan packs for a stream stays with it: each trial has its own.
+    // What a layer packs for a stream stays with it: each trial has its own.
     Trials(describe(draw) + ", stream " + algorithm, report).run([&](const Trials::Attempt& attempt) {
-      live_as_stream(draw, {{0, 0, make_plan(draw, algorithm), {}}}, attempt);
+      live_as_stream(draw, {{0, 0, make_layer(draw, algorithm), {}}}, attempt);
     });
     Trials(describe(draw) + ", network " + algorithm, report).run([&](const Trials::Attempt& attempt) {
-      live_as_stream(draw, network_of(make_plan(draw, algorithm)), attempt);
+      live_as_stream(draw, network_of(make_layer(draw, algorithm)), attempt);
     });
   }
 }

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "arguments.h"
+#include "bounds.h"
+#include "choose/partition.h"
 #include "expected.h"
-#include "passes/partitioned.h"
 #include "run.h"
 
 namespace conv1d {
@@ -36,10 +37,10 @@ struct Report {
 
 constexpr size_t kMostTexts = 20;
 
-std::vector<double> allowed_by(const Expected& expected, const Plan& plan) {
-  const std::string algorithm = plan.explain().algorithm;
+std::vector<double> allowed_by(const Expected& expected, const Forward& forward) {
+  const std::string algorithm = forward.explain().algorithm;
   if (algorithm == "toom_cook") return expected.allowed_toom_cook();
-  if (algorithm == "fft") return expected.allowed_fft(cut_for_fft(plan.params(), plan.geometry(), 1));
+  if (algorithm == "fft") return expected.allowed_fft(cut_of(forward));
   return expected.allowed_direct();
 }
 
@@ -64,10 +65,11 @@ class Checker {
 
   void check_all() {
     for (const char* algorithm : {"direct", "toom_cook", "fft", "auto"}) {
-      const auto plan = make_plan(draw_, algorithm);
-      if (!plan) continue;
-      const auto got = run_plan(draw_, *plan);
-      compare(algorithm, got, allowed_by(expected_, *plan));
+      const auto layer = make_layer(draw_, algorithm);
+      if (!layer) continue;
+      Forward forward(layer);
+      const auto got = run_forward(draw_, forward);
+      compare(algorithm, got, allowed_by(expected_, forward));
       if (std::string(algorithm) == "direct") direct_ = got;
     }
     for (const char* algorithm : {"direct", "fft"}) check_stream(algorithm);
@@ -95,15 +97,15 @@ class Checker {
   // Fed piece by piece, a layer gives the bits of the direct kernels; a partitioned one near enough, and the same bits
   // for other cuts.
   void check_stream(const char* algorithm) {
-    const auto plan = make_plan(draw_, algorithm);
-    if (!plan) return;
+    const auto layer = make_layer(draw_, algorithm);
+    if (!layer) return;
     Random random = random_of_stream(draw_);
     const int32_t max_chunk = draw_max_chunk(&random);
-    const int32_t partition = choose_partition(plan->params(), max_chunk);
+    const int32_t partition = choose_partition(layer->params(), max_chunk);
     if (algorithm == std::string("fft") && partition == 0) return;
     if (!is_streamable(draw_)) return;
     std::unique_ptr<Stream> stream;
-    const auto error = Stream::create({{0, 0, plan, {}}}, draw_.params.dtype, draw_.params.in_channels,
+    const auto error = Stream::create({{0, 0, layer, {}}}, draw_.params.dtype, draw_.params.in_channels,
                                       draw_.geometry.batch, max_chunk, random.one_in(2), &stream);
     if (error) return fail("no stream: " + error->message);
     const auto got = run_stream(draw_, *stream, max_chunk, &random);
@@ -163,9 +165,11 @@ void dump(const Draw& draw) {
   std::vector<std::vector<double>> allowed{expected.allowed_direct()};
   std::string names = "\"direct\"";
   for (const char* algorithm : {"toom_cook", "fft"}) {
-    const auto plan = make_plan(draw, algorithm);
-    if (!plan || plan->prepare(draw.geometry.batch, draw.geometry.length, 1)) continue;
-    allowed.push_back(allowed_by(expected, *plan));
+    const auto layer = make_layer(draw, algorithm);
+    if (!layer) continue;
+    Forward forward(layer);
+    if (forward.prepare(draw.geometry.batch, draw.geometry.length, 1)) continue;
+    allowed.push_back(allowed_by(expected, forward));
     names += "," + quoted(algorithm);
   }
   Random random = random_of_stream(draw);

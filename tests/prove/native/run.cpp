@@ -27,29 +27,29 @@ std::vector<float> loaded(DType dtype, const std::vector<uint8_t>& bytes) {
   return values;
 }
 
-std::shared_ptr<Plan> make_plan(const Draw& draw, const std::string& algorithm) {
+std::shared_ptr<Layer> make_layer(const Draw& draw, const std::string& algorithm) {
   Options options = draw.options;
   options.algorithm = algorithm;
   Params params{};
   if (validate(options, &params)) return nullptr;
-  auto plan = std::make_shared<Plan>(params);
-  if (!plan->allocate()) return nullptr;
+  auto layer = std::make_shared<Layer>(params);
+  if (!layer->allocate()) return nullptr;
   const auto weight = stored(params.dtype, draw.weight);
   const auto bias = stored(params.dtype, draw.bias);
-  std::ranges::copy(weight, static_cast<uint8_t*>(plan->weights().weight()));
-  if (params.bias) std::ranges::copy(bias, static_cast<uint8_t*>(plan->weights().bias()));
-  plan->weights().changed();
-  return plan;
+  std::ranges::copy(weight, static_cast<uint8_t*>(layer->weight()));
+  if (params.bias) std::ranges::copy(bias, static_cast<uint8_t*>(layer->bias()));
+  layer->changed();
+  return layer;
 }
 
-std::vector<float> run_plan(const Draw& draw, Plan& plan) {
+std::vector<float> run_forward(const Draw& draw, Forward& forward) {
   static ThreadPool pool(1);
-  if (plan.prepare(draw.geometry.batch, draw.geometry.length, 1)) return {};
-  const Params& p = plan.params();
+  if (forward.prepare(draw.geometry.batch, draw.geometry.length, 1)) return {};
+  const Params& p = forward.params();
   const auto input = stored(p.dtype, draw.input);
   std::vector<uint8_t> output(static_cast<size_t>(draw.geometry.batch) * p.out_channels * draw.geometry.out_length *
-                              p.element_bytes());
-  plan.run(input.data(), output.data(), pool);
+                              element_bytes(p.dtype));
+  forward.run(input.data(), output.data(), pool);
   return loaded(p.dtype, output);
 }
 
@@ -58,7 +58,7 @@ std::optional<std::vector<float>> run_stream(const Draw& draw, Stream& stream, i
   const DType dtype = draw.params.dtype;
   std::vector<std::vector<float>> rows(static_cast<size_t>(g.batch) * stream.out_channels());
   const auto take = [&](int64_t count, const auto& call) {
-    std::vector<uint8_t> bytes(rows.size() * count * draw.params.element_bytes());
+    std::vector<uint8_t> bytes(rows.size() * count * element_bytes(draw.params.dtype));
     call(bytes.data());
     const auto values = loaded(dtype, bytes);
     for (size_t r = 0; r < rows.size(); ++r) {

@@ -1,4 +1,4 @@
-#include "passes/plan.h"
+#include "passes/forward.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cases.h"
-#include "layer.h"
+#include "test_layer.h"
 
 namespace conv1d {
 namespace {
@@ -103,18 +103,18 @@ void for_every_algorithm(const F& f) {
 
 TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
   for_every_algorithm([](const Shape& s, const Options& options) {
-    Layer layer(options, 1);
+    TestLayer layer(options, 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     ThreadPool one(1);
     const auto expected = layer.run(input, s.batch, one);
-    EXPECT_EQ(layer.plan().explain().algorithm, options.algorithm);
+    EXPECT_EQ(layer.forward().explain().algorithm, options.algorithm);
     for (const int threads : {2, 3, 7}) {
       ThreadPool pool(threads);
       EXPECT_EQ(expected, layer.run(input, s.batch, pool))
           << s.what << " by " << options.algorithm << " on " << threads << " threads";
     }
     if (options.algorithm == "direct") {
-      EXPECT_LE(layer.plan().explain().scratch_bytes, 7 * 1048576.0) << s.what;
+      EXPECT_LE(layer.forward().explain().scratch_bytes, 7 * 1048576.0) << s.what;
     }
   });
 }
@@ -122,16 +122,16 @@ TEST(PlanThreads, SameBitsOnLargeLayersForEveryThreadCount) {
 // A run that pauses after any of its pieces writes what a run in one go does.
 TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
   for_every_algorithm([](const Shape& s, const Options& options) {
-    Layer layer(options, 1);
+    TestLayer layer(options, 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     for (const int threads : {1, 3}) {
       ThreadPool pool(threads);
       const auto expected = layer.run(input, s.batch, pool);
-      const int32_t pieces = layer.plan().pieces();
+      const int32_t pieces = layer.forward().pieces();
       for (const int32_t step : {1, 2, 7}) {
         std::vector<float> output(expected.size());
         for (int32_t begin = 0; begin < pieces; begin += step) {
-          layer.plan().run_pieces(input.data(), output.data(), pool, begin, std::min(pieces, begin + step));
+          layer.forward().run_pieces(input.data(), output.data(), pool, begin, std::min(pieces, begin + step));
         }
         EXPECT_EQ(expected, output) << s.what << " by " << options.algorithm << ", " << step << " pieces at a time on "
                                     << threads << " threads";
@@ -141,7 +141,7 @@ TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
 }
 
 // Pieces stay short, so that a run can pause: 200 million multiplications, give or take what rounding adds.
-TEST(Plan, PiecesOfHeavyLayersAreShort) {
+TEST(Forward, PiecesOfHeavyLayersAreShort) {
   constexpr Shape kHeavy[] = {
       {"wide", 1024, 1024, 9, 1, 0, 1, 1, 1, 1008},         {"wide and short", 2048, 2048, 5, 1, 0, 1, 1, 1, 68},
       {"a long filter", 1, 1, 48000, 1, 0, 1, 1, 1, 96000}, {"long filters", 8, 16, 9000, 1, 0, 1, 1, 1, 30000},
@@ -150,38 +150,38 @@ TEST(Plan, PiecesOfHeavyLayersAreShort) {
   for (const Shape& s : kHeavy) {
     Params params{};
     ASSERT_FALSE(validate(options_of(s), &params));
-    Plan plan(params);
-    ASSERT_FALSE(plan.prepare(s.batch, s.length, 1));
-    EXPECT_LE(plan.explain().flops / 2 / plan.pieces(), 250e6) << s.what;
+    Forward forward(std::make_shared<Layer>(params));
+    ASSERT_FALSE(forward.prepare(s.batch, s.length, 1));
+    EXPECT_LE(forward.explain().flops / 2 / forward.pieces(), 250e6) << s.what;
   }
 }
 
 // However an algorithm was come by.
-TEST(Plan, AutoIsTheAlgorithmThatItNames) {
+TEST(Forward, AutoIsTheAlgorithmThatItNames) {
   std::set<std::string> named;
   for (const Shape& s : kShapes) {
-    Layer automatic(options_of(s, "auto"), 1);
+    TestLayer automatic(options_of(s, "auto"), 1);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 2);
     ThreadPool pool(1);
     const auto got = automatic.run(input, s.batch, pool);
-    const Explanation explanation = automatic.plan().explain();
-    Layer asked(options_of(s, explanation.algorithm), 1);
+    const Explanation explanation = automatic.forward().explain();
+    TestLayer asked(options_of(s, explanation.algorithm), 1);
     EXPECT_EQ(got, asked.run(input, s.batch, pool)) << s.what;
-    EXPECT_EQ(asked.plan().explain().reason, "asked for");
+    EXPECT_EQ(asked.forward().explain().reason, "asked for");
     EXPECT_NE(explanation.reason.find("toom_cook"), std::string::npos) << explanation.reason;
     named.insert(explanation.algorithm);
   }
   EXPECT_EQ(named, (std::set<std::string>{"direct", "toom_cook", "fft"}));
 }
 
-TEST(Plan, LargeLayersAgreeWithTheReference) {
+TEST(Forward, LargeLayersAgreeWithTheReference) {
   for (const Shape& s : kShapes) {
-    Layer layer(options_of(s), 3);
+    TestLayer layer(options_of(s), 3);
     const auto input = random_values(static_cast<size_t>(s.batch * s.in_channels * s.length), 4);
     ThreadPool pool(1);
     const auto got = layer.run(input, s.batch, pool);
 
-    const Params& params = layer.plan().params();
+    const Params& params = layer.forward().params();
     const auto expected = layer.expect(input);
     const double products = static_cast<double>(params.kernel_size) * params.group_in();
     for (size_t i = 0; i < got.size(); ++i) {
@@ -193,10 +193,10 @@ TEST(Plan, LargeLayersAgreeWithTheReference) {
 }
 
 // Shifting a signal by one sample shifts its output: the same sums, wherever in a tile or block they are computed.
-TEST(Plan, SameBitsAtEveryTilePosition) {
+TEST(Forward, SameBitsAtEveryTilePosition) {
   for (const double out_channels : {1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 11.0, 43.0}) {
     for (const double in_channels : {3.0, 40.0}) {
-      Layer layer(layer_options(in_channels, out_channels, 5), 5);
+      TestLayer layer(layer_options(in_channels, out_channels, 5), 5);
       const auto channels = static_cast<size_t>(in_channels);
       const size_t length = 131;
       const size_t shifts = 50;
@@ -224,25 +224,24 @@ TEST(Plan, SameBitsAtEveryTilePosition) {
 }
 
 // However many output channels share a tile, a channel's sums are the same.
-TEST(Plan, SameBitsInEveryTileRow) {
-  Layer wide(layer_options(7, 23, 3), 7);
+TEST(Forward, SameBitsInEveryTileRow) {
+  TestLayer wide(layer_options(7, 23, 3), 7);
   const auto input = random_values(size_t{7} * 57, 8);
   ThreadPool pool(1);
   const auto all = wide.run(input, 1, pool);
-  Layer narrow(layer_options(7, 1, 3), 0);
+  TestLayer narrow(layer_options(7, 1, 3), 0);
   for (size_t o = 0; o < 23; ++o) {
-    std::memcpy(narrow.plan().weights().weight(), static_cast<float*>(wide.plan().weights().weight()) + o * 21,
-                21 * sizeof(float));
-    std::memcpy(narrow.plan().weights().bias(), static_cast<float*>(wide.plan().weights().bias()) + o, sizeof(float));
-    narrow.plan().weights().changed();
+    std::memcpy(narrow.layer().weight(), static_cast<float*>(wide.layer().weight()) + o * 21, 21 * sizeof(float));
+    std::memcpy(narrow.layer().bias(), static_cast<float*>(wide.layer().bias()) + o, sizeof(float));
+    narrow.layer().changed();
     const auto row = narrow.run(input, 1, pool);
     EXPECT_EQ(0, std::memcmp(row.data(), &all[o * row.size()], row.size() * sizeof(float))) << o;
   }
 }
 
 // A row cut into pieces of any length is the same row: short pieces go to other kernels.
-TEST(Plan, SameBitsForEveryRowLength) {
-  Layer layer(layer_options(5, 43, 3), 12);
+TEST(Forward, SameBitsForEveryRowLength) {
+  TestLayer layer(layer_options(5, 43, 3), 12);
   const auto signal = random_values(size_t{5} * 40, 13);
   ThreadPool pool(1);
   const auto all = layer.run(signal, 1, pool);
@@ -260,42 +259,42 @@ TEST(Plan, SameBitsForEveryRowLength) {
   }
 }
 
-TEST(Plan, AFailedPrepareLeavesWhatWasPrepared) {
-  Layer layer(layer_options(3, 4, 5), 9);
+TEST(Forward, AFailedPrepareLeavesWhatWasPrepared) {
+  TestLayer layer(layer_options(3, 4, 5), 9);
   const auto input = random_values(size_t{3} * 40, 10);
   ThreadPool pool(1);
   const auto before = layer.run(input, 1, pool);
-  ASSERT_TRUE(layer.plan().prepare(1, 2, 1));
+  ASSERT_TRUE(layer.forward().prepare(1, 2, 1));
   std::vector<float> after(before.size());
-  layer.plan().run(input.data(), after.data(), pool);
+  layer.forward().run(input.data(), after.data(), pool);
   EXPECT_EQ(before, after);
 }
 
-TEST(Plan, AnEmptyBatchRunsAndWritesNothing) {
+TEST(Forward, AnEmptyBatchRunsAndWritesNothing) {
   ThreadPool pool(2);
   for (const char* algorithm : kAlgorithms) {
     Options o = layer_options(3, 4, 5);
     o.algorithm = algorithm;
-    Layer layer(o, 11);
-    ASSERT_FALSE(layer.plan().prepare(0, 9, 2));
-    EXPECT_EQ(layer.plan().geometry().out_length, 5);
-    EXPECT_EQ(layer.plan().pieces(), 0) << algorithm;
-    layer.plan().run(nullptr, nullptr, pool);
+    TestLayer layer(o, 11);
+    ASSERT_FALSE(layer.forward().prepare(0, 9, 2));
+    EXPECT_EQ(layer.forward().geometry().out_length, 5);
+    EXPECT_EQ(layer.forward().pieces(), 0) << algorithm;
+    layer.forward().run(nullptr, nullptr, pool);
   }
 }
 
-TEST(Plan, NewWeightsAndShapesCount) {
+TEST(Forward, NewWeightsAndShapesCount) {
   ThreadPool pool(1);
   for (const char* algorithm : kAlgorithms) {
     Options o = layer_options(3, 5, 7);
     o.algorithm = algorithm;
-    Layer layer(o, 1);
+    TestLayer layer(o, 1);
     for (const int32_t length : {100, 5000, 7, 5000}) {
       const auto input = random_values(size_t{3} * length, 3);
       for (const float change : {0.0F, 1.0F}) {
-        static_cast<float*>(layer.plan().weights().weight())[7] += change;
-        static_cast<float*>(layer.plan().weights().bias())[1] += change;
-        layer.plan().weights().changed();
+        static_cast<float*>(layer.layer().weight())[7] += change;
+        static_cast<float*>(layer.layer().bias())[1] += change;
+        layer.layer().changed();
         const auto output = layer.run(input, 1, pool);
         const auto expected = layer.expect(input);
         const double largest = *std::ranges::max_element(expected.bound);

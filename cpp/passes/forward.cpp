@@ -1,26 +1,18 @@
-#include "passes/plan.h"
+#include "passes/forward.h"
 
 #include <algorithm>
 
-#include "methods/direct.h"
-#include "methods/fft_convolution.h"
-#include "methods/toom_cook.h"
+#include "choose/threads.h"
 
 namespace conv1d {
-namespace {
 
-// Work is handed to threads in runs of pieces, about this many a thread: few enough that handing out costs nothing.
-constexpr int32_t kRunsPerThread = 8;
-
-}  // namespace
-
-std::optional<Error> Plan::prepare(double batch, double length, int threads) {
+std::optional<Error> Forward::prepare(double batch, double length, int threads) {
   Geometry geometry{};
   if (std::optional<Error> error = resolve(params(), batch, length, &geometry)) return error;
-  AlgorithmChoice choice = choose_algorithm(params(), geometry);
+  AlgorithmChoice choice = choose_algorithm(params().algorithm, correlation_of(params(), geometry));
   std::optional<Error> error = prepare_method(choice, geometry, threads);
   if (error && !choice.asked_for && choice.algorithm != Algorithm::kDirect) {
-    // It wants the least memory.
+    // Direct needs the least memory.
     choice.algorithm = Algorithm::kDirect;
     choice.short_of_memory = true;
     error = prepare_method(choice, geometry, threads);
@@ -28,11 +20,12 @@ std::optional<Error> Plan::prepare(double batch, double length, int threads) {
   return error;
 }
 
-std::optional<Error> Plan::prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads) {
-  double wanted = 0;
-  std::unique_ptr<Method> method = make_method(choice.algorithm, geometry, threads, &wanted);
-  if (!method && wanted == 0) return fft_too_large(params());
-  if (!method) return no_room(wanted, choice.algorithm == Algorithm::kDirect ? "scratch" : "transformed weights");
+std::optional<Error> Forward::prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads) {
+  Result<std::unique_ptr<Method>> made =
+      make_method(choice.algorithm, choice.asked_for, correlation_of(params(), geometry), layer_->finish(),
+                  &layer_->forms(), threads);
+  if (!made) return made.error();
+  std::unique_ptr<Method>& method = *made;
   const int64_t floats = static_cast<int64_t>(method->scratch_floats()) * method->threads();
   if (floats > kMaxElements || !scratch_.reserve(static_cast<size_t>(floats))) {
     return no_room(static_cast<double>(floats) * sizeof(float), "scratch");
@@ -43,18 +36,7 @@ std::optional<Error> Plan::prepare_method(const AlgorithmChoice& choice, const G
   return std::nullopt;
 }
 
-std::unique_ptr<Method> Plan::make_method(Algorithm algorithm, const Geometry& geometry, int threads, double* wanted) {
-  switch (algorithm) {
-    case Algorithm::kToomCook:
-      return ToomCook::make(weights_, geometry, threads, wanted);
-    case Algorithm::kFft:
-      return FftConvolution::make(weights_, geometry, threads, wanted);
-    default:
-      return Direct::make(params(), geometry, threads, wanted);
-  }
-}
-
-Explanation Plan::explain() const {
+Explanation Forward::explain() const {
   const Params& p = params();
   const double images = geometry_.batch;
   const double outputs = images * p.out_channels * geometry_.out_length;
@@ -62,14 +44,14 @@ Explanation Plan::explain() const {
           .reason = choice_.reason(),
           .kernel = method_->kernel(),
           .flops = 2 * outputs * p.group_in() * p.kernel_size,
-          .bytes = p.element_bytes() * (images * p.in_channels * geometry_.length + outputs +
-                                        static_cast<double>(p.weight_size()) + (p.bias ? p.out_channels : 0)),
+          .bytes = element_bytes(p.dtype) * (images * p.in_channels * geometry_.length + outputs +
+                                             static_cast<double>(p.weight_size()) + (p.bias ? p.out_channels : 0)),
           .scratch_bytes = static_cast<double>(method_->scratch_floats()) * method_->threads() * sizeof(float),
           .threads = method_->threads()};
 }
 
-void Plan::run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end) {
-  method_->pack(weights_);
+void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end) {
+  method_->pack(layer_->weights());
   const int threads = method_->threads();
   const int32_t count = end - begin;
   const int32_t runs = std::min(count, threads * kRunsPerThread);

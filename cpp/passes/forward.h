@@ -1,4 +1,4 @@
-// One layer made ready: create -> weights there; prepare(shape) -> a method chosen, scratch sized; run -> output.
+// A layer made ready for an input's shape: prepare(shape) -> a method chosen, scratch sized; run -> output.
 #pragma once
 
 #include <memory>
@@ -6,10 +6,10 @@
 #include <string>
 
 #include "buffer.h"
+#include "choose/algorithm.h"
+#include "layer.h"
 #include "methods/method.h"
-#include "options/params.h"
 #include "thread_pool.h"
-#include "weights.h"
 
 namespace conv1d {
 
@@ -17,22 +17,19 @@ namespace conv1d {
 struct Explanation {
   const char* algorithm;
   std::string reason;    // why this one
-  const char* kernel;    // of most output channels
+  const char* kernel;    // that computes most output channels
   double flops;          // 2 * batch * out_channels * out_length * group_in * kernel_size
   double bytes;          // input, weight, bias and output, each once
   double scratch_bytes;  // beyond those and the packed weights, all threads
   int threads;
 };
 
-class Plan {
+class Forward {
  public:
-  explicit Plan(const Params& params) : weights_(params) {}
+  explicit Forward(std::shared_ptr<Layer> layer) : layer_(std::move(layer)) {}
 
-  // Makes room for the weights, all zero. False when memory is short; the plan is of no use then.
-  [[nodiscard]] bool allocate() { return weights_.allocate(); }
-
-  const Params& params() const { return weights_.params(); }
-  Weights& weights() { return weights_; }
+  Layer& layer() { return *layer_; }
+  const Params& params() const { return layer_->params(); }
 
   // Chooses how to run inputs (batch, in_channels, length) on up to `threads` threads. On failure (ERR_SHAPE,
   // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.
@@ -52,10 +49,8 @@ class Plan {
 
  private:
   std::optional<Error> prepare_method(const AlgorithmChoice& choice, const Geometry& geometry, int threads);
-  // Null when memory is short; `wanted` is then how many bytes there was no room for.
-  std::unique_ptr<Method> make_method(Algorithm algorithm, const Geometry& geometry, int threads, double* wanted);
 
-  Weights weights_;
+  std::shared_ptr<Layer> layer_;
   Geometry geometry_{};
   AlgorithmChoice choice_{};
   std::unique_ptr<Method> method_;

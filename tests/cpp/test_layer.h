@@ -1,4 +1,4 @@
-// Layers with random weights, for the tests of plans and streams.
+// Layers with random weights, for the tests of forward passes and streams.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "half.h"
-#include "passes/plan.h"
+#include "passes/forward.h"
 #include "reference.h"
 
 namespace conv1d {
@@ -24,30 +24,31 @@ inline std::vector<float> random_values(size_t count, uint32_t seed) {
 }
 
 // One layer with random weights, and its output for any input.
-class Layer {
+class TestLayer {
  public:
-  Layer(const Options& options, uint32_t seed) : plan_(std::make_shared<Plan>(params_of(options))) {
-    EXPECT_TRUE(plan_->allocate());
+  TestLayer(const Options& options, uint32_t seed)
+      : layer_(std::make_shared<Layer>(params_of(options))), forward_(layer_) {
+    EXPECT_TRUE(layer_->allocate());
     const auto fill = [&](void* parameters, int64_t count, uint32_t own_seed) {
       const auto values = random_values(static_cast<size_t>(count), own_seed);
-      if (plan_->params().dtype == DType::kFloat32) {
+      if (layer_->params().dtype == DType::kFloat32) {
         std::ranges::copy(values, static_cast<float*>(parameters));
       } else {
         floats_to_halves(values.data(), static_cast<uint16_t*>(parameters), values.size());
       }
     };
-    fill(plan_->weights().weight(), plan_->params().weight_size(), seed);
-    if (plan_->weights().bias() != nullptr) fill(plan_->weights().bias(), plan_->params().out_channels, seed + 1);
-    plan_->weights().changed();
+    fill(layer_->weight(), layer_->params().weight_size(), seed);
+    if (layer_->bias() != nullptr) fill(layer_->bias(), layer_->params().out_channels, seed + 1);
+    layer_->changed();
   }
 
   std::vector<float> run(const std::vector<float>& input, int32_t batch, ThreadPool& pool) {
-    const auto length = static_cast<double>(input.size()) / batch / plan_->params().in_channels;
-    const auto error = plan_->prepare(batch, length, pool.threads());
+    const auto length = static_cast<double>(input.size()) / batch / layer_->params().in_channels;
+    const auto error = forward_.prepare(batch, length, pool.threads());
     EXPECT_FALSE(error) << error->message;
-    const Geometry& g = plan_->geometry();
-    std::vector<float> output(static_cast<size_t>(g.batch) * plan_->params().out_channels * g.out_length);
-    plan_->run(input.data(), output.data(), pool);
+    const Geometry& g = forward_.geometry();
+    std::vector<float> output(static_cast<size_t>(g.batch) * layer_->params().out_channels * g.out_length);
+    forward_.run(input.data(), output.data(), pool);
     return output;
   }
 
@@ -58,15 +59,15 @@ class Layer {
     std::vector<double> bound;
   };
   Expected expect(const std::vector<float>& input) {
-    const Params& p = plan_->params();
-    const Geometry& g = plan_->geometry();
+    const Params& p = layer_->params();
+    const Geometry& g = forward_.geometry();
     const auto wide = [](const void* values, int64_t count) {
       const auto* floats = static_cast<const float*>(values);
       return floats == nullptr ? std::vector<double>() : std::vector<double>(floats, floats + count);
     };
     const auto x = wide(input.data(), static_cast<int64_t>(input.size()));
-    const auto w = wide(plan_->weights().weight(), p.weight_size());
-    const auto b = wide(plan_->weights().bias(), p.out_channels);
+    const auto w = wide(layer_->weight(), p.weight_size());
+    const auto b = wide(layer_->bias(), p.out_channels);
     const size_t outputs = static_cast<size_t>(g.batch) * p.out_channels * g.out_length;
     Expected expected{std::vector<double>(outputs), std::vector<double>(outputs)};
     reference_conv1d(p, g, x.data(), w.data(), b.empty() ? nullptr : b.data(), expected.values.data(),
@@ -74,8 +75,9 @@ class Layer {
     return expected;
   }
 
-  Plan& plan() { return *plan_; }
-  std::shared_ptr<Plan> share() { return plan_; }
+  Layer& layer() { return *layer_; }
+  Forward& forward() { return forward_; }
+  std::shared_ptr<Layer> share() { return layer_; }
 
  private:
   static Params params_of(const Options& options) {
@@ -85,7 +87,8 @@ class Layer {
     return params;
   }
 
-  std::shared_ptr<Plan> plan_;
+  std::shared_ptr<Layer> layer_;
+  Forward forward_;
 };
 
 // Computed directly, unless a test says otherwise: most of them look at bits.

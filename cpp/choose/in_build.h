@@ -1,0 +1,15 @@
+// Constants that differ between the builds.
+#pragma once
+
+namespace conv1d {
+
+// A constant of the relaxed build, or of others, where a madd is two instructions.
+constexpr double in_build([[maybe_unused]] double relaxed, [[maybe_unused]] double other) {
+#ifdef __wasm_relaxed_simd__
+  return relaxed;
+#else
+  return other;
+#endif
+}
+
+}  // namespace conv1d

@@ -1,0 +1,49 @@
+// The kernels that sum products by the definition, and which of them a layer's output channels are cut into.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/strip.h"
+#include "operator/correlation.h"
+
+namespace conv1d {
+
+// What a kernel holds in registers.
+struct Tile {
+  const char* name;
+  int32_t rows;   // output channels
+  int32_t width;  // outputs of each
+  Kernel run;
+};
+
+// Which way a layer's vectors lie. It decides the tiles, and so how weights are packed.
+enum class Vectors : uint8_t { kAlongTime, kAlongChannels };
+
+// The most rows that any tile has.
+inline constexpr int32_t kMostTileRows = 24;
+
+// The tile to start with when `channels` output channels of a group are left.
+const Tile& choose_tile(Vectors vectors, int32_t channels);
+
+// Calls f(tile, o) for the tiles of a group of `channels` output channels; o is the tile's first.
+template <class F>
+void for_each_tile(Vectors vectors, int32_t channels, const F& f) {
+  for (int32_t o = 0; o < channels;) {
+    const Tile& tile = choose_tile(vectors, channels - o);
+    f(tile, o);
+    o += tile.rows;
+  }
+}
+
+// Into which of `parts` parts a group's tile goes that begins at output channel `o`.
+constexpr int32_t part_of(int32_t o, int32_t parts, int32_t channels) {
+  return static_cast<int32_t>(int64_t{o} * parts / channels);
+}
+
+// The better way for rows of `count` outputs.
+Vectors choose_vectors(const Dimensions& layer, int32_t count);
+
+// Strips whose count is a multiple of this are computed without reading past their input, whatever tiles it takes.
+int32_t exact_multiple(Vectors vectors, int32_t channels);
+
+}  // namespace conv1d

@@ -1,0 +1,55 @@
+#include "errors.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "buffer.h"
+
+namespace conv1d {
+
+std::string number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (value == std::trunc(value) && std::abs(value) <= 0x1p62) return std::to_string(static_cast<int64_t>(value));
+  // Twelve digits, as "%.12g" has them; printf would take a twentieth of the binary.
+  int exponent = 0;
+  double leading = std::abs(value);
+  while (leading >= 10) {
+    leading /= 10;
+    ++exponent;
+  }
+  while (leading < 1) {
+    leading *= 10;
+    --exponent;
+  }
+  auto digits = static_cast<int64_t>(std::round(leading * 1e11));
+  if (digits == 1000000000000) {
+    digits /= 10;
+    ++exponent;
+  }
+  std::string text = std::to_string(digits);
+  text.resize(text.find_last_not_of('0') + 1);
+  const bool plain = exponent >= -4 && exponent < 12;
+  const int before_point = plain ? exponent + 1 : 1;
+  if (before_point <= 0) text.insert(0, static_cast<size_t>(1 - before_point), '0');
+  const auto point = static_cast<size_t>(std::max(before_point, 1));
+  if (text.size() < point) text.resize(point, '0');
+  if (text.size() > point) text.insert(point, ".");
+  if (!plain) text += (exponent < 0 ? "e" : "e+") + std::to_string(exponent);
+  return (value < 0 ? "-" : "") + text;
+}
+
+Error no_room(double bytes, const char* what) {
+  return {"ERR_OUT_OF_MEMORY", "runtime", "no room for " + number(bytes) + " bytes of " + what + " in wasm memory"};
+}
+
+Error fft_too_large(const Dimensions& p) {
+  return {"ERR_UNSUPPORTED", "algorithm",
+          "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" + number(p.out_channels) +
+              ") * inChannels (" + number(p.in_channels) + ") / groups (" + number(p.groups) +
+              ") kernels, with kernelSize (" + number(p.kernel_size) +
+              ") taps each rounded up to a power of two, have " + "more than " +
+              number(static_cast<double>(kMaxElements)) + " elements"};
+}
+
+}  // namespace conv1d

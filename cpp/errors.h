@@ -1,0 +1,45 @@
+// What a failed call reports.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "operator/correlation.h"
+
+namespace conv1d {
+
+// `code` is one of the stable ERR_* names; `field` is the option or argument at fault;
+// `message` states the rule and the value.
+struct Error {
+  std::string code;
+  std::string field;
+  std::string message;
+};
+
+// What was asked for, or why there is none.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}
+  Result(Error error) : error_(std::move(error)) {}
+
+  explicit operator bool() const { return !error_; }
+  T& operator*() { return value_; }
+  Error& error() { return *error_; }
+
+ private:
+  T value_{};
+  std::optional<Error> error_;
+};
+
+// A number as texts have it: whole ones as they are, others with up to twelve digits.
+std::string number(double value);
+
+// That there is no memory for `bytes` of something (ERR_OUT_OF_MEMORY).
+Error no_room(double bytes, const char* what);
+
+// That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
+Error fft_too_large(const Dimensions& layer);
+
+}  // namespace conv1d

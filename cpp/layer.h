@@ -1,0 +1,43 @@
+// A layer as its user made it: options, weight and bias. Handles, streams and passes share it.
+#pragma once
+
+#include "buffer.h"
+#include "operator/finish.h"
+#include "options/params.h"
+#include "packed_forms.h"
+
+namespace conv1d {
+
+class Layer {
+ public:
+  explicit Layer(const Params& params) : params_(params) {}
+
+  // Makes room for weight, bias and panels, all zero. False when memory is short; the layer is of no use then.
+  [[nodiscard]] bool allocate();
+
+  const Params& params() const { return params_; }
+  Finish finish() const { return {.activation = params_.activation, .slope = params_.slope}; }
+
+  // Weight (groups, group_out, group_in, kernel_size) and bias (out_channels; null where there is none),
+  // params().dtype. Whoever writes there calls changed() afterwards; packing happens at the next run.
+  void* weight() { return weight_.data(); }
+  void* bias() { return params_.bias ? bias_.data() : nullptr; }
+  void changed();
+  // Counts the changes, from 1 on.
+  uint32_t version() const { return version_; }
+
+  PackedForms& forms() { return forms_; }
+  // As methods read them: the bias as floats, zeros where there is none.
+  Weights weights();
+
+ private:
+  Params params_;
+  Buffer<uint8_t> weight_;
+  Buffer<uint8_t> bias_;
+  Buffer<float> wide_bias_;
+  bool bias_changed_ = true;
+  uint32_t version_ = 1;
+  PackedForms forms_;
+};
+
+}  // namespace conv1d
