@@ -1,11 +1,5 @@
-export {
-  Conv1d,
-  type ActivationName,
-  type Conv1dOptions,
-  type ForwardAsyncOptions,
-  type ForwardOptions,
-  type ResetOptions,
-} from './layer/conv1d.js';
+export { Conv1d, type ForwardAsyncOptions, type ForwardOptions, type ResetOptions } from './layer/conv1d.js';
+export { type ActivationName, type Conv1dOptions } from './layer/options.js';
 export { type Conv1dConfig } from './layer/config.js';
 export {
   createConvolverNode,
@@ -24,17 +18,12 @@ export { type ImpulseResponse, reverseTaps } from './audio/impulse-response.js';
 export { Network, NetworkValue } from './network/network.js';
 export { readNpy, readNpz, type ReadNpzOptions } from './files/numpy.js';
 export { compileModule, createRuntime, init, type InitOptions } from './runtime/load.js';
-export { type Runtime, type Variant } from './runtime/runtime.js';
+export { type Runtime } from './runtime/runtime.js';
+export { type Variant } from './runtime/runtime-options.js';
 export { readSafetensors, writeSafetensors, type SafetensorsOptions } from './files/safetensors.js';
 export { type BatchNormOptions, type LoadStateDictOptions } from './files/state-dict.js';
 export { Conv1dStream, type StreamOptions } from './network/stream.js';
 export { contentsOf, type FileEntry, type ReadOptions } from './files/tensor-file.js';
-export {
-  Tensor,
-  type DType,
-  type Float16ArrayLike,
-  type NestedData,
-  type NestedNumbers,
-  type TensorData,
-} from './layer/tensor.js';
+export { Tensor, type Float16ArrayLike, type NestedData, type NestedNumbers, type TensorData } from './layer/tensor.js';
+export { type DType } from './layer/dtype.js';
 export { readTorch } from './files/torch.js';

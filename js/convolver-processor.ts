@@ -7,11 +7,12 @@ import type {
 } from './audio/convolver.js';
 import { initSync } from './audio/init-sync.js';
 import { asMessage } from './background/messages.js';
-import { createPlan, type NetworkCopy, writeParameters } from './background/plan-copy.js';
-import { usePlatform } from './runtime/platform.js';
-import { workletPlatform } from './platform.worklet.js';
-import { requireRuntime } from './runtime/runtime.js';
+import type { NetworkCopy } from './background/plan-copy.js';
+import { createPlan, writeParameters } from './background/plan-from-copy.js';
 import { Conv1dStream, planWord } from './network/stream.js';
+import { workletPlatform } from './platform.worklet.js';
+import { requireRuntime } from './runtime/default.js';
+import { usePlatform } from './runtime/platform.js';
 import { version } from './version.js';
 
 usePlatform(workletPlatform);

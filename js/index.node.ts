@@ -1,6 +1,6 @@
-import { usePlatform } from './runtime/platform.js';
 import { nodePlatform } from './platform.node.js';
 import { guardAgainstProxies } from './proxies.js';
+import { usePlatform } from './runtime/platform.js';
 
 usePlatform(nodePlatform);
 guardAgainstProxies();

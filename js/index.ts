@@ -1,6 +1,6 @@
-import { usePlatform } from './runtime/platform.js';
 import { webPlatform } from './platform.web.js';
 import { guardAgainstProxies } from './proxies.js';
+import { usePlatform } from './runtime/platform.js';
 
 usePlatform(webPlatform);
 guardAgainstProxies();

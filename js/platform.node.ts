@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { readFetched } from './platform.web.js';
 import { importGlue, whenMissing, wasmError } from './runtime/compile.js';
 import type { Platform } from './runtime/platform.js';
-import { readFetched } from './platform.web.js';
 
 export const nodePlatform: Platform = {
   hardwareThreads: availableParallelism,

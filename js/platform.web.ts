@@ -1,5 +1,5 @@
-import { importGlue, whenMissing, wasmError } from './runtime/compile.js';
 import type { FromWorker } from './background/messages.js';
+import { importGlue, whenMissing, wasmError } from './runtime/compile.js';
 import type { Platform } from './runtime/platform.js';
 
 /** What the server has at `url`. Throws ERR_WASM_LOAD. */

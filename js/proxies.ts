@@ -1,9 +1,9 @@
-import { Conv1d } from './layer/conv1d.js';
 import { Conv1dError, copyOf, proxyRemedy, thisCopy } from './common/errors.js';
-import { Network, NetworkValue } from './network/network.js';
-import { LoadedRuntime } from './runtime/runtime.js';
-import { Conv1dStream } from './network/stream.js';
+import { Conv1d } from './layer/conv1d.js';
 import { Tensor } from './layer/tensor.js';
+import { Network, NetworkValue } from './network/network.js';
+import { Conv1dStream } from './network/stream.js';
+import { LoadedRuntime } from './runtime/runtime.js';
 
 const classes = { Conv1d, Conv1dStream, Network, NetworkValue, Runtime: LoadedRuntime, Tensor };
 

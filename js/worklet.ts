@@ -1,19 +1,16 @@
-import { usePlatform } from './runtime/platform.js';
 import { workletPlatform } from './platform.worklet.js';
+import { usePlatform } from './runtime/platform.js';
 
 usePlatform(workletPlatform);
 
-export {
-  Conv1d,
-  type ActivationName,
-  type Conv1dOptions,
-  type ForwardOptions,
-  type ResetOptions,
-} from './layer/conv1d.js';
+export { Conv1d, type ForwardOptions, type ResetOptions } from './layer/conv1d.js';
+export { type ActivationName, type Conv1dOptions } from './layer/options.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { reverseTaps } from './audio/impulse-response.js';
 export { initSync } from './audio/init-sync.js';
 export { Network, NetworkValue } from './network/network.js';
-export { type Runtime, type Variant } from './runtime/runtime.js';
+export { type Runtime } from './runtime/runtime.js';
+export { type Variant } from './runtime/runtime-options.js';
 export { Conv1dStream, type StreamOptions } from './network/stream.js';
-export { Tensor, type DType, type TensorData } from './layer/tensor.js';
+export { Tensor, type TensorData } from './layer/tensor.js';
+export { type DType } from './layer/dtype.js';

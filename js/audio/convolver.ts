@@ -1,13 +1,13 @@
 import { processorFile } from '../addresses.js';
-import { Conv1d } from '../layer/conv1d.js';
-import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
-import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
-import { compileModule } from '../runtime/load.js';
 import { asError, type ErrorMessage } from '../background/messages.js';
-import { Network } from '../network/network.js';
 import type { NetworkCopy } from '../background/plan-copy.js';
-import { requireSingleBuild } from '../runtime/runtime.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
+import { Conv1d } from '../layer/conv1d.js';
+import { Network } from '../network/network.js';
+import { compileModule } from '../runtime/load.js';
+import { requireSingleBuild } from '../runtime/stamp.js';
 import { version } from '../version.js';
+import { type ImpulseResponse, networkOfResponse, responseOptions } from './impulse-response.js';
 
 /** What a convolver plays: a layer, several one after the other, or a network. */
 export type ConvolverSource = Conv1d | readonly Conv1d[] | Network;

@@ -1,9 +1,9 @@
 // Impulse responses, whose first sample comes first, as weights of a layer, whose last tap meets the newest sample.
-import { Conv1dError, optionError, show } from '../common/errors.js';
 import type { NetworkCopy } from '../background/plan-copy.js';
-import { resample } from './resample.js';
-import { stepRecord } from '../network/stream.js';
+import { Conv1dError, optionError, show } from '../common/errors.js';
 import { Tensor, typedArrayTag } from '../layer/tensor.js';
+import { stepRecord } from '../network/stream.js';
+import { resample } from './resample.js';
 
 /** What a convolver plays as Web Audio's ConvolverNode plays its buffer. */
 export interface ImpulseResponse {

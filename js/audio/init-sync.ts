@@ -1,12 +1,9 @@
 import { pickOptions } from '../common/errors.js';
-import {
-  makeMemory,
-  requireSingleBuild,
-  type Runtime,
-  setDefault,
-  startSync,
-  usableDefault,
-} from '../runtime/runtime.js';
+import { setDefault, usableDefault } from '../runtime/default.js';
+import { makeMemory } from '../runtime/memory.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { requireSingleBuild } from '../runtime/stamp.js';
+import { startSync } from '../runtime/start.js';
 import glue from '../wasm/single.js';
 
 /**

@@ -1,8 +1,8 @@
 import { Conv1dError } from '../common/errors.js';
+import { type BackgroundWorker, currentPlatform } from '../runtime/platform.js';
+import type { RuntimeOptions } from '../runtime/runtime-options.js';
 import { asError, type FromWorker, type RunMessage } from './messages.js';
 import type { PlanCopy } from './plan-copy.js';
-import { type BackgroundWorker, currentPlatform } from '../runtime/platform.js';
-import type { RuntimeOptions } from '../runtime/runtime.js';
 
 /** Options of one call, besides what is computed. */
 export interface CallOptions {

@@ -1,6 +1,6 @@
 import { Conv1dError, type ErrorCode } from '../common/errors.js';
+import type { RuntimeOptions } from '../runtime/runtime-options.js';
 import type { PlanCopy } from './plan-copy.js';
-import type { RuntimeOptions } from '../runtime/runtime.js';
 
 /** A layer; other weights are another layer. */
 export interface LayerMessage extends PlanCopy {

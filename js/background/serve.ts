@@ -1,7 +1,10 @@
 import type { GlueFactory } from '../runtime/core.js';
+import { makeMemory } from '../runtime/memory.js';
+import type { RuntimeOptions } from '../runtime/runtime-options.js';
+import type { LoadedRuntime } from '../runtime/runtime.js';
+import { start } from '../runtime/start.js';
 import { asMessage, type FromWorker, type LayerMessage, type RunMessage, type ToWorker } from './messages.js';
-import { createPlan } from './plan-copy.js';
-import { type LoadedRuntime, makeMemory, type RuntimeOptions, start } from '../runtime/runtime.js';
+import { createPlan } from './plan-from-copy.js';
 
 /** How the worker hears and speaks. */
 export interface Port {

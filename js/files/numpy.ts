@@ -1,8 +1,8 @@
 // The format is specified at https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
-import { bytesOf, bytesPerElement, decodeArray, type ElementType } from './elements.js';
 import { Conv1dError, optionError, pickOptions, show, stateDictError } from '../common/errors.js';
-import { otherFormat } from './file-format.js';
 import { elementCount, type Tensor } from '../layer/tensor.js';
+import { bytesOf, bytesPerElement, decodeArray, type ElementType } from './elements.js';
+import { otherFormat } from './file-format.js';
 import {
   dictionaryOf,
   type FileItem,

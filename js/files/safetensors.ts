@@ -1,8 +1,8 @@
 // The format is specified at https://github.com/huggingface/safetensors#format.
-import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
 import { Conv1dError, optionError, pickOptions, reading, show, stateDictError } from '../common/errors.js';
-import { otherFormat } from './file-format.js';
 import { checkExtents, elementCount, makeArray, Tensor } from '../layer/tensor.js';
+import { bytesOf, bytesPerElement, type ElementType } from './elements.js';
+import { otherFormat } from './file-format.js';
 import { dictionaryOf, type FileItem, type ReadOptions, selectionOf, shapeProblem } from './tensor-file.js';
 
 /** Options of `writeSafetensors`. */

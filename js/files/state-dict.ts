@@ -1,7 +1,8 @@
 // From a dictionary of tensors, as a framework saved it, to the weight and bias of one layer. Sums are float64.
-import { positions } from './elements.js';
 import { Conv1dError, optionError, pickOptions, show, stateDictError } from '../common/errors.js';
-import { checkFit, type DType, Tensor } from '../layer/tensor.js';
+import type { DType } from '../layer/dtype.js';
+import { checkFit, Tensor } from '../layer/tensor.js';
+import { positions } from './elements.js';
 
 export type ParameterName = 'weight' | 'bias';
 

@@ -1,7 +1,7 @@
 // The dictionary that a file of tensors gives: what is listed, what is chosen, and what is decoded once it is asked for.
-import { decodeArray, type StoredArray } from './elements.js';
 import { Conv1dError, pickOptions, show, stateDictError } from '../common/errors.js';
 import { checkShape, type Tensor } from '../layer/tensor.js';
+import { decodeArray, type StoredArray } from './elements.js';
 
 /** Which tensors of a file are read. All that is given must hold; default all. Chosen ones keep their whole names. */
 export interface ReadOptions {

@@ -1,9 +1,9 @@
 // PyTorch's own files: a ZIP archive of a pickle, which says what there is, and of the storages that tensors lie in. See
 // https://docs.pytorch.org/docs/stable/notes/serialization.html.
-import { bytesOf, bytesPerElement, type ElementType, spanOf } from './elements.js';
 import { type Conv1dError, show, stateDictError } from '../common/errors.js';
-import { unpickle } from './pickle.js';
 import { elementCount, type Tensor } from '../layer/tensor.js';
+import { bytesOf, bytesPerElement, type ElementType, spanOf } from './elements.js';
+import { unpickle } from './pickle.js';
 import {
   dictionaryOf,
   type FileItem,

@@ -1,7 +1,7 @@
 // A layer's options by the names that PyTorch and MegEngine give them.
-import type { ActivationName, Conv1dOptions } from './conv1d.js';
-import type { CoreOptions } from '../runtime/core.js';
 import { pickOptions, reading } from '../common/errors.js';
+import type { CoreOptions } from '../runtime/core.js';
+import type { ActivationName, Conv1dOptions } from './options.js';
 
 /**
  * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults

@@ -1,10 +1,7 @@
 import type { Background, CallOptions, LayerCopy } from '../background/background.js';
-import { whenCollected } from '../common/collected.js';
-import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
-import type { CoreOptions, Explanation } from '../runtime/core.js';
-import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
 import type { NetworkCopy, PlanCopy } from '../background/plan-copy.js';
-import { type LoadedRuntime, requireRuntime, type Runtime } from '../runtime/runtime.js';
+import { whenCollected } from '../common/collected.js';
+import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
 import {
   type LayerParameters,
   type LoadStateDictOptions,
@@ -12,73 +9,13 @@ import {
   readStateDict,
 } from '../files/state-dict.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from '../network/stream.js';
-import {
-  bytesPerElement,
-  checkFit,
-  checkOut,
-  checkShape,
-  checkTensor,
-  type DType,
-  elementCount,
-  splitShape,
-  takeOut,
-  Tensor,
-} from './tensor.js';
-
-/** Names of the activations that a layer can apply to its output. */
-export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
-
-/** The options of a layer: PyTorch's and MegEngine's, in camel case. */
-export interface Conv1dOptions {
-  /** Channels of the input, >= 1. */
-  inChannels: number;
-  /** Channels of the output, >= 1. */
-  outChannels: number;
-  /** Taps of each kernel, >= 1. */
-  kernelSize: number;
-  /** Input samples from one output to the next, >= 1. Default 1. */
-  stride?: number;
-  /**
-   * Samples added at the ends: a number for both, `[left, right]`, `'valid'` (none), `'same'` (ceil(L / stride)
-   * outputs, the odd sample on the right) or `'causal'` (dilation * (kernelSize - 1) on the left). Default 0.
-   */
-  padding?: number | readonly [left: number, right: number] | 'valid' | 'same' | 'causal';
-  /** Input samples from one tap to the next, >= 1. Default 1. */
-  dilation?: number;
-  /** Divides both channel counts; equal to `inChannels` it is depthwise. Default 1. */
-  groups?: number;
-  /** Whether a learned bias is added. Default true. */
-  bias?: boolean;
-  /** Only `'cross_correlation'`, as in every deep-learning framework: kernels are not reversed. */
-  convMode?: 'cross_correlation';
-  /** `'float32'` promises float32 sums for float16 tensors; `'default'` promises the dtype's own precision. */
-  computeMode?: 'default' | 'float32';
-  /** What the added samples are. Default `'zeros'`. */
-  paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular';
-  /** Of input, weight, bias and output. Default `'float32'`. */
-  dtype?: DType;
-  /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
-  activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
-  /**
-   * How sums are formed. `'direct'`: by the definition, in one order; the error of K products is at most (K + 2) * 2^-24 *
-   * (sum |w||x| + |b|). `'toom_cook'`: four neighbouring outputs with fewer products; the error is at most 2^-18 times that
-   * sum, with each |x| the largest that the tile meets in its channel. `'fft'`: see the README. `'auto'` (default): the one
-   * that is estimated to be fastest for the layer and the input's length, of those that keep 2^-20 * (sum |w||x| + |b|)
-   * with noise; `'direct'` in a deterministic runtime. A NaN, an infinity or a sample that stands out reaches exactly the
-   * outputs whose window holds it, by every algorithm. `'toom_cook'` needs kernelSize > stride / gcd(stride, dilation), else
-   * it is ERR_UNSUPPORTED; so is `'fft'`, from `explain` and `forward` on, when the spectra of the weights have more than
-   * 2^30 - 1 elements.
-   */
-  algorithm?: 'auto' | 'direct' | 'toom_cook' | 'fft';
-}
-
-// The names of a layer's options: those that its weight and bias tell, and the others.
-const tensorOptions = ['inChannels', 'outChannels', 'kernelSize', 'bias', 'dtype'] as const;
-export const otherOptions = [
-  ...(['stride', 'padding', 'dilation', 'groups', 'activation', 'algorithm'] as const),
-  ...(['paddingMode', 'convMode', 'computeMode'] as const),
-  'runtime',
-] as const;
+import type { CoreOptions, Explanation } from '../runtime/core.js';
+import { requireRuntime } from '../runtime/default.js';
+import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
+import { configOf, type Conv1dConfig, optionsOf, paddingOf } from './config.js';
+import { bytesPerElement, type DType } from './dtype.js';
+import { type Conv1dOptions, coreOptionsOf, otherOptions, tensorOptions } from './options.js';
+import { checkFit, checkOut, checkShape, checkTensor, elementCount, splitShape, takeOut, Tensor } from './tensor.js';
 
 /** Options of one `forward`. */
 export interface ForwardOptions {
@@ -106,49 +43,6 @@ export interface ResetOptions {
   scheme?: 'megengine' | 'pytorch';
   /** Integer from 0 to 2^53 - 1 that makes the draw repeatable. Default: another one each time. */
   seed?: number;
-}
-
-type Taken = { [Key in keyof CoreOptions]?: unknown };
-
-function takePadding(padding: unknown): Taken {
-  // C++ has one rule more, for numbers.
-  if (typeof padding === 'string' && padding !== 'explicit') return { paddingRule: padding };
-  if (typeof padding === 'number') return { padLeft: padding, padRight: padding };
-  const [padLeft, padRight] = reading('ERR_OPTION', 'padding', padding, () =>
-    Array.isArray(padding) && padding.length === 2 ? ([padding[0], padding[1]] as unknown[]) : [],
-  );
-  if (typeof padLeft === 'number' && typeof padRight === 'number') return { padLeft, padRight };
-  throw optionError('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
-}
-
-/** An activation's name and, if it is given one, its slope. */
-export function takeActivation(activation: unknown): Taken {
-  if (typeof activation !== 'object' || activation === null) return { activation };
-  const { type, slope } = pickOptions(
-    activation as { type?: unknown; slope?: unknown },
-    ['type', 'slope'],
-    'activation',
-  );
-  if (slope === undefined) return { activation: type };
-  if (typeof slope !== 'number') throw optionError('activation', 'given a slope that is a number', slope);
-  if (type !== 'leaky_relu') throw optionError('activation', "'leaky_relu' to have a slope", type);
-  return { activation: type, slope };
-}
-
-/** The options as C++ takes them: `defaults` with what the caller gave. Checks JavaScript's types; C++ checks values. */
-function takeOptions(given: Conv1dOptions, defaults: CoreOptions): CoreOptions {
-  const taken: Record<string, unknown> = { ...defaults };
-  for (const required of ['inChannels', 'outChannels', 'kernelSize']) taken[required] = undefined;
-  for (const [key, value] of Object.entries(given)) {
-    if (value === undefined) continue;
-    if (key === 'padding') Object.assign(taken, takePadding(value));
-    else if (key === 'activation') Object.assign(taken, takeActivation(value));
-    else taken[key] = value;
-  }
-  for (const [key, value] of Object.entries(defaults)) {
-    if (typeof taken[key] !== typeof value) throw optionError(key, `a ${typeof value}`, taken[key]);
-  }
-  return taken as unknown as CoreOptions;
 }
 
 const isSignal = (value: Partial<AbortSignal> | null): boolean =>
@@ -202,7 +96,7 @@ export class Conv1d {
   constructor(options: Conv1dOptions & { runtime?: Runtime }) {
     const { runtime, ...given } = pickOptions(options, [...tensorOptions, ...otherOptions]);
     this.#runtime = requireRuntime(runtime);
-    this.#options = takeOptions(
+    this.#options = coreOptionsOf(
       given,
       this.#runtime.guard((core) => core.defaultOptions()),
     );

@@ -1,6 +1,7 @@
-import { Conv1d, type Conv1dOptions, type ForwardOptions, otherOptions } from './conv1d.js';
 import { Conv1dError, pickOptions, shapeError, show } from '../common/errors.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { Conv1d, type ForwardOptions } from './conv1d.js';
+import { type Conv1dOptions, otherOptions } from './options.js';
 import { checkIsTensor, type Tensor } from './tensor.js';
 
 /** Options of `conv1d`: those of a layer that its weight does not already tell. */

@@ -1,10 +1,9 @@
 import { whenCollected } from '../common/collected.js';
 import { classError, Conv1dError, dtypeError, pickOptions, reading, shapeError, show } from '../common/errors.js';
+import { requireRuntime } from '../runtime/default.js';
+import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
+import { bytesPerElement, checkDType, type DType } from './dtype.js';
 import { fromHalf, toHalf } from './half.js';
-import { type LoadedRuntime, requireRuntime, type Runtime } from '../runtime/runtime.js';
-
-/** Element type of a tensor or layer. */
-export type DType = 'float32' | 'float16';
 
 /** The part of Float16Array that this library uses; engines without it take Uint16Array. */
 export interface Float16ArrayLike {
@@ -30,7 +29,6 @@ type HalfArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, le
 
 const HalfArray = (globalThis as { Float16Array?: HalfArrayConstructor }).Float16Array;
 
-export const bytesPerElement = { float32: 4, float16: 2 } as const;
 const mostElements = 2 ** 30 - 1;
 const mostDimensions = 64;
 // Of one toArray(): engines keep more in tables that take several times the memory.
@@ -71,11 +69,6 @@ export function checkShape(field: string, shape: unknown): readonly number[] {
   if (elementCount(extents) <= mostElements) return extents;
   const text = `${field} ${show(extents)} has more than ${String(mostElements)} elements`;
   throw shapeError(field, text, shape);
-}
-
-export function checkDType(dtype: unknown): DType {
-  if (dtype === 'float32' || dtype === 'float16') return dtype;
-  throw dtypeError('dtype', `dtype must be 'float32' or 'float16', got ${show(dtype)}`, dtype);
 }
 
 /** Elements of an array of `shape`. */

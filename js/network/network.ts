@@ -1,19 +1,12 @@
-import { type ActivationName, Conv1d, takeActivation } from '../layer/conv1d.js';
-import { elementwiseKinds } from '../runtime/core.js';
-import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
 import type { NetworkCopy } from '../background/plan-copy.js';
+import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
+import { Conv1d } from '../layer/conv1d.js';
+import type { DType } from '../layer/dtype.js';
+import { type ActivationName, readActivation } from '../layer/options.js';
+import { checkOut, checkShape, checkTensor, elementCount, splitShape, takeOut, Tensor } from '../layer/tensor.js';
+import { elementwiseKinds } from '../runtime/core.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
-import {
-  checkOut,
-  checkShape,
-  checkTensor,
-  type DType,
-  elementCount,
-  splitShape,
-  takeOut,
-  Tensor,
-} from '../layer/tensor.js';
 
 type ElementwiseKind = (typeof elementwiseKinds)[number];
 
@@ -362,7 +355,7 @@ function neededSteps(steps: readonly Step[], last: number): Step[] {
 
 function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep[] {
   return steps.map((step, i) => {
-    const { activation = 'none', slope = 0.01 } = takeActivation(step.activation) as {
+    const { activation = 'none', slope = 0.01 } = readActivation(step.activation) as {
       activation?: unknown;
       slope?: number;
     };

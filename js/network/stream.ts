@@ -1,16 +1,8 @@
 import { whenCollected } from '../common/collected.js';
 import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
+import type { DType } from '../layer/dtype.js';
+import { checkOut, checkTensor, elementCount, splitShape, takeOut, Tensor, typedArrayTag } from '../layer/tensor.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import {
-  checkOut,
-  checkTensor,
-  type DType,
-  elementCount,
-  splitShape,
-  takeOut,
-  Tensor,
-  typedArrayTag,
-} from '../layer/tensor.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {

@@ -1,6 +1,6 @@
 import { bytesIn } from '../common/bytes.js';
-import type { GlueFactory } from './core.js';
 import { Conv1dError, show } from '../common/errors.js';
+import type { GlueFactory } from './core.js';
 
 /** Where a .wasm file comes from: its address, or the option that holds it. */
 export type WasmSource = URL | 'wasmBinary' | 'wasmModule';

@@ -1,20 +1,14 @@
 import { wasmFile } from '../addresses.js';
-import { compileBytes, wasmError, type WasmSource } from './compile.js';
-import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
 import { Conv1dError, optionError, pickOptions, show } from '../common/errors.js';
+import { compileBytes, wasmError, type WasmSource } from './compile.js';
+import { setDefault, usableDefault } from './default.js';
+import { hasRelaxedSimd, hasSimd, whyNoThreads } from './detect.js';
+import { checkMaximum, makeMemory } from './memory.js';
 import { currentPlatform } from './platform.js';
-import {
-  checkMaximum,
-  expectedStamp,
-  type LoadedRuntime,
-  makeMemory,
-  type Runtime,
-  setDefault,
-  stampOf,
-  start,
-  usableDefault,
-  type Variant,
-} from './runtime.js';
+import type { Variant } from './runtime-options.js';
+import type { LoadedRuntime, Runtime } from './runtime.js';
+import { expectedStamp, stampOf } from './stamp.js';
+import { start } from './start.js';
 
 /** How to load the library. Everything is optional. */
 export interface InitOptions {

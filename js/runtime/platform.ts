@@ -1,5 +1,5 @@
-import type { GlueFactory } from './core.js';
 import type { FromWorker, ToWorker } from '../background/messages.js';
+import type { GlueFactory } from './core.js';
 
 /** A worker that runs serve.ts. Once it is ended, nothing here does anything. */
 export interface BackgroundWorker {

@@ -1,15 +1,10 @@
 // For those who compile with the declarations and have an older `lib`.
 /// <reference lib="esnext.disposable" preserve="true" />
-import { Background, workerRule } from '../background/background.js';
-import { policyRefusal } from './compile.js';
+import { Background } from '../background/background.js';
 import { whenCollected } from '../common/collected.js';
-import type { Core, GlueFactory, GlueOptions, WorkerPool } from './core.js';
-import { classError, Conv1dError, type ErrorCode, optionError } from '../common/errors.js';
-import { addWorkers } from './threads.js';
-import { version } from '../version.js';
-
-/** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
-export type Variant = 'relaxed' | 'simd';
+import { Conv1dError, type ErrorCode } from '../common/errors.js';
+import type { Core, WorkerPool } from './core.js';
+import type { RuntimeOptions, Variant } from './runtime-options.js';
 
 /** One loaded instance with its own memory. */
 export interface Runtime {
@@ -24,22 +19,6 @@ export interface Runtime {
   dispose(): void;
 }
 
-/** What it takes to start a runtime: once chosen, here; the same again, in its worker. */
-export interface RuntimeOptions {
-  readonly variant: Variant;
-  readonly threads: number;
-  readonly threadsReason: string | null;
-  /** Whether layers keep to one order of summation unless they ask for another algorithm. */
-  readonly deterministic: boolean;
-  readonly module: WebAssembly.Module;
-  readonly maximumMemory: number | undefined;
-  /** Where the threads' script lies; '' with one thread. */
-  readonly threadScript: string;
-}
-
-const pageBytes = 65536;
-const initialPages = 64;
-const gibibyte = 2 ** 30;
 const keptStagingBytes = 2 ** 20;
 
 // The workers of a runtime that was forgotten have nobody left to work for, and keep its memory as long as they run.
@@ -236,167 +215,4 @@ export class LoadedRuntime implements Runtime {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** Which of this package's .wasm files a module is, and of which version. */
-export function stampOf(module: WebAssembly.Module): string {
-  let section: ArrayBuffer | undefined;
-  try {
-    [section] = WebAssembly.Module.customSections(module, 'conv1d-wasm');
-  } catch {
-    return 'another module';
-  }
-  // A worklet has no TextDecoder.
-  return section ? String.fromCharCode(...new Uint8Array(section)) : 'another module';
-}
-
-/** The stamp of the .wasm file that this code works with. */
-export function expectedStamp(variant: Variant, threaded: boolean): string {
-  return `${version} conv1d-${variant}${threaded ? '-threads' : ''}.wasm`;
-}
-
-/** Which build for one thread `module` is, given as option `field`. Throws Conv1dError ERR_WASM_LOAD for another module. */
-export function requireSingleBuild(field: string, module: WebAssembly.Module): Variant {
-  const found = stampOf(module);
-  const variants: readonly Variant[] = ['relaxed', 'simd'];
-  const variant = variants.find((name) => expectedStamp(name, false) === found);
-  if (variant !== undefined) return variant;
-  const text = `${field} must be what compileModule() of this version gives, got ${found}`;
-  throw new Conv1dError('ERR_WASM_LOAD', field, text, found);
-}
-
-interface MemoryOptions {
-  readonly maximumMemory?: number | undefined;
-}
-
-/** Throws Conv1dError ERR_OPTION. */
-export function checkMaximum({ maximumMemory: bytes = gibibyte }: MemoryOptions): void {
-  const least = initialPages * pageBytes;
-  if (Number.isInteger(bytes) && bytes >= least && bytes <= 4 * gibibyte) return;
-  throw optionError('maximumMemory', `an integer from ${String(least)} to ${String(4 * gibibyte)} bytes`, bytes);
-}
-
-/** Throws Conv1dError ERR_OPTION, ERR_OUT_OF_MEMORY. */
-export function makeMemory(options: MemoryOptions, shared: boolean): WebAssembly.Memory {
-  checkMaximum(options);
-  const { maximumMemory: bytes = (shared ? 1 : 4) * gibibyte } = options;
-  let maximum = Math.floor(bytes / pageBytes);
-  for (;;) {
-    try {
-      return new WebAssembly.Memory({ initial: initialPages, maximum, shared });
-    } catch (error) {
-      // Some engines reserve the maximum at once; without the user's word on it, less will do.
-      if (options.maximumMemory === undefined && maximum / 2 >= 16 * initialPages) {
-        maximum = Math.floor(maximum / 2);
-        continue;
-      }
-      throw new Conv1dError(
-        'ERR_OUT_OF_MEMORY',
-        'maximumMemory',
-        `no WebAssembly memory of up to ${String(bytes)} bytes: ${String(error)}`,
-        bytes,
-        error,
-      );
-    }
-  }
-}
-
-async function instantiate(
-  glue: GlueFactory,
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  { threadScript }: RuntimeOptions,
-): Promise<Core> {
-  return new Promise((resolve, reject) => {
-    glue({
-      wasmMemory: memory,
-      threadScript,
-      instantiateWasm(imports, done) {
-        WebAssembly.instantiate(module, imports)
-          .then((instance) => {
-            done(instance, module);
-          })
-          .catch(reject);
-        return {};
-      },
-    }).then(resolve, reject);
-  });
-}
-
-function startError(cause: unknown): Conv1dError {
-  const text = `the wasm module does not start: ${policyRefusal(cause) ?? String(cause)}`;
-  return new Conv1dError('ERR_WASM_LOAD', 'runtime', text, undefined, cause);
-}
-
-/** Starts the threads that were chosen, or as many as there can be; gives the options of what came of it. */
-async function startThreads(core: Core, options: RuntimeOptions): Promise<RuntimeOptions> {
-  const { PThread: pool } = core;
-  const failure = pool ? await addWorkers(pool, options.threads - 1) : null;
-  if (!pool || !failure) return options;
-  const threads = 1 + pool.unusedWorkers.length;
-  const some = threads > 1 ? `${String(threads)} of ${String(options.threads)} threads run: ` : '';
-  const threadsReason = `${some}the threads' script ${options.threadScript} does not load (${failure.message}); ${workerRule}`;
-  return { ...options, threads, threadsReason };
-}
-
-function started(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions): LoadedRuntime {
-  core.startThreads(options.threads);
-  return new LoadedRuntime(core, memory, options);
-}
-
-/** With fewer threads than `options` say where they do not start. Throws Conv1dError ERR_WASM_LOAD. */
-export async function start(
-  options: RuntimeOptions,
-  memory: WebAssembly.Memory,
-  glue: GlueFactory,
-): Promise<LoadedRuntime> {
-  try {
-    const core = await instantiate(glue, options.module, memory, options);
-    return started(core, memory, await startThreads(core, options));
-  } catch (error) {
-    throw startError(error);
-  }
-}
-
-/** As `start`, at once: with one thread, and not on a page's main thread, where engines refuse to. */
-export function startSync(options: RuntimeOptions, memory: WebAssembly.Memory, glue: GlueFactory): LoadedRuntime {
-  const given: GlueOptions = {
-    wasmMemory: memory,
-    threadScript: options.threadScript,
-    instantiateWasm(imports, done) {
-      const instance = new WebAssembly.Instance(options.module, imports);
-      done(instance, options.module);
-      return instance.exports;
-    },
-  };
-  try {
-    // It fills what it is given before its promise is settled.
-    void glue(given);
-    return started(given as GlueOptions & Core, memory, options);
-  } catch (error) {
-    throw startError(error);
-  }
-}
-
-let defaultRuntime: LoadedRuntime | null = null;
-
-/** The default runtime, if there is one that works. */
-export function usableDefault(): LoadedRuntime | null {
-  return defaultRuntime?.usable === true ? defaultRuntime : null;
-}
-
-export function setDefault(runtime: LoadedRuntime): LoadedRuntime {
-  return (defaultRuntime = runtime);
-}
-
-/** `runtime`, or the default one. Throws ERR_NOT_INITIALIZED when there is none yet. */
-export function requireRuntime(runtime?: Runtime): LoadedRuntime {
-  if (runtime !== undefined) {
-    if (LoadedRuntime.owns(runtime)) return runtime;
-    throw classError('ERR_OPTION', 'runtime', 'Runtime', runtime, ' from init() or createRuntime()');
-  }
-  if (!defaultRuntime) {
-    throw new Conv1dError('ERR_NOT_INITIALIZED', 'runtime', 'the library is not loaded yet: call await init() first');
-  }
-  return defaultRuntime;
 }

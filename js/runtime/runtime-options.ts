@@ -1,0 +1,15 @@
+/** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
+export type Variant = 'relaxed' | 'simd';
+
+/** What it takes to start a runtime: once chosen, here; the same again, in its worker. */
+export interface RuntimeOptions {
+  readonly variant: Variant;
+  readonly threads: number;
+  readonly threadsReason: string | null;
+  /** Whether layers keep to one order of summation unless they ask for another algorithm. */
+  readonly deterministic: boolean;
+  readonly module: WebAssembly.Module;
+  readonly maximumMemory: number | undefined;
+  /** Where the threads' script lies; '' with one thread. */
+  readonly threadScript: string;
+}
