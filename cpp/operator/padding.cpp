@@ -100,4 +100,11 @@ void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
   pad(inside_end, count);
 }
 
+void fold_window(PaddingMode mode, const float* window, int64_t first, int64_t count, int64_t length, float* row) {
+  for (int64_t j = 0; j < count; ++j) {
+    const int64_t index = source_index(mode, first + j, length);
+    if (index >= 0) row[index] += window[j];
+  }
+}
+
 }  // namespace conv1d

@@ -20,4 +20,7 @@ void copy_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
 void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length, int64_t first, int64_t step,
                  int64_t count, float* destination);
 
+// The transpose of copy_window(): row[p] += the sum of window[j] over all j in [0, count) for which first + j reads p.
+void fold_window(PaddingMode mode, const float* window, int64_t first, int64_t count, int64_t length, float* row);
+
 }  // namespace conv1d
