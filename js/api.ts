@@ -1,4 +1,7 @@
-export { Conv1d, type ForwardAsyncOptions, type ForwardOptions, type ResetOptions } from './layer/conv1d.js';
+export { Conv1d } from './layer/conv1d.js';
+export { type ForwardAsyncOptions } from './layer/async-options.js';
+export { type ForwardOptions } from './layer/output.js';
+export { type ResetOptions } from './layer/parameters.js';
 export { type ActivationName, type Conv1dOptions } from './layer/options.js';
 export { type Conv1dConfig } from './layer/config.js';
 export {

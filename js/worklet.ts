@@ -3,7 +3,9 @@ import { usePlatform } from './runtime/platform.js';
 
 usePlatform(workletPlatform);
 
-export { Conv1d, type ForwardOptions, type ResetOptions } from './layer/conv1d.js';
+export { Conv1d } from './layer/conv1d.js';
+export { type ForwardOptions } from './layer/output.js';
+export { type ResetOptions } from './layer/parameters.js';
 export { type ActivationName, type Conv1dOptions } from './layer/options.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { reverseTaps } from './audio/impulse-response.js';

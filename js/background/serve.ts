@@ -1,3 +1,4 @@
+import { bytesBefore } from '../layer/output.js';
 import type { GlueFactory } from '../runtime/core.js';
 import { makeMemory } from '../runtime/memory.js';
 import type { RuntimeOptions } from '../runtime/runtime-options.js';
@@ -102,7 +103,7 @@ class Queue {
     const { input, outputBytes } = run;
     const plan = this.#planOf(runtime, run.layer);
     if (runtime.guard((core) => core.prepare(plan, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
-    const outputOffset = Math.ceil(input.byteLength / 16) * 16;
+    const outputOffset = bytesBefore(input.byteLength);
     const pointer = runtime.allocate(outputOffset + outputBytes, 'input and output');
     try {
       runtime.halves.set(new Uint16Array(input), pointer / 2);

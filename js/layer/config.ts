@@ -1,5 +1,5 @@
 // A layer's options by the names that PyTorch and MegEngine give them.
-import { pickOptions, reading } from '../common/errors.js';
+import { pickOptions, reading, show } from '../common/errors.js';
 import type { CoreOptions } from '../runtime/core.js';
 import type { ActivationName, Conv1dOptions } from './options.js';
 
@@ -100,4 +100,20 @@ export function configOf(o: CoreOptions): Conv1dConfig {
   if (type !== 'none') config.activation = type === 'leaky_relu' ? { type, slope: o.slope } : type;
   if (o.algorithm !== 'auto') config.algorithm = o.algorithm as 'direct';
   return config;
+}
+
+/** The layer with options `o` in one line, as PyTorch prints it. */
+export function describe(o: CoreOptions): string {
+  const padding = paddingOf(o);
+  const parts = [
+    `${String(o.inChannels)}, ${String(o.outChannels)}, kernelSize=${String(o.kernelSize)}, stride=${String(o.stride)}`,
+  ];
+  if (padding !== 0) parts.push(`padding=${show(padding)}`);
+  if (o.dilation !== 1) parts.push(`dilation=${String(o.dilation)}`);
+  if (o.groups !== 1) parts.push(`groups=${String(o.groups)}`);
+  if (!o.bias) parts.push('bias=false');
+  if (o.paddingMode !== 'zeros') parts.push(`paddingMode=${o.paddingMode}`);
+  if (o.dtype !== 'float32') parts.push(`dtype=${o.dtype}`);
+  if (o.activation !== 'none') parts.push(`activation=${o.activation}`);
+  return `Conv1d(${parts.join(', ')})`;
 }

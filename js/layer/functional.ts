@@ -1,7 +1,8 @@
 import { Conv1dError, pickOptions, shapeError, show } from '../common/errors.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { Conv1d, type ForwardOptions } from './conv1d.js';
+import { Conv1d } from './conv1d.js';
 import { type Conv1dOptions, otherOptions } from './options.js';
+import type { ForwardOptions } from './output.js';
 import { checkIsTensor, type Tensor } from './tensor.js';
 
 /** Options of `conv1d`: those of a layer that its weight does not already tell. */

@@ -1,5 +1,5 @@
 import { whenCollected } from '../common/collected.js';
-import { classError, Conv1dError, dtypeError, pickOptions, reading, shapeError, show } from '../common/errors.js';
+import { classError, Conv1dError, dtypeError, reading, shapeError, show } from '../common/errors.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { bytesPerElement, checkDType, type DType } from './dtype.js';
@@ -484,28 +484,4 @@ export function splitShape(
     throw shapeError(field, text, shape);
   }
   return [batch, length];
-}
-
-/** The tensor that is to take the output of a call with `options`, still to be checked. */
-export const takeOut = (options: { out?: Tensor } | undefined): Tensor | undefined =>
-  options === undefined ? undefined : pickOptions(options, ['out']).out;
-
-/** Checks a tensor that is to take an output of `shape` and live where the input does, without being it. */
-export function checkOut(
-  out: Tensor,
-  shape: readonly number[],
-  dtype: DType,
-  placement: 'js' | 'wasm',
-  input: Tensor | undefined,
-): void {
-  checkTensor('out', out, dtype);
-  if (out.shape.length !== shape.length || out.shape.some((dimension, i) => dimension !== shape[i])) {
-    const text = `out must have shape ${show(shape)}, got ${show(out.shape)}`;
-    throw shapeError('out', text, out.shape);
-  }
-  if (out.placement !== placement) {
-    const text = `out must live where the input lives ('${placement}'), got '${out.placement}'`;
-    throw new Conv1dError('ERR_OPTION', 'out', text, out.placement);
-  }
-  if (out === input) throw new Conv1dError('ERR_OPTION', 'out', 'out must not be the input itself', out);
 }

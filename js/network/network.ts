@@ -1,9 +1,10 @@
 import type { NetworkCopy } from '../background/plan-copy.js';
 import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
 import { Conv1d } from '../layer/conv1d.js';
-import type { DType } from '../layer/dtype.js';
+import { bytesPerElement, type DType } from '../layer/dtype.js';
 import { type ActivationName, readActivation } from '../layer/options.js';
-import { checkOut, checkShape, checkTensor, elementCount, splitShape, takeOut, Tensor } from '../layer/tensor.js';
+import { type ForwardOptions, readOut } from '../layer/output.js';
+import { checkShape, checkTensor, elementCount, splitShape, Tensor } from '../layer/tensor.js';
 import { elementwiseKinds } from '../runtime/core.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
@@ -134,7 +135,7 @@ export class Network {
    */
   constructor(inChannels: number, build: (input: NetworkValue) => NetworkValue);
   constructor(first: readonly Conv1d[] | number, build?: (input: NetworkValue) => NetworkValue) {
-    const [inChannels, describe] = takeDescription(first, build);
+    const [inChannels, describe] = readDescription(first, build);
     const steps: Step[] = [];
     const output = describe(new NetworkValue(steps, 0, inChannels));
     const last = NetworkValue.indexIn(steps, output);
@@ -224,13 +225,12 @@ export class Network {
    * @param options `out` takes the output: a tensor of its shape, dtype and placement that is not the input.
    * @throws Conv1dError as `Conv1d.forward`.
    */
-  forward(input: Tensor, options?: { out?: Tensor }): Tensor {
+  forward(input: Tensor, options?: ForwardOptions): Tensor {
     const runtime = this.#runtime;
     checkTensor('input', input, this.dtype);
     const inWasm = input.pointerIn(runtime, 'input') !== null;
     const outShape = this.outputShape(input.shape);
-    const out = takeOut(options);
-    if (out !== undefined) checkOut(out, outShape, this.dtype, input.placement, input);
+    const out = readOut(options, { shape: outShape, dtype: this.dtype, placement: input.placement }, input);
 
     const values = [inWasm ? input : input.toWasm(runtime)];
     const result = inWasm ? out : undefined;
@@ -255,7 +255,7 @@ export class Network {
     const runtime = this.#runtime;
     const output =
       out ?? Tensor.allocate(runtime, this.#stepShape({ ...step, input: 0, other: 1 }, [a.shape, b.shape]), this.dtype);
-    const bytes = this.dtype === 'float32' ? 4 : 2;
+    const bytes = bytesPerElement[this.dtype];
     // A gate's operands are the halves of each image, so images go one by one.
     const images = step.kind === 'gate' && output.shape.length === 3 ? (output.shape[0] ?? 0) : 1;
     const count = output.size / Math.max(images, 1);
@@ -308,7 +308,7 @@ function addressOf(tensor: Tensor, runtime: LoadedRuntime): number {
 }
 
 /** A list of layers, or null for what is no list. */
-function takeLayers(list: unknown): Conv1d[] | null {
+function readLayers(list: unknown): Conv1d[] | null {
   if (!Array.isArray(list)) return null;
   const layers: Conv1d[] = [];
   for (let i = 0; i < Math.max(list.length, 1); ++i) {
@@ -320,11 +320,11 @@ function takeLayers(list: unknown): Conv1d[] | null {
   return layers;
 }
 
-function takeDescription(
+function readDescription(
   first: readonly Conv1d[] | number,
   build: ((input: NetworkValue) => NetworkValue) | undefined,
 ): [number, (input: NetworkValue) => NetworkValue] {
-  const layers = reading('ERR_OPTION', 'layers', first, () => takeLayers(first));
+  const layers = reading('ERR_OPTION', 'layers', first, () => readLayers(first));
   const [one] = layers ?? [];
   if (layers && one) {
     return [one.parts.inChannels, (input) => layers.reduce((value, layer) => value.conv(layer), input)];

@@ -1,7 +1,8 @@
 import { whenCollected } from '../common/collected.js';
 import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
-import type { DType } from '../layer/dtype.js';
-import { checkOut, checkTensor, elementCount, splitShape, takeOut, Tensor, typedArrayTag } from '../layer/tensor.js';
+import { bytesPerElement, type DType } from '../layer/dtype.js';
+import { computeOutput, type ForwardOptions, readOut } from '../layer/output.js';
+import { checkTensor, splitShape, Tensor, typedArrayTag } from '../layer/tensor.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 
 /** How a stream is fed. */
@@ -70,7 +71,7 @@ function destroyStream({ runtime, stream }: OwnedStream): void {
 // What was forgotten is freed when it is collected.
 const forgotten = whenCollected<OwnedStream>(destroyStream);
 
-function takeCount(field: string, value: unknown): number {
+function checkNumber(field: string, value: unknown): number {
   if (typeof value === 'number') return value;
   throw optionError(field, 'a number', value);
 }
@@ -116,8 +117,8 @@ export class Conv1dStream {
     const { runtime } = source;
     const given = pickOptions(options, ['batch', 'maxChunk', 'denormals']);
     const { batch = 1, maxChunk, denormals = 'flush' } = given;
-    this.batch = takeCount('batch', batch);
-    this.maxChunk = takeCount('maxChunk', maxChunk);
+    this.batch = checkNumber('batch', batch);
+    this.maxChunk = checkNumber('maxChunk', maxChunk);
     if (denormals !== 'flush' && denormals !== 'keep') throw optionError('denormals', "'flush' or 'keep'", denormals);
     this.#source = source;
     this.#options = given;
@@ -195,7 +196,7 @@ export class Conv1dStream {
    * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_OPTION (flushed), ERR_DISPOSED, ERR_OUT_OF_MEMORY; the stream is then
    *   as it was.
    */
-  push(chunk: Tensor, options?: { out?: Tensor }): Tensor {
+  push(chunk: Tensor, options?: ForwardOptions): Tensor {
     const stream = this.#live();
     const { runtime, dtype, inChannels } = this.#source;
     this.#checkFlushed();
@@ -209,10 +210,10 @@ export class Conv1dStream {
     this.#checkSamples(samples);
     const count = runtime.guard((core) => core.streamOutputCount(stream, samples));
     const batched = chunk.shape.length === 3;
-    const output = this.#give(count, batched, chunk.placement, chunk, options, (outputAt, staging) => {
-      if (pointer === null) chunk.copyTo(runtime, staging);
+    const output = this.#output(count, batched, chunk.placement, chunk, options, (outputAt, chunkAt) => {
+      if (pointer === null) chunk.copyTo(runtime, chunkAt);
       runtime.guard((core) => {
-        core.pushStream(stream, pointer ?? staging, samples, outputAt);
+        core.pushStream(stream, pointer ?? chunkAt, samples, outputAt);
       });
     });
     this.#batched = batched;
@@ -235,13 +236,13 @@ export class Conv1dStream {
    *
    * @throws Conv1dError ERR_SHAPE when the signal is too short for its 'reflect' padding, and as `push`.
    */
-  flush(options?: { out?: Tensor }): Tensor {
+  flush(options?: ForwardOptions): Tensor {
     const stream = this.#live();
     const { runtime } = this.#source;
     this.#checkFlushed();
     const count = runtime.guard((core) => core.streamEndCount(stream));
     if (count < 0) throw runtime.lastError(undefined);
-    const output = this.#give(count, this.#batched, this.#placement, undefined, options, (outputAt) => {
+    const output = this.#output(count, this.#batched, this.#placement, undefined, options, (outputAt) => {
       runtime.guard((core) => {
         core.endStream(stream, outputAt);
       });
@@ -250,30 +251,21 @@ export class Conv1dStream {
     return output;
   }
 
-  /** Where `count` outputs go; `run` computes them, given their address and that of room for a chunk. */
-  #give(
+  /** `count` outputs, computed by `run`, given their address and that of room for a chunk. */
+  #output(
     count: number,
     batched: boolean,
     placement: 'js' | 'wasm',
     chunk: Tensor | undefined,
-    options: { out?: Tensor } | undefined,
-    run: (outputAt: number, staging: number) => void,
+    options: ForwardOptions | undefined,
+    run: (outputAt: number, chunkAt: number) => void,
   ): Tensor {
     const { runtime, dtype, inChannels, outChannels } = this.#source;
     const shape = batched ? [this.batch, outChannels, count] : [outChannels, count];
-    const out = takeOut(options);
-    if (out !== undefined) checkOut(out, shape, dtype, placement, chunk);
-    if (placement === 'wasm') {
-      const output = out ?? Tensor.allocate(runtime, shape, dtype);
-      run(output.pointerIn(runtime, 'out') ?? 0, 0);
-      return output;
-    }
-    const bytes = dtype === 'float32' ? 4 : 2;
-    const outputOffset = Math.ceil((this.batch * inChannels * this.maxChunk * bytes) / 16) * 16;
-    return runtime.staged(outputOffset + elementCount(shape) * bytes, (staging) => {
-      run(staging + outputOffset, staging);
-      return Tensor.copyFrom(runtime, staging + outputOffset, shape, dtype, out);
-    });
+    const spec = { shape, dtype, placement };
+    const out = readOut(options, spec, chunk);
+    const chunkBytes = this.batch * inChannels * this.maxChunk * bytesPerElement[dtype];
+    return computeOutput(runtime, spec, out, chunkBytes, run);
   }
 
   /** Back to before the first sample; weights and options stay. */
@@ -310,10 +302,10 @@ export class Conv1dStream {
       const rule = `a number that is finite in ${dtype}, or a list of one for each of ${String(inChannels)} input channels`;
       throw new Conv1dError('ERR_OPTION', 'value', `value must be ${rule}, got ${show(value)}`, value);
     }
-    this.#give(1, true, 'js', undefined, undefined, (outputAt, staging) => {
-      sample.copyTo(runtime, staging);
+    this.#output(1, true, 'js', undefined, undefined, (outputAt, chunkAt) => {
+      sample.copyTo(runtime, chunkAt);
       runtime.guard((core) => {
-        core.settleStream(stream, staging, outputAt);
+        core.settleStream(stream, chunkAt, outputAt);
       });
     });
     this.#flushed = false;

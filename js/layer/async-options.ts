@@ -1,0 +1,30 @@
+import type { CallOptions } from '../background/background.js';
+import { optionError, pickOptions, reading } from '../common/errors.js';
+
+/** Options of one `forwardAsync`. */
+export interface ForwardAsyncOptions {
+  /** Its abort rejects the call with `signal.reason`, and stops the work. */
+  signal?: AbortSignal;
+  /**
+   * Called with the fraction that is done, in (0, 1], some 30 times a second in a long call, and last with 1. What it
+   * throws rejects the call.
+   */
+  onProgress?: (fraction: number) => void;
+}
+
+const isSignal = (value: Partial<AbortSignal> | null): boolean =>
+  typeof value?.aborted === 'boolean' &&
+  typeof value.addEventListener === 'function' &&
+  typeof value.removeEventListener === 'function';
+
+export function readAsyncOptions(given: ForwardAsyncOptions): CallOptions {
+  const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
+  // No instanceof: it may come from another realm.
+  if (signal !== undefined && !reading('ERR_OPTION', 'signal', signal, () => isSignal(signal))) {
+    throw optionError('signal', 'an AbortSignal', signal);
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw optionError('onProgress', 'a function', onProgress);
+  }
+  return { signal, onProgress };
+}
