@@ -15,9 +15,9 @@ import glue from '../wasm/single.js';
  * @throws Conv1dError ERR_WASM_LOAD for another module, ERR_OPTION, ERR_OUT_OF_MEMORY.
  */
 export function initSync(module: WebAssembly.Module, options: { maximumMemory?: number } = {}): Runtime {
+  const { maximumMemory } = pickOptions(options, ['maximumMemory']);
   const usable = usableDefault();
   if (usable) return usable;
-  const { maximumMemory } = pickOptions(options, ['maximumMemory']);
   const variant = requireSingleBuild('module', module);
   const threadsReason = 'a runtime that starts at once has one thread';
   const memory = makeMemory({ maximumMemory }, false);

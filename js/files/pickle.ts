@@ -51,10 +51,10 @@ class Unpickler {
 
   #u8 = () => this.#view.getUint8(this.#skip(1));
   #u32 = () => this.#view.getUint32(this.#skip(4), true);
-  #take = (length: number) => this.#bytes.subarray(this.#skip(length), this.#at);
+  #next = (length: number) => this.#bytes.subarray(this.#skip(length), this.#at);
 
   #text(length: number): string {
-    const bytes = this.#take(length);
+    const bytes = this.#next(length);
     let text;
     try {
       text = this.#decoder.decode(bytes);
@@ -141,7 +141,7 @@ class Unpickler {
       case 'J': // BININT
         return this.#u32() | 0;
       case '\x8a': // LONG1
-        return readLong(this.#take(this.#u8()));
+        return readLong(this.#next(this.#u8()));
       case 'G': // BINFLOAT
         return this.#view.getFloat64(this.#skip(8));
       case 'X': // BINUNICODE

@@ -49,7 +49,7 @@ interface Exact {
 /** A dictionary that remembers what was read from it. */
 class Reader {
   readonly #dict: Readonly<Record<string, unknown>>;
-  readonly #read = new Set<string>();
+  readonly #used = new Set<string>();
 
   constructor(dict: unknown) {
     if (typeof dict !== 'object' || dict === null) {
@@ -63,11 +63,11 @@ class Reader {
   }
 
   skip(key: string): void {
-    this.#read.add(key);
+    this.#used.add(key);
   }
 
   /** The tensor at `prefix + name`, which must be there and have one of `shapes`. */
-  take(prefix: string, name: string, shapes: readonly (readonly number[])[]): Tensor {
+  read(prefix: string, name: string, shapes: readonly (readonly number[])[]): Tensor {
     const key = prefix + name;
     const value = this.#dict[key];
     if (!this.has(key)) {
@@ -84,7 +84,7 @@ class Reader {
   /** A name with one of `prefixes` that nothing was read from. */
   unread(prefixes: readonly string[]): string | undefined {
     return Object.keys(this.#dict).find(
-      (key) => !this.#read.has(key) && prefixes.some((prefix) => key.startsWith(prefix)),
+      (key) => !this.#used.has(key) && prefixes.some((prefix) => key.startsWith(prefix)),
     );
   }
 }
@@ -104,13 +104,13 @@ function round(key: string, value: Tensor | Exact, dtype: DType): Tensor {
 }
 
 type Shapes = readonly (readonly number[])[];
-type TakePart = (name: string, shapes: Shapes) => Tensor;
+type ReadPart = (name: string, shapes: Shapes) => Tensor;
 
 /** A weight that training keeps in parts. */
 interface SplitWeight {
   /** Of its parts; either of the first two tells that it is split so. */
   names: readonly string[];
-  join(take: TakePart, layer: LayerParameters): Exact;
+  join(read: ReadPart, layer: LayerParameters): Exact;
 }
 
 /** (outChannels, inChannels / groups, kernelSize), the order in which every shape of a weight has its elements. */
@@ -119,11 +119,11 @@ const plainShape = (layer: LayerParameters): readonly number[] => layer.shapesOf
 /** g * v / |v|, the norm over all elements of v that share one of g: PyTorch's `weight_norm`, over any dimension. */
 const weightNorm = (gName: string, vName: string): SplitWeight => ({
   names: [gName, vName],
-  join(take, layer) {
+  join(read, layer) {
     const shape = plainShape(layer);
     const only = (dimension: number) => shape.map((extent, d) => (d === dimension ? extent : 1));
-    const g = take(gName, [only(0), only(1), only(2), []]);
-    const v = exact(take(vName, layer.shapesOf('weight')));
+    const g = read(gName, [only(0), only(1), only(2), []]);
+    const v = exact(read(vName, layer.shapesOf('weight')));
     const strides = shape.map((_, d) => ((g.shape[d] ?? 1) > 1 ? 1 : 0));
     const owners = Uint32Array.from(v.numbers, positions(shape, strides));
     const squares = new Float64Array(g.size);
@@ -136,11 +136,11 @@ const weightNorm = (gName: string, vName: string): SplitWeight => ({
 /** W / (u . W v), W a row for each output channel: PyTorch's `spectral_norm` in eval mode. */
 const spectralNorm = (weightName: string, uName: string, vName: string): SplitWeight => ({
   names: [weightName, uName, vName],
-  join(take, layer) {
-    const weight = exact(take(weightName, layer.shapesOf('weight')));
+  join(read, layer) {
+    const weight = exact(read(weightName, layer.shapesOf('weight')));
     const rowLength = weight.numbers.length / layer.outChannels;
-    const u = take(uName, [[layer.outChannels]]).numbers();
-    const v = take(vName, [[rowLength]]).numbers();
+    const u = read(uName, [[layer.outChannels]]).numbers();
+    const v = read(vName, [[rowLength]]).numbers();
     const along = (value: number, i: number) => value * (u[Math.floor(i / rowLength)] ?? 0) * (v[i % rowLength] ?? 0);
     const sigma = weight.numbers.reduce((sum, value, i) => sum + along(value, i), 0);
     return { numbers: weight.numbers.map((value) => value / sigma), shape: weight.shape };
@@ -211,7 +211,7 @@ function checkLayout(layout: NonNullable<LoadStateDictOptions['layout']>): Layou
 }
 
 /** The weight in whichever form there is; `required`, it is an error that there is none. */
-function takeWeight(
+function readWeight(
   reader: Reader,
   prefix: string,
   layer: LayerParameters,
@@ -222,9 +222,9 @@ function takeWeight(
   const has = (name: string) => reader.has(prefix + name);
   const name = weightNames.find(has);
   const split = splitWeights.find(({ names }) => names.slice(0, 2).some(has));
-  if (name === undefined && split) return split.join((part, shapes) => reader.take(prefix, part, shapes), layer);
+  if (name === undefined && split) return split.join((part, shapes) => reader.read(prefix, part, shapes), layer);
   if (name === undefined && !required) return undefined;
-  return layout.order(reader.take(prefix, name ?? weightNames[0], layout.weightShapes(layer)), layer);
+  return layout.order(reader.read(prefix, name ?? weightNames[0], layout.weightShapes(layer)), layer);
 }
 
 function checkBatchNorm(given: BatchNormOptions, layer: LayerParameters, layout: Layout): Required<BatchNormOptions> {
@@ -252,13 +252,13 @@ function foldBatchNorm(
   const channels = bias.numbers.length;
   // PyTorch's shape, then those of MegEngine's versions.
   const shapes = [[channels], [1, channels, 1], [1, channels, 1, 1]];
-  const take = (name: string) => reader.take(prefix, name, shapes).numbers();
-  const [mean, variance] = [take(names.mean), take(names.variance)];
+  const read = (name: string) => reader.read(prefix, name, shapes).numbers();
+  const [mean, variance] = [read(names.mean), read(names.variance)];
   const has = (name: string) => reader.has(prefix + name);
   const affine = [names.gamma, names.beta].some(has) && paired;
-  const takeOr = (name: string, value: number) =>
-    affine || has(name) ? take(name) : new Float64Array(channels).fill(value);
-  const [gamma, beta] = [takeOr(names.gamma, 1), takeOr(names.beta, 0)];
+  const readOr = (name: string, value: number) =>
+    affine || has(name) ? read(name) : new Float64Array(channels).fill(value);
+  const [gamma, beta] = [readOr(names.gamma, 1), readOr(names.beta, 0)];
   reader.skip(`${prefix}num_batches_tracked`);
   const scale = gamma.map((value, o) => {
     const spread = (variance[o] ?? 0) + eps;
@@ -289,19 +289,19 @@ export function readStateDict(
   const norm = batchNorm === undefined ? undefined : checkBatchNorm(batchNorm, layer, layout);
   const reader = new Reader(dict);
   const hasBias = reader.has(`${prefix}bias`);
-  const takeBias = () => reader.take(prefix, 'bias', layer.shapesOf('bias'));
+  const readBias = () => reader.read(prefix, 'bias', layer.shapesOf('bias'));
 
   const found: Partial<Record<ParameterName, Tensor | Exact>> = {};
-  const weight = takeWeight(reader, prefix, layer, layout, strict || norm !== undefined);
+  const weight = readWeight(reader, prefix, layer, layout, strict || norm !== undefined);
   if (norm && weight) {
     // A layer in front of a BatchNorm1d mostly goes without a bias.
     const bias = hasBias
-      ? exact(takeBias())
+      ? exact(readBias())
       : { numbers: new Float64Array(layer.outChannels), shape: [layer.outChannels] };
     Object.assign(found, foldBatchNorm(reader, norm, layout.batchNorm, exact(weight), bias));
   } else {
     if (weight) found.weight = weight;
-    if (layer.names.includes('bias') && (strict || hasBias)) found.bias = takeBias();
+    if (layer.names.includes('bias') && (strict || hasBias)) found.bias = readBias();
   }
 
   const unknown = strict ? reader.unread(norm ? [prefix, norm.prefix] : [prefix]) : undefined;

@@ -86,8 +86,12 @@ function widen(reader: Reader, start: number, end: number, values: number[]): nu
   while (at < end && reader.u16(at) !== 1) at += 4 + reader.u16(at + 2);
   if (at + 4 + 8 * values.filter((value) => value === largest32).length > end)
     throw zipError('a ZIP64 size is missing');
-  at += 4 - 8;
-  return values.map((value) => (value === largest32 ? reader.u64((at += 8)) : value));
+  let next = at + 4; // behind the field's head
+  return values.map((value) => {
+    if (value !== largest32) return value;
+    next += 8;
+    return reader.u64(next - 8);
+  });
 }
 
 function decodeName(bytes: Uint8Array): string {

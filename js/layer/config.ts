@@ -5,7 +5,7 @@ import type { ActivationName, Conv1dOptions } from './options.js';
 
 /**
  * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults
- * are those of `Conv1dOptions`; what is more is said here.
+ * are those of `Conv1dOptions`; differences are noted below.
  */
 export interface Conv1dConfig {
   in_channels: number;
@@ -29,24 +29,24 @@ export interface Conv1dConfig {
   algorithm?: Conv1dOptions['algorithm'];
 }
 
-type Take = (value: unknown) => unknown;
+type Convert = (value: unknown) => unknown;
 
-const same: Take = (value) => value;
-const single: Take = (value) => (Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value);
-const lowerCase: Take = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
+const same: Convert = (value) => value;
+const single: Convert = (value) => (Array.isArray(value) && value.length === 1 ? (value[0] as unknown) : value);
+const lowerCase: Convert = (value) => (typeof value === 'string' ? value.toLowerCase() : value);
 
 const dtypeAliases = new Map([
   ['float', 'float32'],
   ['half', 'float16'],
 ]);
 
-const takeDType: Take = (value) => {
+const dtypeName: Convert = (value) => {
   if (typeof value !== 'string') return value ?? undefined;
   const name = value.replace(/^torch\./, '');
   return dtypeAliases.get(name) ?? name;
 };
 
-const options: Readonly<Record<Exclude<keyof Conv1dConfig, 'device'>, readonly [keyof Conv1dOptions, Take]>> = {
+const options: Readonly<Record<Exclude<keyof Conv1dConfig, 'device'>, readonly [keyof Conv1dOptions, Convert]>> = {
   in_channels: ['inChannels', same],
   out_channels: ['outChannels', same],
   kernel_size: ['kernelSize', single],
@@ -58,21 +58,21 @@ const options: Readonly<Record<Exclude<keyof Conv1dConfig, 'device'>, readonly [
   padding_mode: ['paddingMode', lowerCase],
   conv_mode: ['convMode', lowerCase],
   compute_mode: ['computeMode', lowerCase],
-  dtype: ['dtype', takeDType],
+  dtype: ['dtype', dtypeName],
   activation: ['activation', same],
   algorithm: ['algorithm', same],
 };
 
 /** The options that `config` stands for. Their values are for the layer to check. */
 export function optionsOf(config: Conv1dConfig): Conv1dOptions {
-  const taken: Record<string, unknown> = {};
+  const values: Record<string, unknown> = {};
   const keys = Object.keys(options) as (keyof typeof options)[];
   const given = pickOptions(config, [...keys, 'device'], 'config');
   for (const key of keys) {
-    const [option, take] = options[key];
-    taken[option] = reading('ERR_OPTION', option, given[key], () => take(given[key]));
+    const [option, convert] = options[key];
+    values[option] = reading('ERR_OPTION', option, given[key], () => convert(given[key]));
   }
-  return taken as unknown as Conv1dOptions;
+  return values as unknown as Conv1dOptions;
 }
 
 /** The padding as a caller gives it. */

@@ -27,9 +27,9 @@ export interface Conv1dOptions {
   groups?: number;
   /** Whether a learned bias is added. Default true. */
   bias?: boolean;
-  /** Only `'cross_correlation'`, as in every deep-learning framework: kernels are not reversed. */
+  /** Only `'cross_correlation'`, the default, as in every deep-learning framework: kernels are not reversed. */
   convMode?: 'cross_correlation';
-  /** `'float32'` promises float32 sums for float16 tensors; `'default'` promises the dtype's own precision. */
+  /** `'float32'` promises float32 sums for float16 tensors; `'default'` (default) promises the dtype's own precision. */
   computeMode?: 'default' | 'float32';
   /** What the added samples are. Default `'zeros'`. */
   paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular';

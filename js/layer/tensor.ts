@@ -134,7 +134,7 @@ function checkList(data: unknown, where: string): ArrayLike<unknown> {
 }
 
 /** The elements of a list without lists in it, kept where they have the dtype; `where` is its name in errors. */
-function takeList(
+function readList(
   data: ArrayLike<unknown>,
   where: string,
   dtype: DType | undefined,
@@ -157,15 +157,15 @@ function takeList(
 }
 
 /** The elements of lists in lists, all of which must have the extents of `shape`. */
-function takeNested(data: unknown, shape: readonly number[], wanted: DType | undefined) {
+function readNested(data: unknown, shape: readonly number[], wanted: DType | undefined) {
   let first = data as ArrayLike<unknown>;
   for (let depth = 1; depth < shape.length; ++depth) first = first[0] as ArrayLike<unknown>;
   const where = `data${'[0]'.repeat(shape.length - 1)}`;
-  const { dtype } = takeList(checkList(first, where), where, wanted);
+  const { dtype } = readList(checkList(first, where), where, wanted);
   const size = elementCount(shape);
   const words = makeArray(size, () => (dtype === 'float32' ? new Float32Array(size) : new Uint16Array(size)));
   let next = 0;
-  const take = (list: unknown, depth: number, where: string): void => {
+  const fill = (list: unknown, depth: number, where: string): void => {
     const extent = shape[depth] ?? 0;
     if (!isList(list))
       throw shapeError('data', `${where} must be a list of ${String(extent)}, got ${show(list)}`, list);
@@ -174,14 +174,14 @@ function takeNested(data: unknown, shape: readonly number[], wanted: DType | und
       throw shapeError('data', text, list);
     }
     if (depth + 1 < shape.length) {
-      for (let i = 0; i < extent; ++i) take(list[i], depth + 1, `${where}[${String(i)}]`);
+      for (let i = 0; i < extent; ++i) fill(list[i], depth + 1, `${where}[${String(i)}]`);
       return;
     }
-    const part = takeList(checkList(list, where), where, dtype).data;
+    const part = readList(checkList(list, where), where, dtype).data;
     words.set(dtype === 'float32' ? part : asWords(part), next);
     next += extent;
   };
-  take(data, 0, 'data');
+  fill(data, 0, 'data');
   return { data: dtype === 'float32' ? words : asHalves(words as Uint16Array), dtype };
 }
 
@@ -190,7 +190,7 @@ const fits = (nested: readonly number[], shape: readonly number[]): boolean =>
   nested.every((extent, i) => extent === shape[i]) && (nested.length === shape.length || nested.at(-1) === 0);
 
 /** Data as it is given, with its shape and dtype. */
-function takeData(
+function readData(
   data: unknown,
   given: unknown,
   dtype: DType | undefined,
@@ -199,15 +199,15 @@ function takeData(
   const shape = given === undefined ? undefined : checkShape('shape', given);
   if (nested.length > 1) {
     const whole = shape ?? checkShape('shape', nested);
-    if (fits(nested, whole)) return { ...takeNested(data, nested, dtype), shape: whole };
+    if (fits(nested, whole)) return { ...readNested(data, nested, dtype), shape: whole };
     throw shapeError('shape', `shape is ${show(whole)}, data is nested as ${show(nested)}`, whole);
   }
   const isScalar = typeof data === 'number' && (shape ?? []).length === 0;
   const list = isScalar ? [data] : checkList(data, 'data');
   const whole = shape ?? checkShape('shape', isScalar ? [] : [list.length]);
   if (list.length === elementCount(whole)) {
-    const taken = takeList(list, 'data', dtype);
-    return { data: taken.data, shape: whole, dtype: taken.dtype };
+    const read = readList(list, 'data', dtype);
+    return { data: read.data, shape: whole, dtype: read.dtype };
   }
   const text = `shape ${show(whole)} has ${String(elementCount(whole))} elements, data has ${show(list.length)}`;
   throw shapeError('shape', text, whole);
@@ -221,8 +221,8 @@ export class HeapBlock {
   ) {}
 }
 
-// What was forgotten is freed when it is collected.
-const forgotten = whenCollected<HeapBlock>(({ runtime, pointer }) => {
+// Frees what is collected without having been disposed.
+const registry = whenCollected<HeapBlock>(({ runtime, pointer }) => {
   runtime.release(pointer);
 });
 
@@ -253,16 +253,16 @@ export class Tensor {
   constructor(data: HeapBlock, shape: readonly number[], dtype: DType);
   constructor(data: NestedData | HeapBlock, shape?: readonly number[], dtype?: DType) {
     const wanted = dtype === undefined ? undefined : checkDType(dtype);
-    const taken = reading('ERR_DTYPE', 'data', data, () =>
+    const given = reading('ERR_DTYPE', 'data', data, () =>
       data instanceof HeapBlock
         ? { data, shape: checkShape('shape', shape), dtype: wanted ?? 'float32' }
-        : takeData(data, shape, wanted),
+        : readData(data, shape, wanted),
     );
-    this.shape = taken.shape;
-    this.size = elementCount(taken.shape);
-    this.dtype = taken.dtype;
-    this.#storage = taken.data;
-    if (taken.data instanceof HeapBlock) forgotten.register(this, taken.data, this);
+    this.shape = given.shape;
+    this.size = elementCount(given.shape);
+    this.dtype = given.dtype;
+    this.#storage = given.data;
+    if (given.data instanceof HeapBlock) registry.register(this, given.data, this);
   }
 
   /** @internal Whether `value` is one, not a proxy of one. */
@@ -297,7 +297,11 @@ export class Tensor {
     this.#live();
   }
 
-  /** `'js'`: in a JavaScript array. `'wasm'`: in a runtime's memory. */
+  /**
+   * `'js'`: in a JavaScript array. `'wasm'`: in a runtime's memory.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
+   */
   get placement(): 'js' | 'wasm' {
     return this.#live() instanceof HeapBlock ? 'wasm' : 'js';
   }
@@ -389,7 +393,11 @@ export class Tensor {
     return copy;
   }
 
-  /** A copy in a JavaScript array. */
+  /**
+   * A copy in a JavaScript array.
+   *
+   * @throws Conv1dError ERR_DISPOSED, ERR_OUT_OF_MEMORY.
+   */
   toJs(): Tensor {
     return new Tensor(this.#copy(), this.shape, this.dtype);
   }
@@ -428,7 +436,7 @@ export class Tensor {
   /** Frees a 'wasm' tensor's memory at once; a 'js' tensor lets go of its array. May be called twice. */
   dispose(): void {
     if (this.#storage instanceof HeapBlock) {
-      forgotten.unregister(this);
+      registry.unregister(this);
       this.#storage.runtime.release(this.#storage.pointer);
     }
     this.#storage = null;

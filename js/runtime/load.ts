@@ -13,7 +13,7 @@ import { start } from './start.js';
 /** How to load the library. Everything is optional. */
 export interface InitOptions {
   /**
-   * Threads that compute, the calling one included; an integer >= 1. Default `'auto'`: the processors there are, at
+   * Threads that compute, the calling one included; an integer from 1 to 64. Default `'auto'`: the processors there are, at
    * most 8, or as many as start. Where none can, it is 1, and `threadsReason` says why; a number is an error there,
    * unless the engine lacks what threads need.
    */
@@ -31,11 +31,16 @@ export interface InitOptions {
   wasmBinary?: BufferSource;
   /** The compiled .wasm file. */
   wasmModule?: WebAssembly.Module;
-  /** Bytes that the memory may grow to. Default 4 GiB with one thread, 1 GiB with more (it must be reserved at once). */
+  /**
+   * Bytes that the memory may grow to, from 4 MiB to 4 GiB. Default 4 GiB with one thread, 1 GiB with more (it must be
+   * reserved at once).
+   */
   maximumMemory?: number;
 }
 
 const mostAutoThreads = 8;
+// Each takes a stack and a worker at once: a larger number is a mistake on any machine that runs pages.
+const mostThreads = 64;
 
 function isAuto({ threads = 'auto' }: InitOptions): boolean {
   return threads === 'auto';
@@ -174,8 +179,8 @@ function readOptions(given: InitOptions, names: readonly (keyof InitOptions)[] =
       variant,
     );
   }
-  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw optionError('threads', "'auto' or an integer from 1 to 64", threads);
+  if (threads !== 'auto' && !(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) {
+    throw optionError('threads', `'auto' or an integer from 1 to ${String(mostThreads)}`, threads);
   }
   if (wasmUrl !== undefined) givenUrl(wasmUrl);
   checkMaximum(options);

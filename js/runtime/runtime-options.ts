@@ -1,7 +1,7 @@
 /** `'relaxed'` fuses multiply and add where the CPU can; `'simd'` runs everywhere. */
 export type Variant = 'relaxed' | 'simd';
 
-/** What it takes to start a runtime: once chosen, here; the same again, in its worker. */
+/** How a runtime starts, all choices made; its worker starts one of its own in the same way. */
 export interface RuntimeOptions {
   readonly variant: Variant;
   readonly threads: number;

@@ -22,10 +22,10 @@ export interface Runtime {
 const keptStagingBytes = 2 ** 20;
 
 // The workers of a runtime that was forgotten have nobody left to work for, and keep its memory as long as they run.
-const forgottenWorker = whenCollected<Background>((background) => {
+const workerRegistry = whenCollected<Background>((background) => {
   background.end(disposedError());
 });
-const forgottenThreads = whenCollected<WorkerPool>((pool) => {
+const threadRegistry = whenCollected<WorkerPool>((pool) => {
   pool.terminateAllThreads();
 });
 
@@ -56,7 +56,7 @@ export class LoadedRuntime implements Runtime {
     this.#options = options;
     this.#floats = new Float32Array(memory.buffer);
     this.#halves = new Uint16Array(memory.buffer);
-    if (core.PThread) forgottenThreads.register(this, core.PThread, this);
+    if (core.PThread) threadRegistry.register(this, core.PThread, this);
   }
 
   /** Whether `value` is one, not a proxy of one. */
@@ -84,7 +84,7 @@ export class LoadedRuntime implements Runtime {
   get background(): Background {
     if (this.#background === null || this.#background.ended) {
       this.#background = new Background(this.#options);
-      forgottenWorker.register(this, this.#background);
+      workerRegistry.register(this, this.#background);
     }
     return this.#background;
   }
@@ -140,6 +140,7 @@ export class LoadedRuntime implements Runtime {
       return call(core);
     } catch (error) {
       if (error instanceof Conv1dError) throw error;
+      // Engines give such errors no codes, only texts: of memory that does not grow, and of accesses beyond it.
       const outOfMemory = /memory/i.test(String(error)) && !/out of bounds/i.test(String(error));
       this.#broken = new Conv1dError(
         outOfMemory ? 'ERR_OUT_OF_MEMORY' : 'ERR_WASM_LOAD',
@@ -178,8 +179,8 @@ export class LoadedRuntime implements Runtime {
    */
   staged<Result>(bytes: number, use: (address: number) => Result): Result {
     const before = this.#stagingBytes;
-    if (bytes > before && !this.#takeStaging(bytes)) {
-      this.#takeStaging(before);
+    if (bytes > before && !this.#allocateStaging(bytes)) {
+      this.#allocateStaging(before);
       throw noRoom(bytes, 'input and output that pass through');
     }
     try {
@@ -190,7 +191,7 @@ export class LoadedRuntime implements Runtime {
   }
 
   /** An area of that size in place of the one there was, which goes first: there may be no room for both. */
-  #takeStaging(bytes: number): boolean {
+  #allocateStaging(bytes: number): boolean {
     this.#dropStaging();
     if (bytes > 0) this.#staging = this.guard((core) => core.allocate(bytes));
     if (this.#staging !== 0) this.#stagingBytes = bytes;
@@ -205,7 +206,7 @@ export class LoadedRuntime implements Runtime {
   dispose(): void {
     this.#background?.end(disposedError());
     this.#core?.PThread?.terminateAllThreads();
-    forgottenThreads.unregister(this); // what it holds leads to the memory
+    threadRegistry.unregister(this); // what it holds leads to the memory
     this.#core = null;
     this.#memory = null;
     this.#floats = new Float32Array(0);
