@@ -539,6 +539,13 @@ async function testResponseErrors() {
       await expectError(() => node.update({ impulseResponse: [] }), rule);
       const layer = makeLayer({ inChannels: 1, outChannels: 1, kernelSize: 3 });
       await expectError(() => node.update(layer), { code: 'ERR_OPTION', field: 'source', message: /2 channels in/ });
+      const unknown = (name, meant) => ({
+        code: 'ERR_OPTION',
+        field: name,
+        message: new RegExp(`did you mean ${meant}\\?`),
+      });
+      await expectError(() => node.update(response, { Fade: 1 }), unknown('Fade', 'fade'));
+      await expectError(() => node.update({ ...response, normalise: true }), unknown('normalise', 'normalize'));
       await node.update(response);
       return node;
     });

@@ -17,11 +17,11 @@ import {
   rejected,
   runForResult,
   thrown,
+  zeros,
 } from './support.js';
 
 const sizes = { inChannels: 3, outChannels: 4, kernelSize: 3 };
 const input = noiseTensor([2, 3, 17], 5);
-const zeros = (...shape) => new Tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
 
 // Work for about a second of one thread: many slices.
 const longOptions = { inChannels: 128, outChannels: 128, kernelSize: 9, padding: 'same' };

@@ -1,10 +1,9 @@
 // Who owns what, and what happens when memory runs out or the instance comes down.
 import { Conv1d, conv1d, createRuntime, init, Tensor } from 'conv1d-wasm';
-import { expectSameBits, forwardIn, makeLayer, noiseTensor, runForResult, thrown } from './support.js';
+import { expectSameBits, forwardIn, makeLayer, noiseTensor, runForResult, thrown, zeros } from './support.js';
 
 const sizes = { inChannels: 3, outChannels: 4, kernelSize: 3 };
 const input = noiseTensor([2, 3, 17], 5);
-const zeros = (...shape) => new Tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
 
 /** Waits until the workers have taken what they need, which they do piece by piece as they get to run. */
 async function settle(own) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { contentsOf, Conv1d, init, readNpy, readNpz, Tensor } from 'conv1d-wasm';
 import { ascii, buildZip, crc32 } from './archive.js';
-import { expectSameBits, fromRoot, makeRandom, readJson, rejected, thrown } from './support.js';
+import { drawInteger, expectSameBits, fromRoot, makeRandom, readJson, rejected, thrown } from './support.js';
 
 const file = (name) => new Uint8Array(readFileSync(fromRoot(`tests/fixtures/weights/${name}`)));
 const expected = readJson('tests/fixtures/weights/expected.json');
@@ -377,7 +377,7 @@ function bytes64(value) {
 
 describe('damaged files are refused or read, and nothing else', () => {
   const random = makeRandom(7);
-  const below = (limit) => Math.floor(random() * limit);
+  const below = (limit) => drawInteger(random, 0, limit - 1);
 
   function damage(bytes, i, reach = bytes.length) {
     const damaged = bytes.slice(0, i % 3 === 0 ? below(bytes.length) : bytes.length);

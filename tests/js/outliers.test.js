@@ -1,7 +1,7 @@
 // Samples that stand out reach the outputs whose window holds them and no others: every build, every algorithm, streams.
 import { Conv1d, Tensor } from 'conv1d-wasm';
 import { checkOutput, tolerance } from '../cases.js';
-import { makeRandom, noise, openBuilds, print, product, runStream, weightShape } from './support.js';
+import { drawInteger, makeRandom, noise, openBuilds, print, product, runStream, weightShape } from './support.js';
 
 const builds = await openBuilds([1, 2]);
 const algorithms = ['auto', 'direct', 'toom_cook', 'fft'];
@@ -71,7 +71,7 @@ function judge({ options, inputShape, outLength, clean, seen, touched }, output,
 }
 
 function drawLayer(random) {
-  const whole = (least, most) => least + Math.floor(random() * (most - least + 1));
+  const whole = (least, most) => drawInteger(random, least, most);
   const groups = whole(1, 4) === 1 ? 2 : 1;
   const [inChannels, outChannels] = [groups * whole(1, 6), groups * whole(1, 8)];
   const kernelSize = random() < 0.3 ? whole(60, 150) : whole(2, 40);

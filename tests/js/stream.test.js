@@ -2,6 +2,7 @@
 import { Conv1d, Network, Tensor, init } from 'conv1d-wasm';
 import {
   cut,
+  drawInteger,
   expectSameBits,
   halvesWhere,
   makeLayer,
@@ -21,23 +22,27 @@ afterAll(() => {
   for (const { runtime } of builds) runtime.dispose();
 });
 
-const draw = (random, least, most) => least + Math.floor(random() * (most - least + 1));
-
 function randomOptions(random) {
-  const groups = random() < 0.3 ? draw(random, 1, 4) : 1;
-  const stride = random() < 0.5 ? 1 : draw(random, 2, 5);
-  const paddings = [0, [draw(random, 0, 9), draw(random, 0, 9)], 'valid', 'causal', ...(stride === 1 ? ['same'] : [])];
+  const groups = random() < 0.3 ? drawInteger(random, 1, 4) : 1;
+  const stride = random() < 0.5 ? 1 : drawInteger(random, 2, 5);
+  const paddings = [
+    0,
+    [drawInteger(random, 0, 9), drawInteger(random, 0, 9)],
+    'valid',
+    'causal',
+    ...(stride === 1 ? ['same'] : []),
+  ];
   return {
-    inChannels: groups * draw(random, 1, 5),
-    outChannels: groups * draw(random, 1, 9),
-    kernelSize: draw(random, 1, 7),
+    inChannels: groups * drawInteger(random, 1, 5),
+    outChannels: groups * drawInteger(random, 1, 9),
+    kernelSize: drawInteger(random, 1, 7),
     stride,
-    dilation: random() < 0.5 ? 1 : draw(random, 2, 9),
+    dilation: random() < 0.5 ? 1 : drawInteger(random, 2, 9),
     groups,
-    padding: paddings[draw(random, 0, paddings.length - 1)],
-    paddingMode: ['zeros', 'reflect', 'replicate'][draw(random, 0, 2)],
+    padding: paddings[drawInteger(random, 0, paddings.length - 1)],
+    paddingMode: ['zeros', 'reflect', 'replicate'][drawInteger(random, 0, 2)],
     bias: random() < 0.7,
-    activation: ['none', 'relu', 'tanh', 'gelu'][draw(random, 0, 3)],
+    activation: ['none', 'relu', 'tanh', 'gelu'][drawInteger(random, 0, 3)],
     dtype: random() < 0.25 ? 'float16' : 'float32',
     algorithm: 'direct',
   };
@@ -50,8 +55,11 @@ test('a layer in random pieces is the layer on the whole, on every build', () =>
     for (let trial = 0; trial < 1000; ++trial) {
       const options = randomOptions(random);
       const layer = makeLayer({ ...options, runtime }, { seed: trial });
-      const batch = draw(random, 1, 2);
-      const input = halvesWhere(options.dtype, noiseTensor([batch, options.inChannels, draw(random, 1, 120)], trial));
+      const batch = drawInteger(random, 1, 2);
+      const input = halvesWhere(
+        options.dtype,
+        noiseTensor([batch, options.inChannels, drawInteger(random, 1, 120)], trial),
+      );
       let whole;
       try {
         whole = layer.forward(input);
@@ -59,10 +67,10 @@ test('a layer in random pieces is the layer on the whole, on every build', () =>
         layer.dispose();
         continue; // too short
       }
-      const maxChunk = draw(random, 1, 40);
+      const maxChunk = drawInteger(random, 1, 40);
       const stream = layer.stream({ batch, maxChunk });
       const placed = trial % 3 === 0 ? (tensor) => tensor.toWasm(runtime) : undefined;
-      const got = runStream(stream, input, () => draw(random, 0, maxChunk), placed);
+      const got = runStream(stream, input, () => drawInteger(random, 0, maxChunk), placed);
       expect({ name, trial, shape: got.shape }).toEqual({ name, trial, shape: whole.shape });
       expectSameBits(got.data, whole.data);
       stream.dispose();
@@ -83,7 +91,7 @@ test('a long kernel gives the same bits however it is cut, and what forward() gi
       expect([stream.latency, stream.receptiveField]).toEqual([0, 3000]);
       const got = runStream(stream, input, () => 128);
       const random = makeRandom(3);
-      for (const next of [() => 1, () => draw(random, 0, 128)]) {
+      for (const next of [() => 1, () => drawInteger(random, 0, 128)]) {
         stream.reset();
         expectSameBits(runStream(stream, input, next).data, got.data);
       }
@@ -155,7 +163,7 @@ test.each([
     expect([stream.latency, stream.receptiveField]).toEqual([latency, 127]);
     const random = makeRandom(5);
     for (let round = 0; round < 2; ++round) {
-      expectSameBits(runStream(stream, input, () => draw(random, 0, 64)).data, whole.data);
+      expectSameBits(runStream(stream, input, () => drawInteger(random, 0, 64)).data, whole.data);
       stream.reset();
     }
     const inWasm = input.toWasm(runtime);
@@ -289,7 +297,7 @@ describe('state()', () => {
             ];
             for (const move of moves) {
               const stream = source.stream({ batch: 2, maxChunk: 40 });
-              expectSameBits(runMoved(stream, input, () => draw(random, 0, 40), at, move).data, expected.data);
+              expectSameBits(runMoved(stream, input, () => drawInteger(random, 0, 40), at, move).data, expected.data);
               stream.dispose();
             }
             other.dispose();

@@ -25,6 +25,15 @@ export function noise(length, seed = 1) {
 /** A float32 tensor of noise. */
 export const noiseTensor = (shape, seed) => new Tensor(noise(product(shape), seed), shape);
 
+/** A float32 tensor of zeros. */
+export const zeros = (...shape) => new Tensor(new Float32Array(product(shape)), shape);
+
+/** As zeros(), of float16. */
+export const halves = (...shape) => new Tensor(new Uint16Array(product(shape)), shape);
+
+/** An integer from `least` to `most`. */
+export const drawInteger = (random, least, most) => least + Math.floor(random() * (most - least + 1));
+
 /** The indices of elements that differ in any bit; -0 is not 0, and a NaN equals itself. */
 export function differingBits(a, b) {
   if (a.length !== b.length || a.BYTES_PER_ELEMENT !== b.BYTES_PER_ELEMENT) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { deflateRawSync } from 'node:zlib';
 import { contentsOf, Conv1d, init, readTorch } from 'conv1d-wasm';
 import { ascii, buildZip } from './archive.js';
-import { fromRoot, makeRandom, readJson, thrown } from './support.js';
+import { drawInteger, fromRoot, makeRandom, readJson, thrown } from './support.js';
 
 const file = (name) => new Uint8Array(readFileSync(fromRoot(`tests/fixtures/weights/${name}.pt`)));
 const expected = readJson('tests/fixtures/weights/expected.json').torch;
@@ -296,7 +296,7 @@ describe('refused', () => {
 
 describe('damaged files are refused or read, and nothing else', () => {
   const random = makeRandom(9);
-  const below = (limit) => Math.floor(random() * limit);
+  const below = (limit) => drawInteger(random, 0, limit - 1);
   const start = checkpoint.indexOf(0x80); // of the pickle
 
   test('cut or with wrong bits', () => {

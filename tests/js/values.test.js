@@ -1,7 +1,7 @@
 // NaN and infinities, activations, and how outputs are rounded.
 import { Conv1d, Tensor } from 'conv1d-wasm';
 import { halfToNumber } from '../cases.js';
-import { differingBits, makeLayer, makeRandom, noise, openBuilds, product } from './support.js';
+import { differingBits, drawInteger, makeLayer, makeRandom, noise, openBuilds, product } from './support.js';
 
 const builds = await openBuilds([1]);
 afterAll(() => builds.forEach(({ runtime }) => runtime.dispose()));
@@ -17,7 +17,7 @@ function source(mode, index, length) {
 
 /** Random options with an input shape that fits them. */
 function drawCase(random) {
-  const integer = (from, to) => from + Math.floor(random() * (to - from + 1));
+  const integer = (from, to) => drawInteger(random, from, to);
   const pick = (list) => list[integer(0, list.length - 1)];
   const groups = pick([1, 1, 2, 3]);
   const options = {
