@@ -18,15 +18,11 @@ namespace {
 ThreadPool* pool = nullptr;
 Error last_error;
 
-// A layer's handle, which shares the layer with the streams that it is part of.
-struct LayerHandle {
-  std::shared_ptr<Layer> layer;
-  Forward forward;
-};
-
-LayerHandle* handle_at(uintptr_t handle) { return reinterpret_cast<LayerHandle*>(handle); }
-Layer* layer_at(uintptr_t handle) { return handle_at(handle)->layer.get(); }
-Forward* forward_at(uintptr_t handle) { return &handle_at(handle)->forward; }
+// What a layer's or a network's handle points to. A layer is a network of one step, which networks and streams that it
+// is part of share.
+Forward* forward_at(uintptr_t handle) { return reinterpret_cast<Forward*>(handle); }
+const std::shared_ptr<Layer>& share_layer(uintptr_t handle) { return forward_at(handle)->graph().steps[0].layer; }
+Layer* layer_at(uintptr_t handle) { return share_layer(handle).get(); }
 Stream* stream_at(uintptr_t stream) { return reinterpret_cast<Stream*>(stream); }
 
 bool failed(std::optional<Error> error) {
@@ -46,31 +42,30 @@ uintptr_t create_layer(const Options& options) {
     last_error = no_room(static_cast<double>(params.weight_size()) * element_bytes(params.dtype), "weights");
     return 0;
   }
-  return reinterpret_cast<uintptr_t>(new LayerHandle{layer, Forward(layer)});
+  return reinterpret_cast<uintptr_t>(new Forward(graph_of(std::move(layer))));
 }
 
-void destroy_layer(uintptr_t layer) { delete handle_at(layer); }
+void destroy_graph(uintptr_t graph) { delete forward_at(graph); }
 
 // The output length of an input (batch, inChannels, length), or 0 when there is none.
-int output_length(uintptr_t layer, double batch, double length) {
-  Geometry geometry{};
-  return failed(resolve(layer_at(layer)->params(), batch, length, &geometry)) ? 0 : geometry.out_length;
+int output_length(uintptr_t graph, double batch, double length) {
+  Result<int32_t> result = forward_at(graph)->length_after(batch, length);
+  return result ? *result : (failed(std::move(result.error())), 0);
 }
 
-// As output_length, and makes the layer ready to run that shape.
-int prepare(uintptr_t layer, double batch, double length) {
-  return failed(forward_at(layer)->prepare(batch, length, pool->threads())) ? 0
-                                                                            : forward_at(layer)->geometry().out_length;
+// As output_length, and makes the layer or network ready to run that shape.
+int prepare(uintptr_t graph, double batch, double length) {
+  return failed(forward_at(graph)->prepare(batch, length, pool->threads())) ? 0 : forward_at(graph)->out_length();
 }
 
-void run(uintptr_t layer, uintptr_t input, uintptr_t output) {
-  forward_at(layer)->run(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool);
+void run(uintptr_t graph, uintptr_t input, uintptr_t output) {
+  forward_at(graph)->run(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool);
 }
 
 // run() in steps: the pieces there are, and [begin, end) of them.
-int pieces(uintptr_t layer) { return forward_at(layer)->pieces(); }
-void run_pieces(uintptr_t layer, uintptr_t input, uintptr_t output, int begin, int end) {
-  forward_at(layer)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin,
+int pieces(uintptr_t graph) { return forward_at(graph)->pieces(); }
+void run_pieces(uintptr_t graph, uintptr_t input, uintptr_t output, int begin, int end) {
+  forward_at(graph)->run_pieces(reinterpret_cast<const void*>(input), reinterpret_cast<void*>(output), *pool, begin,
                                 end);
 }
 
@@ -116,18 +111,26 @@ Elementwise elementwise_of(int kind, int activation, double slope) {
   return {static_cast<Elementwise::Kind>(kind), static_cast<Activation>(activation), static_cast<float>(slope)};
 }
 
-// 0 when refused. `records` are `count` StepRecords.
-uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels, double batch, double max_chunk,
-                        bool flush_tiny) {
-  std::vector<Step> steps;
+// `records` are `count` StepRecords.
+Graph graph_from(uintptr_t records, int count, bool half, int in_channels) {
+  Graph graph{.steps = {}, .dtype = half ? DType::kFloat16 : DType::kFloat32, .in_channels = in_channels};
   const auto* record = reinterpret_cast<const StepRecord*>(records);
   for (int i = 0; i < count; ++i, ++record) {
-    steps.push_back({record->input, record->other, record->layer == 0 ? nullptr : handle_at(record->layer)->layer,
-                     elementwise_of(record->kind, record->activation, record->slope)});
+    graph.steps.push_back({record->input, record->other, record->layer == 0 ? nullptr : share_layer(record->layer),
+                           elementwise_of(record->kind, record->activation, record->slope)});
   }
+  return graph;
+}
+
+uintptr_t create_network(uintptr_t records, int count, bool half, int in_channels) {
+  return reinterpret_cast<uintptr_t>(new Forward(graph_from(records, count, half, in_channels)));
+}
+
+// 0 when refused.
+uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels, double batch, double max_chunk,
+                        bool flush_tiny) {
   std::unique_ptr<Stream> stream;
-  if (failed(Stream::create(std::move(steps), half ? DType::kFloat16 : DType::kFloat32, in_channels, batch, max_chunk,
-                            flush_tiny, &stream))) {
+  if (failed(Stream::create(graph_from(records, count, half, in_channels), batch, max_chunk, flush_tiny, &stream))) {
     return 0;
   }
   return reinterpret_cast<uintptr_t>(stream.release());
@@ -178,12 +181,6 @@ int activation_index(const std::string& name, double slope) {
   return failed(parse_activation(name, slope, &activation, &narrow_slope)) ? -1 : static_cast<int>(activation);
 }
 
-template <class Element>
-void run_elementwise(int kind, int activation, double slope, uintptr_t a, uintptr_t b, uintptr_t out, size_t count) {
-  apply_elementwise(elementwise_of(kind, activation, slope), reinterpret_cast<const Element*>(a),
-                    reinterpret_cast<const Element*>(b), reinterpret_cast<Element*>(out), count);
-}
-
 uintptr_t allocate(size_t bytes) { return reinterpret_cast<uintptr_t>(allocate_array(bytes, 1)); }
 void release(uintptr_t pointer) { std::free(reinterpret_cast<void*>(pointer)); }
 double used_bytes() { return static_cast<double>(static_cast<size_t>(mallinfo().uordblks)); }
@@ -227,8 +224,9 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("defaultOptions", emscripten::optional_override([] { return Options{}; }));
   function("lastError", emscripten::optional_override([] { return last_error; }));
   function("startThreads", &start_threads);
-  function("createPlan", &create_layer);
-  function("destroyPlan", &destroy_layer);
+  function("createLayer", &create_layer);
+  function("destroyGraph", &destroy_graph);
+  function("createNetwork", &create_network);
   function("outputLength", &output_length);
   function("prepare", &prepare);
   function("run", &run);
@@ -254,8 +252,6 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("cloneStream", &clone_stream);
   function("settleStream", &settle_stream);
   function("activationIndex", &activation_index);
-  function("elementwise", &run_elementwise<float>);
-  function("elementwiseHalf", &run_elementwise<uint16_t>);
   function("allocate", &allocate);
   function("release", &release);
   function("usedBytes", &used_bytes);

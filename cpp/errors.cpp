@@ -52,4 +52,10 @@ Error fft_too_large(const Dimensions& p) {
               number(static_cast<double>(kMaxElements)) + " elements"};
 }
 
+Error different_lengths(double length, double other) {
+  return {
+      "ERR_SHAPE", "other",
+      "both operands of a sum or product must have the same length, got " + number(length) + " and " + number(other)};
+}
+
 }  // namespace conv1d

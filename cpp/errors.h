@@ -42,4 +42,7 @@ Error no_room(double bytes, const char* what);
 // That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
 Error fft_too_large(const Dimensions& layer);
 
+// That the operands of a sum or product differ in length (ERR_SHAPE).
+Error different_lengths(double length, double other);
+
 }  // namespace conv1d

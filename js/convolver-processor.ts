@@ -7,9 +7,10 @@ import type {
 } from './audio/convolver.js';
 import { initSync } from './audio/init-sync.js';
 import { asMessage } from './background/messages.js';
-import type { NetworkCopy } from './background/plan-copy.js';
-import { createPlan, writeParameters } from './background/plan-from-copy.js';
-import { Conv1dStream, planWord } from './network/stream.js';
+import type { NetworkCopy } from './background/network-copy.js';
+import { createLayer, writeParameters } from './background/from-copy.js';
+import { withHandle } from './network/steps.js';
+import { Conv1dStream } from './network/stream.js';
 import { workletPlatform } from './platform.worklet.js';
 import { requireRuntime } from './runtime/default.js';
 import { usePlatform } from './runtime/platform.js';
@@ -30,7 +31,7 @@ function structureOf({ records, layers }: NetworkCopy): string {
 class Playing {
   readonly #runtime = requireRuntime();
   readonly #network: NetworkCopy;
-  readonly #plans: number[] = [];
+  readonly #layers: number[] = [];
   #stream: Conv1dStream | null = null;
   readonly #quantum: number;
   #chunk = 0;
@@ -52,12 +53,8 @@ class Playing {
   #build(): void {
     const runtime = this.#runtime;
     const { layers, inChannels, outChannels } = this.#network;
-    for (const copy of layers) this.#plans.push(createPlan(runtime, copy));
-    const records = this.#network.records.map((record) => {
-      const own = Int32Array.from(record);
-      own[planWord] = this.#plans[(record[planWord] ?? 0) - 1] ?? 0;
-      return own;
-    });
+    for (const copy of layers) this.#layers.push(createLayer(runtime, copy));
+    const records = this.#network.records.map((record) => withHandle(record, this.#layers));
     this.#stream = new Conv1dStream({ ...this.#network, runtime, records }, { maxChunk: this.#quantum });
     this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes, 'sound');
     this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes, 'sound');
@@ -75,7 +72,7 @@ class Playing {
   takeWeights(network: NetworkCopy): boolean {
     if (structureOf(network) !== structureOf(this.#network)) return false;
     network.layers.forEach((copy, i) => {
-      writeParameters(this.#runtime, this.#plans[i] ?? 0, copy);
+      writeParameters(this.#runtime, this.#layers[i] ?? 0, copy);
     });
     return true;
   }
@@ -112,9 +109,9 @@ class Playing {
 
   dispose(): void {
     this.#stream?.dispose();
-    for (const plan of this.#plans) {
+    for (const layer of this.#layers) {
       this.#runtime.free((core) => {
-        core.destroyPlan(plan);
+        core.destroyGraph(layer);
       });
     }
     this.#runtime.release(this.#chunk);

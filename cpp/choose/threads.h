@@ -14,4 +14,7 @@ inline constexpr int32_t kRunsPerThread = 8;
 // The most multiplications of a piece: a run can pause only between pieces, and this many take some ten milliseconds.
 inline constexpr double kLongestPiece = 200e6;
 
+// Elements of a piece of what a network does element by element.
+inline constexpr int32_t kElementwisePiece = 32768;
+
 }  // namespace conv1d

@@ -28,13 +28,6 @@ constexpr int64_t kSamplesWords = 2;
 constexpr int64_t kUntouched = -1;  // before the first push
 constexpr int64_t kMostSamples = int64_t{1} << 62;
 
-bool is_pair(const Step& step) {
-  const auto kind = step.elementwise.kind;
-  return !step.layer && (kind == Elementwise::Kind::kAdd || kind == Elementwise::Kind::kMultiply);
-}
-
-bool is_gate(const Step& step) { return !step.layer && step.elementwise.kind == Elementwise::Kind::kGate; }
-
 Error unsupported(std::string field, std::string message) {
   return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
 }
@@ -74,28 +67,28 @@ Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the
 
 }  // namespace
 
-std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
-                                    double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream) {
+std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk, bool flush_tiny,
+                                    std::unique_ptr<Stream>* stream) {
   int32_t signals = 0;
   int32_t longest = 0;
   if (std::optional<Error> error = parse_integer("batch", batch, 1, &signals)) return error;
   if (std::optional<Error> error = parse_integer("maxChunk", max_chunk, 1, &longest)) return error;
   // Vectors cannot say that memory is short, so this asks for them.
-  void* room = allocate_array(steps.size() + 1, 2 * (sizeof(Node) + sizeof(Value)));
+  void* room = allocate_array(graph.values(), 2 * (sizeof(Node) + sizeof(Value)));
   std::free(room);
   std::unique_ptr<Stream> made(room == nullptr ? nullptr : new (std::nothrow) Stream);
   if (!made) return out_of_memory();
 
-  made->dtype_ = dtype;
   made->batch_ = signals;
-  made->flush_tiny_ = flush_tiny && dtype == DType::kFloat32;  // no float16 is that small
-  made->nodes_.resize(steps.size());
-  made->values_.resize(steps.size() + 1);
-  made->values_[0].channels = in_channels;
+  made->flush_tiny_ = flush_tiny && graph.dtype == DType::kFloat32;  // no float16 is that small
+  made->graph_ = std::move(graph);
+  made->nodes_.resize(made->graph_.steps.size());
+  made->values_.resize(made->graph_.values());
+  made->values_[0].channels = made->graph_.in_channels;
   made->values_[0].longest = longest;
   made->values_[0].pitch = static_cast<size_t>(pitch_of(longest));
-  for (size_t i = 0; i < steps.size(); ++i) {
-    made->nodes_[i].step = std::move(steps[i]);
+  for (size_t i = 0; i < made->nodes_.size(); ++i) {
+    made->nodes_[i].step = &made->graph_.steps[i];
     if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
     made->values_[i + 1].pitch = static_cast<size_t>(pitch_of(made->values_[i + 1].longest));
   }
@@ -107,14 +100,14 @@ std::optional<Error> Stream::create(std::vector<Step> steps, DType dtype, int32_
 
 std::optional<Error> Stream::lay_out(Node* node, Value* out) {
   const Value& in = operand(*node, 0);
-  if (node->step.layer) return lay_out_conv(node, in, out);
+  if (node->step->layer) return lay_out_conv(node, in, out);
   *out = in;
-  if (is_gate(node->step)) out->channels /= 2;
-  return is_pair(node->step) ? lay_out_pair(node, out) : std::nullopt;
+  out->channels = graph_.channels_after(*node->step, in.channels);
+  return node->step->is_pair() ? lay_out_pair(node, out) : std::nullopt;
 }
 
 std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* out) const {
-  const Params& p = node->step.layer->params();
+  const Params& p = node->step->layer->params();
   const int64_t reach = p.reach();
   if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
     return unsupported("padding",
@@ -163,7 +156,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
     node->tail = Partitioned::make(p, batch_, partition, flush_tiny_);
     if (!node->tail && p.algorithm == Algorithm::kFft) return out_of_memory();  // 'auto' does without
   }
-  Layer& layer = node->tail ? node->tail->head() : *node->step.layer;
+  Layer& layer = node->tail ? node->tail->head() : *node->step->layer;
   const int32_t taps = layer.params().kernel_size;
   // Short pushes, long ones and forward() take turns without packing anew.
   if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !layer.forms().keep_both_panels(layer.params())) ||
@@ -172,7 +165,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
     return out_of_memory();
   }
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
-  node->keeps = !(p.kernel_size == 1 && in_step && node->step.input > 0);
+  node->keeps = !(p.kernel_size == 1 && in_step && node->step->input > 0);
   History& history = node->history[0];
   int64_t kept = std::max({kept_samples(p), left + node->known_after, int64_t{1}});
   if (p.padding_mode == PaddingMode::kReflect) kept = std::max(kept, 2 * right + 1);
@@ -241,35 +234,19 @@ std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
 }
 
 bool Stream::lay_out_rows() {
-  std::vector<size_t> last_use(values_.size(), 0);
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    last_use[static_cast<size_t>(nodes_[i].step.input)] = i;
-    last_use[static_cast<size_t>(nodes_[i].step.other)] = i;
-  }
-  last_use.back() = nodes_.size();
-  // float32 is read and written where the caller has it.
-  const auto outside = [&](size_t i) { return dtype_ == DType::kFloat32 && (i == 0 || i == nodes_.size()); };
-  std::vector<size_t> floats;
-  std::vector<size_t> busy_until;
+  std::vector<size_t> floats(values_.size(), 0);
   for (size_t i = 0; i < values_.size(); ++i) {
-    Value& value = values_[i];
-    const size_t rows = static_cast<size_t>(batch_) * static_cast<size_t>(value.channels);
-    if (value.pitch > static_cast<size_t>(kMaxElements) / rows) return false;
-    if (outside(i)) continue;
-    // Value i is made by node i - 1, whose operands are still in use.
-    size_t at = 0;
-    while (at < floats.size() && busy_until[at] + 1 >= i) ++at;
-    if (at == floats.size()) {
-      floats.push_back(0);
-      busy_until.push_back(0);
-    }
-    floats[at] = std::max(floats[at], rows * value.pitch);
-    busy_until[at] = last_use[i];
-    value.buffer = at;
+    const size_t rows = static_cast<size_t>(batch_) * static_cast<size_t>(values_[i].channels);
+    if (values_[i].pitch > static_cast<size_t>(kMaxElements) / rows) return false;
+    // float32 is read and written where the caller has it.
+    const bool outside = graph_.dtype == DType::kFloat32 && (i == 0 || i == nodes_.size());
+    if (!outside) floats[i] = rows * values_[i].pitch;
   }
-  buffers_.resize(floats.size());
-  for (size_t i = 0; i < floats.size(); ++i) {
-    if (!buffers_[i].reserve(floats[i])) return false;
+  const BufferPlan plan = plan_buffers(graph_, floats);
+  for (size_t i = 0; i < values_.size(); ++i) values_[i].buffer = plan.buffer[i];
+  buffers_.resize(plan.size.size());
+  for (size_t i = 0; i < plan.size.size(); ++i) {
+    if (!buffers_[i].reserve(plan.size[i])) return false;
   }
   return true;
 }
@@ -281,10 +258,10 @@ void Stream::reset() {
     node.history[0].clear(node.padding.pad_left);
     if (node.tail) {
       const int64_t zeros = node.known_after > 0 ? 0 : node.padding.pad_left;
-      node.tail->reset(std::min<int64_t>(zeros - node.step.layer->params().reach(), 0));  // where the outputs begin
-      node.tail->load(*node.step.layer);
+      node.tail->reset(std::min<int64_t>(zeros - node.step->layer->params().reach(), 0));  // where the outputs begin
+      node.tail->load(*node.step->layer);
     }
-    if (is_pair(node.step)) node.history[1].clear(0);
+    if (node.step->is_pair()) node.history[1].clear(0);
   }
   for (Value& value : values_) {
     value.total = 0;
@@ -299,12 +276,12 @@ void Stream::skip_to(int64_t samples) {
 
 int64_t Stream::known_positions(const Node& node) const {
   const bool padded = operand(node, 0).total >= node.known_after;
-  return (padded ? node.history[0].size() : 0) - node.step.layer->params().reach();
+  return (padded ? node.history[0].size() : 0) - node.step->layer->params().reach();
 }
 
 int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right) {
-  if (!node.step.layer) return std::min(samples, others);
-  const Params& p = node.step.layer->params();
+  if (!node.step->layer) return std::min(samples, others);
+  const Params& p = node.step->layer->params();
   const int64_t room = node.padding.pad_left + samples + right - p.reach() - 1;
   return samples < node.known_after || room < 0 ? 0 : room / p.stride + 1;
 }
@@ -327,11 +304,11 @@ void Stream::take(const void* chunk, int32_t samples) {
   Value& in = values_[0];
   in.fresh = samples;
   in.row_stride = static_cast<size_t>(samples);
-  if (dtype_ == DType::kFloat32) {
+  if (graph_.dtype == DType::kFloat32) {
     in.rows = static_cast<const float*>(chunk);
   } else {
     float* rows = buffer_of(in);
-    widen(dtype_, chunk, rows, static_cast<size_t>(batch_) * static_cast<size_t>(in.channels) * in.row_stride);
+    widen(graph_.dtype, chunk, rows, static_cast<size_t>(batch_) * static_cast<size_t>(in.channels) * in.row_stride);
     in.rows = rows;
   }
 }
@@ -346,9 +323,9 @@ void Stream::push(const void* chunk, int32_t samples, void* output) {
 std::optional<Error> Stream::end_count(int64_t* count) {
   forecast(values_[0].total, true);
   for (const Node& node : nodes_) {
-    if (!node.step.layer) continue;
+    if (!node.step->layer) continue;
     const int64_t length = operand(node, 0).forecast;
-    const Params& p = node.step.layer->params();
+    const Params& p = node.step->layer->params();
     const int64_t pad = std::max(node.padding.pad_left, node.padding.pad_right);
     const bool reflect = p.padding_mode == PaddingMode::kReflect;
     if (pad > 0 && length < (reflect ? pad + 1 : p.padding_mode == PaddingMode::kReplicate ? 1 : 0)) {
@@ -375,10 +352,10 @@ bool Stream::describe() {
   if (!description_.reserve(std::size(kStreamTraits) + std::size(kStepTraits) * nodes_.size())) return false;
   int32_t* word = description_.data();
   const auto write = [&](std::initializer_list<int32_t> values) { word = std::ranges::copy(values, word).out; };
-  write({static_cast<int32_t>(dtype_), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
+  write({static_cast<int32_t>(graph_.dtype), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
          static_cast<int32_t>(nodes_.size())});
   for (const Node& node : nodes_) {
-    const auto& [input, other, layer, elementwise] = node.step;
+    const auto& [input, other, layer, elementwise] = *node.step;
     const Params p = layer ? layer->params() : Params{};
     write({input, other, layer ? -1 : static_cast<int32_t>(elementwise.kind),
            static_cast<int32_t>(layer ? p.activation : elementwise.activation),
@@ -443,18 +420,14 @@ std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
       node.history[i].restore(latest, node.padding.pad_left + operand(node, i).total);
       latest += node.history[i].kept_floats();
     }
-    if (node.tail) node.tail->resume(*node.step.layer, node.history[0], known_positions(node));
+    if (node.tail) node.tail->resume(*node.step->layer, node.history[0], known_positions(node));
   }
   return std::nullopt;
 }
 
 std::optional<Error> Stream::clone(std::unique_ptr<Stream>* stream) const {
-  std::vector<Step> steps;
-  steps.reserve(nodes_.size());
-  for (const Node& node : nodes_) steps.push_back(node.step);
   std::unique_ptr<Stream> made;
-  if (std::optional<Error> error =
-          create(std::move(steps), dtype_, values_[0].channels, batch_, values_[0].longest, flush_tiny_, &made)) {
+  if (std::optional<Error> error = create(graph_, batch_, values_[0].longest, flush_tiny_, &made)) {
     return error;
   }
   Buffer<int32_t> state;
@@ -488,12 +461,12 @@ void Stream::settle(const void* sample, void* output) {
 void Stream::settle_node(Node* node, Value* out, float* rows) {
   for (int32_t i = 0; i < histories_of(*node); ++i) {
     const Value& in = operand(*node, i);
-    const bool flush = flush_tiny_ && node->step.layer;
+    const bool flush = flush_tiny_ && node->step->layer;
     node->history[i].settle(in.rows, in.row_stride, node->padding.pad_left + in.total, flush);
   }
   out->fresh = 1;
-  if (!node->step.layer) return combine(*node, *out, rows);
-  Layer& layer = *node->step.layer;
+  if (!node->step->layer) return combine(*node, *out, rows);
+  Layer& layer = *node->step->layer;
   const int64_t latest = out->total - 1;
   // From there on the next push goes on.
   if (node->tail) node->tail->resume(layer, node->history[0], latest * layer.params().stride);
@@ -501,7 +474,7 @@ void Stream::settle_node(Node* node, Value* out, float* rows) {
 }
 
 void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*)) {
-  const bool narrow = dtype_ == DType::kFloat16;
+  const bool narrow = graph_.dtype == DType::kFloat16;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     Value& out = values_[i + 1];
     const bool last = i + 1 == nodes_.size();
@@ -525,7 +498,7 @@ void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stre
 void Stream::run_node(Node* node, Value* out, float* rows) {
   const Value& a = operand(*node, 0);
   const Value& b = operand(*node, 1);
-  if (node->keeps && node->step.layer) {
+  if (node->keeps && node->step->layer) {
     feed_conv(node, a);
   } else if (node->keeps) {
     node->history[0].append(a.rows, a.row_stride, a.fresh, false);
@@ -535,7 +508,7 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
   if (node->tail) {
     convolve_partitioned(node, a, *out, rows);
   } else if (out->fresh > 0) {
-    node->step.layer ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
+    node->step->layer ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
   }
   out->total += out->fresh;
   out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
@@ -543,7 +516,7 @@ void Stream::run_node(Node* node, Value* out, float* rows) {
 
 void Stream::feed_conv(Node* node, const Value& in) {
   History& history = node->history[0];
-  const PaddingMode mode = node->step.layer->params().padding_mode;
+  const PaddingMode mode = node->step->layer->params().padding_mode;
   const int64_t left = node->padding.pad_left;
   history.append(in.rows, in.row_stride, in.fresh, flush_tiny_);
   if (in.total >= node->known_after && in.total - in.fresh < node->known_after) {
@@ -573,10 +546,10 @@ void Stream::feed_conv(Node* node, const Value& in) {
 void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride) {
   const bool all_taps = node->tail && node->tail->needs_definition();
   const bool has_tail = node->tail && !all_taps;
-  Layer& layer = has_tail ? node->tail->head() : *node->step.layer;
+  Layer& layer = has_tail ? node->tail->head() : *node->step->layer;
   const Params& p = layer.params();
   const Weights weights = layer.weights();
-  const Finish finish = node->step.layer->finish();
+  const Finish finish = node->step->layer->finish();
   const Vectors vectors = all_taps ? Vectors::kAlongTime : choose_vectors(p, count);
   const float* panels = weights.forms->panels(p, vectors, weights.view);
   Strip strip{};
@@ -632,9 +605,9 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
 }
 
 void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows) {
-  const Params& p = node->step.layer->params();
+  const Params& p = node->step->layer->params();
   const History& history = node->history[0];
-  node->tail->load(*node->step.layer);
+  node->tail->load(*node->step->layer);
   const int64_t known = known_positions(*node);
   int64_t t = out.total;
   for (;;) {
@@ -651,7 +624,7 @@ void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out,
 }
 
 void Stream::combine(const Node& node, const Value& out, float* rows) const {
-  const bool gate = is_gate(node.step);
+  const bool gate = node.step->is_gate();
   const auto row_of = [&](int which, int32_t row) {
     const Value& value = operand(node, which);
     return node.keeps ? node.history[which].at(row, out.total)
@@ -660,7 +633,7 @@ void Stream::combine(const Node& node, const Value& out, float* rows) const {
   for (int32_t row = 0; row < batch_ * out.channels; ++row) {
     const int32_t a = gate ? row + row / out.channels * out.channels : row;
     const int32_t b = gate ? a + out.channels : row;
-    apply_elementwise(node.step.elementwise, row_of(0, a), row_of(1, b),
+    apply_elementwise(node.step->elementwise, row_of(0, a), row_of(1, b),
                       rows + static_cast<size_t>(row) * out.row_stride, static_cast<size_t>(out.fresh));
   }
 }

@@ -7,33 +7,23 @@
 #include <vector>
 
 #include "buffer.h"
-#include "layer.h"
 #include "options/params.h"
-#include "passes/elementwise.h"
+#include "passes/graph.h"
 #include "passes/history.h"
 #include "passes/partitioned.h"
 
 namespace conv1d {
 
-// One operation of a network. Its input is value 0; step i makes value i + 1 from earlier ones. The last is its output.
-struct Step {
-  int32_t input;
-  int32_t other;                 // the second operand of a sum or product; else as `input`
-  std::shared_ptr<Layer> layer;  // of a convolution
-  Elementwise elementwise;       // where there is no layer; of kGate the operands are the halves of the channels
-};
-
 class Stream {
  public:
-  // A stream of `batch` signals of `in_channels` rows through `steps` (at least one), in pieces of at most `max_chunk`
-  // samples. All layers have `dtype`, and the channels that their operands have.
+  // A stream of `batch` signals through a network, in pieces of at most `max_chunk` samples.
   //
   // With `flush_tiny`, samples of magnitude below 2^-100 that a convolution meets count as 0.
   //
   // Fails with ERR_OPTION (a number is not an integer >= 1), ERR_UNSUPPORTED (padding that depends on the signal's
   // end), ERR_SHAPE (operands of different lengths) or ERR_OUT_OF_MEMORY.
-  static std::optional<Error> create(std::vector<Step> steps, DType dtype, int32_t in_channels, double batch,
-                                     double max_chunk, bool flush_tiny, std::unique_ptr<Stream>* stream);
+  static std::optional<Error> create(Graph graph, double batch, double max_chunk, bool flush_tiny,
+                                     std::unique_ptr<Stream>* stream);
 
   int32_t out_channels() const { return values_.back().channels; }
 
@@ -105,7 +95,7 @@ class Stream {
   // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair
   // whose operands do not come at the same pace keeps one of both. All else is read where it came up.
   struct Node {
-    Step step;
+    const Step* step = nullptr;  // of the graph
     bool keeps = false;
     History history[2];
     // Of a convolution:
@@ -132,7 +122,7 @@ class Stream {
 
   // Writes down what tells this stream from others.
   bool describe();
-  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step.layer ? 1 : 2; }
+  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step->layer ? 1 : 2; }
 
   // The position of Partitioned before which all that a node's operand has is there.
   int64_t known_positions(const Node& node) const;
@@ -162,12 +152,12 @@ class Stream {
   void combine(const Node& node, const Value& out, float* rows) const;
 
   const Value& operand(const Node& node, int which) const {
-    return values_[static_cast<size_t>(which == 0 ? node.step.input : node.step.other)];
+    return values_[static_cast<size_t>(which == 0 ? node.step->input : node.step->other)];
   }
 
   float* buffer_of(const Value& value) { return buffers_[value.buffer].data(); }
 
-  DType dtype_ = DType::kFloat32;
+  Graph graph_;
   int32_t batch_ = 0;
   bool flush_tiny_ = false;
   std::vector<Node> nodes_;

@@ -1,6 +1,6 @@
 import { processorFile } from '../addresses.js';
 import { asError, type ErrorMessage } from '../background/messages.js';
-import type { NetworkCopy } from '../background/plan-copy.js';
+import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
 import { Conv1d } from '../layer/conv1d.js';
 import { Network } from '../network/network.js';

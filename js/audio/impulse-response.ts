@@ -1,8 +1,8 @@
 // Impulse responses, whose first sample comes first, as weights of a layer, whose last tap meets the newest sample.
-import type { NetworkCopy } from '../background/plan-copy.js';
+import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, show } from '../common/errors.js';
 import { Tensor, typedArrayTag } from '../layer/tensor.js';
-import { stepRecord } from '../network/stream.js';
+import { stepRecord } from '../network/steps.js';
 import { resample } from './resample.js';
 
 /** What a convolver plays as Web Audio's ConvolverNode plays its buffer. */

@@ -2,7 +2,7 @@ import { Conv1dError } from '../common/errors.js';
 import { type BackgroundWorker, currentPlatform } from '../runtime/platform.js';
 import type { RuntimeOptions } from '../runtime/runtime-options.js';
 import { asError, type FromWorker, type RunMessage } from './messages.js';
-import type { PlanCopy } from './plan-copy.js';
+import type { NetworkCopy } from './network-copy.js';
 
 /** Options of one call, besides what is computed. */
 export interface CallOptions {
@@ -18,16 +18,16 @@ interface Call {
   readonly onProgress: ((fraction: number) => void) | undefined;
 }
 
-/** A layer with its weights of one moment, in the worker. */
-export class LayerCopy {
+/** A layer or a network with its weights of one moment, in the worker. */
+export class GraphCopy {
   constructor(
     readonly background: Background,
-    readonly layer: number,
+    readonly graph: number,
   ) {}
 
   /** Takes effect after the calls that were made before. */
   free(): void {
-    this.background.free(this.layer);
+    this.background.free(this.graph);
   }
 }
 
@@ -58,7 +58,7 @@ export class Background {
   readonly #worker: BackgroundWorker;
   readonly #watch: ReturnType<typeof setInterval>;
   readonly #calls = new Map<number, Call>();
-  #layers = 0;
+  #graphs = 0;
   #lastCall = 0;
   #ended = false;
 
@@ -89,18 +89,19 @@ export class Background {
     return this.#ended;
   }
 
-  /** Sends a layer; its arrays are transferred. */
-  addLayer(copy: PlanCopy): LayerCopy {
-    const layer = ++this.#layers;
-    this.#worker.post({ type: 'layer', layer, ...copy }, copy.bias ? [copy.weight, copy.bias] : [copy.weight]);
-    return new LayerCopy(this, layer);
+  /** Sends one; the arrays of its layers are transferred. */
+  addGraph(copy: NetworkCopy): GraphCopy {
+    const graph = ++this.#graphs;
+    const arrays = copy.layers.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]));
+    this.#worker.post({ type: 'graph', graph, ...copy }, arrays);
+    return new GraphCopy(this, graph);
   }
 
-  free(layer: number): void {
-    this.#worker.post({ type: 'free', layer }, []);
+  free(graph: number): void {
+    this.#worker.post({ type: 'free', graph }, []);
   }
 
-  /** Runs a layer that was added; the input's array is transferred. */
+  /** Runs a graph that was added; the input's array is transferred. */
   run(work: Omit<RunMessage, 'type' | 'call' | 'progress'>, { signal, onProgress }: CallOptions): Promise<ArrayBuffer> {
     const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {

@@ -1,18 +1,18 @@
 import { Conv1dError, type ErrorCode } from '../common/errors.js';
 import type { RuntimeOptions } from '../runtime/runtime-options.js';
-import type { PlanCopy } from './plan-copy.js';
+import type { NetworkCopy } from './network-copy.js';
 
-/** A layer; other weights are another layer. */
-export interface LayerMessage extends PlanCopy {
-  readonly type: 'layer';
-  readonly layer: number;
+/** A layer or a network; with other weights it is another. */
+export interface GraphMessage extends NetworkCopy {
+  readonly type: 'graph';
+  readonly graph: number;
 }
 
 /** One forward, answered by `output` or `error` unless it is aborted. */
 export interface RunMessage {
   readonly type: 'run';
   readonly call: number;
-  readonly layer: number;
+  readonly graph: number;
   readonly input: ArrayBuffer;
   readonly batch: number;
   readonly length: number;
@@ -21,12 +21,12 @@ export interface RunMessage {
   readonly progress: boolean;
 }
 
-/** What a page tells its worker. Layers, runs and frees take effect in the order in which they come. */
+/** What a page tells its worker. Graphs, runs and frees take effect in the order in which they come. */
 export type ToWorker =
   | { readonly type: 'start'; readonly options: RuntimeOptions }
-  | LayerMessage
+  | GraphMessage
   | RunMessage
-  | { readonly type: 'free'; readonly layer: number }
+  | { readonly type: 'free'; readonly graph: number }
   | { readonly type: 'abort'; readonly call: number };
 
 /** A Conv1dError as messages carry it. */

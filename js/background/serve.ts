@@ -4,8 +4,8 @@ import { makeMemory } from '../runtime/memory.js';
 import type { RuntimeOptions } from '../runtime/runtime-options.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import { start } from '../runtime/start.js';
-import { asMessage, type FromWorker, type LayerMessage, type RunMessage, type ToWorker } from './messages.js';
-import { createPlan } from './plan-from-copy.js';
+import { asMessage, type FromWorker, type GraphMessage, type RunMessage, type ToWorker } from './messages.js';
+import { createNetwork } from './from-copy.js';
 
 /** How the worker hears and speaks. */
 export interface Port {
@@ -13,7 +13,7 @@ export interface Port {
   post(message: FromWorker, transfer: ArrayBuffer[]): void;
 }
 
-type Task = Extract<ToWorker, { type: 'layer' | 'run' | 'free' }>;
+type Task = Extract<ToWorker, { type: 'graph' | 'run' | 'free' }>;
 
 /** The time that the worker computes at least before it listens again; about three times that at most. */
 const sliceMilliseconds = 15;
@@ -39,8 +39,8 @@ class Queue {
   #lastTurn = 0;
   /** Calls that are neither answered nor aborted. */
   readonly #wanted = new Set<number>();
-  /** Plans, or what to make them of: a layer that finds no room has another chance with its next run. */
-  readonly #layers = new Map<number, number | LayerMessage>();
+  /** Handles, or what to make them of: one that finds no room has another chance with its next run. */
+  readonly #graphs = new Map<number, number | GraphMessage>();
 
   constructor(port: Port, starting: Promise<LoadedRuntime>) {
     this.#port = port;
@@ -74,12 +74,12 @@ class Queue {
   async #do(runtime: LoadedRuntime, task: Task): Promise<void> {
     if (task.type === 'run') {
       await this.#answer(runtime, task);
-    } else if (task.type === 'layer') {
-      this.#layers.set(task.layer, task);
+    } else if (task.type === 'graph') {
+      this.#graphs.set(task.graph, task);
     } else {
-      const plan = this.#layers.get(task.layer);
-      this.#layers.delete(task.layer);
-      if (typeof plan === 'number') runtime.free((core) => core.destroyPlan(plan));
+      const handle = this.#graphs.get(task.graph);
+      this.#graphs.delete(task.graph);
+      if (typeof handle === 'number') runtime.free((core) => core.destroyGraph(handle));
     }
   }
 
@@ -101,14 +101,14 @@ class Queue {
   /** The output, or null if the call was aborted. */
   async #compute(runtime: LoadedRuntime, run: RunMessage): Promise<ArrayBuffer | null> {
     const { input, outputBytes } = run;
-    const plan = this.#planOf(runtime, run.layer);
-    if (runtime.guard((core) => core.prepare(plan, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
+    const graph = this.#handleOf(runtime, run.graph);
+    if (runtime.guard((core) => core.prepare(graph, run.batch, run.length)) === 0) throw runtime.lastError(undefined);
     const outputOffset = bytesBefore(input.byteLength);
     const pointer = runtime.allocate(outputOffset + outputBytes, 'input and output');
     try {
       runtime.halves.set(new Uint16Array(input), pointer / 2);
       const output = pointer + outputOffset;
-      await this.#runSlices(runtime, run, plan, pointer, output);
+      await this.#runSlices(runtime, run, graph, pointer, output);
       if (!this.#wanted.has(run.call)) return null;
       // A slice of shared memory is not shared.
       return runtime.halves.slice(output / 2, (output + outputBytes) / 2).buffer;
@@ -117,28 +117,28 @@ class Queue {
     }
   }
 
-  #planOf(runtime: LoadedRuntime, id: number): number {
-    const layer = this.#layers.get(id);
-    if (typeof layer !== 'object') return layer ?? 0;
-    const plan = createPlan(runtime, layer);
-    this.#layers.set(id, plan);
-    return plan;
+  #handleOf(runtime: LoadedRuntime, id: number): number {
+    const graph = this.#graphs.get(id);
+    if (typeof graph !== 'object') return graph ?? 0;
+    const handle = createNetwork(runtime, graph);
+    this.#graphs.set(id, handle);
+    return handle;
   }
 
   /** Computes until all is done or the call was aborted. */
   async #runSlices(
     runtime: LoadedRuntime,
     { call, progress }: RunMessage,
-    plan: number,
+    graph: number,
     input: number,
     output: number,
   ): Promise<void> {
-    const pieces = runtime.guard((core) => core.pieces(plan));
+    const pieces = runtime.guard((core) => core.pieces(graph));
     let count = runtime.threads;
     for (let begin = 0; begin < pieces && this.#wanted.has(call);) {
       const end = Math.min(pieces, begin + count);
       const since = performance.now();
-      runtime.guard((core) => core.runPieces(plan, input, output, begin, end));
+      runtime.guard((core) => core.runPieces(graph, input, output, begin, end));
       begin = end;
       const milliseconds = performance.now() - since;
       if (milliseconds < sliceMilliseconds) count *= 2;

@@ -1,16 +1,17 @@
-import type { NetworkCopy } from '../background/plan-copy.js';
+import type { NetworkCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
 import { pickOptions } from '../common/errors.js';
 import type { LoadStateDictOptions } from '../files/state-dict.js';
-import { Conv1dStream, stepRecord, type StreamOptions } from '../network/stream.js';
+import { stepRecord } from '../network/steps.js';
+import { Conv1dStream, type StreamOptions } from '../network/stream.js';
 import type { Explanation } from '../runtime/core.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { type ForwardAsyncOptions, readAsyncOptions } from './async-options.js';
+import type { ForwardAsyncOptions } from './async-options.js';
 import { configOf, type Conv1dConfig, describe, optionsOf } from './config.js';
-import { bytesPerElement } from './dtype.js';
+import { forward, forwardAsync, outputShape, prepareFor } from './forward.js';
 import { type Conv1dOptions, coreOptionsOf, otherOptions, tensorOptions } from './options.js';
-import { computeOutput, type ForwardOptions, readOut } from './output.js';
+import type { ForwardOptions } from './output.js';
 import {
   copyPlan,
   drawParameters,
@@ -21,7 +22,7 @@ import {
   writeWeight,
 } from './parameters.js';
 import { Plan } from './plan.js';
-import { checkShape, checkTensor, elementCount, splitShape, Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 // What was forgotten is freed when it is collected.
 const forgotten = whenCollected<Plan>((plan) => {
@@ -59,15 +60,6 @@ export class Conv1d {
     return typeof value === 'object' && value !== null && #plan in value;
   }
 
-  #splitShape(shape: readonly number[]): [batch: number, length: number] {
-    return splitShape('input', shape, this.#plan.options.inChannels, 'layer');
-  }
-
-  #joinShape(inputShape: readonly number[], batch: number, outLength: number): number[] {
-    const { outChannels } = this.#plan.options;
-    return inputShape.length === 2 ? [outChannels, outLength] : [batch, outChannels, outLength];
-  }
-
   /**
    * The layer's output for `input` (N, inChannels, L) or (inChannels, L): (N, outChannels, Lout) or
    * (outChannels, Lout), living where the input lives.
@@ -76,21 +68,7 @@ export class Conv1d {
    *   ERR_OUT_OF_MEMORY.
    */
   forward(input: Tensor, options?: ForwardOptions): Tensor {
-    const plan = this.#plan;
-    const { handle, runtime, dtype } = plan;
-    const { placement } = checkTensor('input', input, dtype);
-    const inputPointer = input.pointerIn(runtime, 'input');
-    const [batch, length] = this.#splitShape(input.shape);
-    const shape = this.#joinShape(input.shape, batch, plan.prepare(batch, length, input.shape));
-    const spec = { shape, dtype, placement };
-    const out = readOut(options, spec, input);
-    return computeOutput(runtime, spec, out, input.size * bytesPerElement[dtype], (outputAt, inputAt) => {
-      if (inputPointer === null) input.copyTo(runtime, inputAt);
-      if (elementCount(shape) === 0) return;
-      runtime.guard((core) => {
-        core.run(handle, inputPointer ?? inputAt, outputAt);
-      });
-    });
+    return forward(this.#plan, input, options);
   }
 
   /**
@@ -103,20 +81,8 @@ export class Conv1d {
    *   there are no workers, ERR_DISPOSED when the runtime is disposed meanwhile.
    */
   async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
-    const { runtime, dtype } = this.parts;
-    const { placement } = checkTensor('input', input, dtype);
-    input.pointerIn(runtime, 'input'); // refuses the memory of another runtime
-    const outShape = this.outputShape(input.shape);
-    const callOptions = readAsyncOptions(options);
-    if (callOptions.signal?.aborted) throw callOptions.signal.reason;
-
-    const { background } = runtime;
-    const [batch, length] = this.#splitShape(input.shape);
-    const { layer } = this.#plan.copyIn(background, () => copyPlan(this.#plan));
-    const outputBytes = elementCount(outShape) * bytesPerElement[dtype];
-    const work = { layer, input: input.copyBuffer(), batch, length, outputBytes };
-    const output = Tensor.fromBuffer(await background.run(work, callOptions), outShape, dtype);
-    return placement === 'wasm' ? output.toWasm(runtime) : output;
+    this.#plan.requireLive();
+    return forwardAsync(this.#plan, input, options, this.#plan.version, () => this.copyNetwork());
   }
 
   /**
@@ -178,24 +144,25 @@ export class Conv1d {
    * @throws Conv1dError ERR_SHAPE.
    */
   outputShape(inputShape: readonly number[]): number[] {
-    const shape = checkShape('input', inputShape);
-    const [batch, length] = this.#splitShape(shape);
-    return this.#joinShape(shape, batch, this.#plan.outputLength(batch, length, shape));
+    return outputShape(this.#plan, inputShape);
   }
 
   /** How an input of `inputShape` is computed, and what that takes. */
   explain(inputShape: readonly number[]): Explanation {
-    const shape = checkShape('input', inputShape);
-    const [batch, length] = this.#splitShape(shape);
-    this.#plan.prepare(batch, length, shape);
+    prepareFor(this.#plan, inputShape);
     return this.#plan.explain();
   }
 
   /** @internal What streams and networks are made of. */
   get parts() {
-    const { handle, runtime, dtype, options } = this.#plan;
-    const { inChannels, outChannels } = options;
-    return { plan: handle, runtime, dtype, inChannels, outChannels };
+    const { handle, runtime, spec, version } = this.#plan;
+    const { dtype, inChannels, outChannels } = spec;
+    return { plan: handle, version, runtime, dtype, inChannels, outChannels };
+  }
+
+  /** @internal Throws ERR_DISPOSED. */
+  requireLive(): void {
+    this.#plan.requireLive();
   }
 
   /** @internal As a network of one step, for another thread. */
@@ -217,8 +184,11 @@ export class Conv1d {
    *   with a stride; ERR_DISPOSED, ERR_OUT_OF_MEMORY.
    */
   stream(options: StreamOptions): Conv1dStream {
-    const { plan, ...source } = this.parts;
-    return new Conv1dStream({ ...source, records: [stepRecord({ input: 0, plan })] }, options);
+    const { plan, runtime, dtype, inChannels, outChannels } = this.parts;
+    return new Conv1dStream(
+      { runtime, dtype, inChannels, outChannels, records: [stepRecord({ input: 0, plan })] },
+      options,
+    );
   }
 
   /** Frees the layer's memory at once; calls of `forwardAsync` that are pending finish. May be called twice. */

@@ -1,5 +1,5 @@
 // The weight and bias of a layer.
-import type { PlanCopy } from '../background/plan-copy.js';
+import type { LayerCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, pickOptions, reading } from '../common/errors.js';
 import { type LoadStateDictOptions, type ParameterName, readStateDict } from '../files/state-dict.js';
 import type { Plan } from './plan.js';
@@ -33,7 +33,7 @@ export function readParameter(name: ParameterName, plan: Plan): Tensor {
 
 function write(name: ParameterName, plan: Plan, tensor: Tensor): void {
   const { runtime } = plan;
-  plan.forgetCopy();
+  plan.changed();
   tensor.copyTo(
     runtime,
     runtime.guard((core) => core[name](plan.handle)),
@@ -58,7 +58,7 @@ export function writeBias(plan: Plan, value: unknown): void {
 }
 
 /** The layer with copies of both, whose buffers may be given away. */
-export function copyPlan(plan: Plan): PlanCopy {
+export function copyPlan(plan: Plan): LayerCopy {
   const bufferOf = (name: ParameterName) => readParameter(name, plan).data.buffer as ArrayBuffer;
   const { coreOptions } = plan;
   return { options: coreOptions, weight: bufferOf('weight'), bias: coreOptions.bias ? bufferOf('bias') : null };
@@ -84,5 +84,5 @@ export function drawParameters(plan: Plan, options: ResetOptions): void {
   if (typeof scheme !== 'string') throw optionError('scheme', 'a string', scheme);
   if (typeof seed !== 'number') throw optionError('seed', 'a number', seed);
   if (!plan.runtime.guard((core) => core.initialize(plan.handle, scheme, seed))) throw plan.failure(given);
-  plan.forgetCopy();
+  plan.changed();
 }

@@ -1,13 +1,18 @@
-import type { NetworkCopy } from '../background/plan-copy.js';
+import type { NetworkCopy } from '../background/network-copy.js';
+import { whenCollected } from '../common/collected.js';
 import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
 import { Conv1d } from '../layer/conv1d.js';
-import { bytesPerElement, type DType } from '../layer/dtype.js';
+import type { ForwardAsyncOptions } from '../layer/async-options.js';
+import type { DType } from '../layer/dtype.js';
+import { forward, forwardAsync, outputShape } from '../layer/forward.js';
+import { Graph } from '../layer/graph.js';
 import { type ActivationName, readActivation } from '../layer/options.js';
-import { type ForwardOptions, readOut } from '../layer/output.js';
-import { checkShape, checkTensor, elementCount, splitShape, Tensor } from '../layer/tensor.js';
+import type { ForwardOptions } from '../layer/output.js';
+import type { Tensor } from '../layer/tensor.js';
 import { elementwiseKinds } from '../runtime/core.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import { Conv1dStream, stepRecord, type StreamOptions } from './stream.js';
+import { stepRecord, withRecords } from './steps.js';
+import { Conv1dStream, type StreamOptions } from './stream.js';
 
 type ElementwiseKind = (typeof elementwiseKinds)[number];
 
@@ -105,9 +110,12 @@ interface CheckedStep extends Step {
   /** Of `activation`, as C++ knows it. */
   index: number;
   slope: number;
-  /** The values that no later step reads. */
-  lastUseOf: number[];
 }
+
+// What was forgotten is freed when it is collected.
+const forgotten = whenCollected<Graph>((graph) => {
+  graph.free();
+});
 
 /**
  * Layers put together, to be streamed in one call or run over a whole signal: a list of them one after the other, or
@@ -123,6 +131,10 @@ export class Network {
   readonly dtype: DType;
   readonly #runtime: LoadedRuntime;
   readonly #steps: readonly CheckedStep[];
+  readonly #layers: readonly Conv1d[];
+  /** Made when it is first needed. */
+  #graph: Graph | null = null;
+  #disposed = false;
 
   /**
    * @param layers one after the other, at least one.
@@ -164,6 +176,7 @@ export class Network {
     this.inChannels = inChannels;
     this.outChannels = output.channels;
     this.#steps = checkSteps(neededSteps(steps, last), runtime);
+    this.#layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
   }
 
   /** @internal Whether it is one, not a proxy of one. */
@@ -193,90 +206,71 @@ export class Network {
   /** @internal For another thread. */
   copyNetwork(): NetworkCopy {
     const { inChannels, outChannels, dtype } = this;
-    const layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
+    const layers = this.#layers;
     const records = this.#records((layer) => layers.indexOf(layer) + 1);
     return { inChannels, outChannels, dtype, records, layers: layers.flatMap((layer) => layer.copyNetwork().layers) };
   }
 
-  /** The shape that `forward` gives for an input of `inputShape`. */
+  /**
+   * The shape that `forward` gives for an input of `inputShape`.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED.
+   */
   outputShape(inputShape: readonly number[]): number[] {
-    const shape = checkShape('input', inputShape);
-    splitShape('input', shape, this.inChannels, 'network');
-    const shapes = [shape];
-    for (const step of this.#steps) shapes.push(this.#stepShape(step, shapes));
-    return [...(shapes.at(-1) ?? [])];
-  }
-
-  #stepShape({ layer, input, other, channels }: CheckedStep, shapes: readonly (readonly number[])[]): number[] {
-    const shape = shapes[input] ?? [];
-    if (layer) return layer.outputShape(shape);
-    const [length, otherLength] = [shape.at(-1), shapes[other]?.at(-1)];
-    if (length !== otherLength) {
-      const text = `both operands of a sum or product must have the same length, got ${String(length)} and ${String(otherLength)}`;
-      throw shapeError('other', text, otherLength);
-    }
-    return [...shape.slice(0, -2), channels, length ?? 0];
+    return outputShape(this.#live(), inputShape);
   }
 
   /**
    * The output for a whole input (N, inChannels, L) or (inChannels, L), living where the input lives. Layer by layer, on
-   * all threads.
+   * all threads. The network keeps memory for the signals between its layers until it is disposed or collected.
    *
    * @param options `out` takes the output: a tensor of its shape, dtype and placement that is not the input.
    * @throws Conv1dError as `Conv1d.forward`.
    */
   forward(input: Tensor, options?: ForwardOptions): Tensor {
-    const runtime = this.#runtime;
-    checkTensor('input', input, this.dtype);
-    const inWasm = input.pointerIn(runtime, 'input') !== null;
-    const outShape = this.outputShape(input.shape);
-    const out = readOut(options, { shape: outShape, dtype: this.dtype, placement: input.placement }, input);
-
-    const values = [inWasm ? input : input.toWasm(runtime)];
-    const result = inWasm ? out : undefined;
-    try {
-      this.#steps.forEach((step, i) => {
-        values.push(this.#runStep(step, values, i + 1 === this.#steps.length ? result : undefined));
-        for (const value of step.lastUseOf) if (values[value] !== input) values[value]?.dispose();
-      });
-      const output = itemAt(values, this.#steps.length);
-      if (!inWasm) return Tensor.copyFrom(runtime, addressOf(output, runtime), outShape, this.dtype, out);
-      values.pop();
-      return output;
-    } finally {
-      for (const value of values) if (value !== input) value.dispose();
-    }
+    return forward(this.#live(), input, options);
   }
 
-  #runStep(step: CheckedStep, values: readonly Tensor[], out: Tensor | undefined): Tensor {
-    const a = itemAt(values, step.input);
-    if (step.layer) return step.layer.forward(a, out ? { out } : undefined);
-    const b = itemAt(values, step.other);
+  /**
+   * As `forward`, but in the runtime's worker, as `Conv1d.forwardAsync` is: this thread stays free, and the bits are the
+   * same. The input and the weights are those of the time of the call.
+   *
+   * @throws Conv1dError (rejects) as `Conv1d.forwardAsync`.
+   */
+  async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
+    const graph = this.#live();
+    // Versions only grow, so that their sum tells whether one of them did.
+    const version = this.#layers.reduce((sum, layer) => sum + layer.parts.version, 0);
+    return forwardAsync(graph, input, options, version, () => this.copyNetwork());
+  }
+
+  /** C++'s network. Throws ERR_DISPOSED when it or one of its layers is disposed. */
+  #live(): Graph {
+    if (this.#disposed) throw new Conv1dError('ERR_DISPOSED', 'network', 'this network is disposed');
+    for (const layer of this.#layers) layer.requireLive();
+    if (this.#graph) return this.#graph;
+    const { inChannels, outChannels, dtype } = this;
     const runtime = this.#runtime;
-    const output =
-      out ?? Tensor.allocate(runtime, this.#stepShape({ ...step, input: 0, other: 1 }, [a.shape, b.shape]), this.dtype);
-    const bytes = bytesPerElement[this.dtype];
-    // A gate's operands are the halves of each image, so images go one by one.
-    const images = step.kind === 'gate' && output.shape.length === 3 ? (output.shape[0] ?? 0) : 1;
-    const count = output.size / Math.max(images, 1);
-    const stride = (elementCount(a.shape) / Math.max(images, 1)) * bytes;
-    runtime.guard((core) => {
-      const run = this.dtype === 'float32' ? core.elementwise : core.elementwiseHalf;
-      for (let n = 0; n < images; ++n) {
-        const first = addressOf(a, runtime) + n * stride;
-        const second = step.kind === 'gate' ? first + count * bytes : addressOf(b, runtime) + n * stride;
-        run(
-          elementwiseKinds.indexOf(step.kind),
-          step.index,
-          step.slope,
-          first,
-          second,
-          addressOf(output, runtime) + n * count * bytes,
-          count,
-        );
-      }
-    });
-    return output;
+    const handle = withRecords(
+      runtime,
+      this.#records((layer) => layer.parts.plan),
+      (at, count) => runtime.guard((core) => core.createNetwork(at, count, dtype === 'float16', inChannels)),
+    );
+    this.#graph = new Graph(runtime, { what: 'network', inChannels, outChannels, dtype }, handle);
+    forgotten.register(this, this.#graph, this);
+    return this.#graph;
+  }
+
+  /** Frees what the network takes beside its layers, which stay. Its streams stay too. May be called twice. */
+  dispose(): void {
+    this.#disposed = true;
+    forgotten.unregister(this);
+    this.#graph?.free();
+    this.#graph = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /** The network in one line a step. */
@@ -300,11 +294,6 @@ function itemAt<Item>(items: readonly Item[], index: number): Item {
   const item = items[index];
   if (item === undefined) throw new RangeError(`there is no item ${String(index)}`);
   return item;
-}
-
-/** Where a tensor in wasm memory lies. */
-function addressOf(tensor: Tensor, runtime: LoadedRuntime): number {
-  return tensor.pointerIn(runtime, 'input') ?? 0;
 }
 
 /** A list of layers, or null for what is no list. */
@@ -354,7 +343,7 @@ function neededSteps(steps: readonly Step[], last: number): Step[] {
 }
 
 function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep[] {
-  return steps.map((step, i) => {
+  return steps.map((step) => {
     const { activation = 'none', slope = 0.01 } = readActivation(step.activation) as {
       activation?: unknown;
       slope?: number;
@@ -364,10 +353,6 @@ function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep
     }
     const index = runtime.guard((core) => core.activationIndex(activation, slope));
     if (index < 0) throw runtime.lastError(activation);
-    const later = steps.slice(i + 1);
-    const lastUseOf = [...new Set([step.input, step.other])].filter(
-      (value) => !later.some(({ input, other }) => input === value || other === value),
-    );
-    return { ...step, index, slope, lastUseOf };
+    return { ...step, index, slope };
   });
 }

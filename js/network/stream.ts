@@ -4,6 +4,7 @@ import { bytesPerElement, type DType } from '../layer/dtype.js';
 import { computeOutput, type ForwardOptions, readOut } from '../layer/output.js';
 import { checkTensor, splitShape, Tensor, typedArrayTag } from '../layer/tensor.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
+import { withRecords } from './steps.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {
@@ -26,35 +27,6 @@ export interface StreamSource {
   inChannels: number;
   outChannels: number;
   records: readonly Int32Array[];
-}
-
-/** What one step does: `plan` or `kind` says. */
-export interface StepParts {
-  input: number;
-  other?: number;
-  plan?: number;
-  kind?: number;
-  activation?: number;
-  slope?: number;
-}
-
-const stepWords = 6;
-
-/** Where a record has the plan's handle. */
-export const planWord = 2;
-
-/** One step as cpp/bindings.cpp's StepRecord. */
-export function stepRecord({
-  input,
-  other = input,
-  plan = 0,
-  kind = 0,
-  activation = 0,
-  slope = 0,
-}: StepParts): Int32Array {
-  const record = Int32Array.of(input, other, plan, kind, activation, 0);
-  new Float32Array(record.buffer)[stepWords - 1] = slope;
-  return record;
 }
 
 interface OwnedStream {
@@ -133,24 +105,11 @@ export class Conv1dStream {
 
   #create(flushTiny: boolean): number {
     const { runtime, records, dtype, inChannels } = this.#source;
-    const recordsAt = runtime.allocate(4 * stepWords * records.length, 'stream steps');
-    const words = new Int32Array(runtime.floats.buffer, recordsAt, stepWords * records.length);
-    records.forEach((record, i) => {
-      words.set(record, stepWords * i);
-    });
-    const stream = runtime.guard((core) =>
-      core.createStream(
-        recordsAt,
-        records.length,
-        dtype === 'float16',
-        inChannels,
-        this.batch,
-        this.maxChunk,
-        flushTiny,
+    return withRecords(runtime, records, (at, count) =>
+      runtime.guard((core) =>
+        core.createStream(at, count, dtype === 'float16', inChannels, this.batch, this.maxChunk, flushTiny),
       ),
     );
-    runtime.release(recordsAt);
-    return stream;
   }
 
   /** @internal Whether it is one, not a proxy of one. */

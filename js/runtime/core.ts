@@ -24,8 +24,9 @@ export interface Explanation {
   /** `'direct'`, `'toom_cook'` or `'fft'`, see the option of that name. */
   algorithm: string;
   /**
-   * `'asked for'`, or what was compared: the estimated times of the others, relative to direct's; 'unfit' is what cannot
-   * compute the layer, or not as exactly as `'auto'` promises, or would leave so few samples to the definition.
+   * `'asked for'`, or what was compared: the estimated times of the others, relative to direct's time; 'not
+   * applicable' is what cannot compute the layer, or not as exactly as `'auto'` promises, or would leave most of its few
+   * samples to the definition.
    */
   reason: string;
   /** The kernel that computes most output channels, or the form of the transform. */
@@ -40,17 +41,6 @@ export interface Explanation {
   threads: number;
 }
 
-/** Computes `count` elements at `out` from those at `a` and `b`; `kind` is an index of `elementwiseKinds`. */
-export type ElementwiseCall = (
-  kind: number,
-  activation: number,
-  slope: number,
-  a: number,
-  b: number,
-  out: number,
-  count: number,
-) => void;
-
 /** In the order of cpp/passes/elementwise.h. */
 export const elementwiseKinds = ['add', 'multiply', 'gate', 'activation'] as const;
 
@@ -59,18 +49,21 @@ export interface Core {
   defaultOptions(): CoreOptions;
   lastError(): { code: string; field: string; message: string };
   startThreads(threads: number): void;
-  createPlan(options: CoreOptions): number;
-  destroyPlan(plan: number): void;
-  outputLength(plan: number, batch: number, length: number): number;
-  prepare(plan: number, batch: number, length: number): number;
-  run(plan: number, input: number, output: number): void;
-  pieces(plan: number): number;
-  runPieces(plan: number, input: number, output: number, begin: number, end: number): void;
-  weight(plan: number): number;
-  bias(plan: number): number;
-  weightsChanged(plan: number): void;
-  initialize(plan: number, scheme: string, seed: number): boolean;
-  explain(plan: number): Explanation;
+  /** A graph is a layer or a network. */
+  createLayer(options: CoreOptions): number;
+  /** Of `count` steps, see network/steps.ts. */
+  createNetwork(records: number, count: number, half: boolean, inChannels: number): number;
+  destroyGraph(graph: number): void;
+  outputLength(graph: number, batch: number, length: number): number;
+  prepare(graph: number, batch: number, length: number): number;
+  run(graph: number, input: number, output: number): void;
+  pieces(graph: number): number;
+  runPieces(graph: number, input: number, output: number, begin: number, end: number): void;
+  weight(layer: number): number;
+  bias(layer: number): number;
+  weightsChanged(layer: number): void;
+  initialize(layer: number, scheme: string, seed: number): boolean;
+  explain(layer: number): Explanation;
   createStream(
     records: number,
     count: number,
@@ -96,8 +89,6 @@ export interface Core {
   settleStream(stream: number, sample: number, output: number): void;
   /** -1 means failure. */
   activationIndex(name: string, slope: number): number;
-  elementwise: ElementwiseCall;
-  elementwiseHalf: ElementwiseCall;
   allocate(bytes: number): number;
   release(pointer: number): void;
   usedBytes(): number;

@@ -17,7 +17,7 @@ namespace conv1d {
 
 // How a prepared layer is cut for the FFT.
 inline FftCut cut_of(const Forward& forward) {
-  const Params& p = forward.params();
+  const Params& p = forward.graph().steps[0].layer->params();
   return cut_for_fft(correlation_of(p, forward.geometry()), 1, most_spectra(p.algorithm == Algorithm::kFft));
 }
 

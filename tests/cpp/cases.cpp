@@ -112,7 +112,7 @@ std::vector<Algorithm> algorithms_of(const Case& c) {
 std::vector<double> run_case(const Case& c, int threads, std::vector<uint8_t>* raw) {
   const auto layer = std::make_shared<Layer>(c.params);
   EXPECT_TRUE(layer->allocate());
-  Forward forward(layer);
+  Forward forward(graph_of(layer));
   std::memcpy(layer->weight(), c.weight.data(), c.weight.size());
   if (c.params.bias) std::memcpy(layer->bias(), c.bias.data(), c.bias.size());
   layer->changed();

@@ -204,7 +204,7 @@ TEST(FftConvolution, PiecesOfHeavyLayersAreShort) {
 TEST(FftConvolution, SaysWhatIsTooLarge) {
   Params params{};
   ASSERT_FALSE(validate(fft_options(16, 16, 2200000), &params));
-  Forward forward(std::make_shared<Layer>(params));
+  Forward forward(graph_of(std::make_shared<Layer>(params)));
   const auto error = forward.prepare(1, 2200000, 1);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "ERR_UNSUPPORTED");

@@ -150,7 +150,7 @@ TEST(Forward, PiecesOfHeavyLayersAreShort) {
   for (const Shape& s : kHeavy) {
     Params params{};
     ASSERT_FALSE(validate(options_of(s), &params));
-    Forward forward(std::make_shared<Layer>(params));
+    Forward forward(graph_of(std::make_shared<Layer>(params)));
     ASSERT_FALSE(forward.prepare(s.batch, s.length, 1));
     EXPECT_LE(forward.explain().flops / 2 / forward.pieces(), 250e6) << s.what;
   }
@@ -181,7 +181,7 @@ TEST(Forward, LargeLayersAgreeWithTheReference) {
     ThreadPool pool(1);
     const auto got = layer.run(input, s.batch, pool);
 
-    const Params& params = layer.forward().params();
+    const Params& params = layer.params();
     const auto expected = layer.expect(input);
     const double products = static_cast<double>(params.kernel_size) * params.group_in();
     for (size_t i = 0; i < got.size(); ++i) {

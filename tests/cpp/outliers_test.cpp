@@ -82,7 +82,7 @@ std::string text(const Options& o, int32_t length) {
 
 // Of each output channel and image: what a transform of the signal may err by.
 double transform_bound(TestLayer& layer, const Geometry& g, const std::vector<float>& x, int32_t image, int32_t oc) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   const auto* w = static_cast<const float*>(layer.layer().weight());
   double sum = p.bias ? std::abs(static_cast<const float*>(layer.layer().bias())[oc]) : 0;
   const double copies = 1 + static_cast<double>(g.pad_left + g.pad_right) / g.length;  // of samples, by the padding
@@ -103,7 +103,7 @@ double transform_bound(TestLayer& layer, const Geometry& g, const std::vector<fl
 }
 
 double largest_weight(TestLayer& layer, int32_t oc) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   const auto* w = static_cast<const float*>(layer.layer().weight());
   const auto count = static_cast<int64_t>(p.group_in()) * p.kernel_size;
   double most = 0;
@@ -112,7 +112,7 @@ double largest_weight(TestLayer& layer, int32_t oc) {
 }
 
 double largest_seen(TestLayer& layer, const Geometry& g, const std::vector<float>& x, int32_t oc, int32_t t) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   double most = 0;
   for (int32_t c = 0; c < p.group_in(); ++c) {
     for (int32_t k = 0; k < p.kernel_size; ++k) {
@@ -135,7 +135,7 @@ struct Counts {
 // transform of the plain signal must be.
 void check(TestLayer& layer, const Geometry& g, const Disturbed& signal, const std::vector<float>& output,
            double rounding, const std::string& what, Counts* counts) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   const auto expected = layer.expect(signal.values);
   const std::vector<double> ones(static_cast<size_t>(p.weight_size()), 1);
   std::vector<double> sees(output.size());
@@ -177,7 +177,7 @@ void check(TestLayer& layer, const Geometry& g, const Disturbed& signal, const s
 void set_some_weight_to_zero(Random& random, TestLayer& layer) {
   auto* weights = static_cast<float*>(layer.layer().weight());
   if (draw(random, 0, 4) == 0) {
-    weights[draw(random, 0, static_cast<int32_t>(layer.forward().params().weight_size()) - 1)] = 0;
+    weights[draw(random, 0, static_cast<int32_t>(layer.params().weight_size()) - 1)] = 0;
   }
   layer.layer().changed();
 }
@@ -254,8 +254,7 @@ TEST(Outliers, OfStreamsReachTheOutputsThatSeeThemAndNoOthers) {
     std::vector<float> first;
     for (int round = 0; round < 2; ++round) {
       std::unique_ptr<Stream> stream;
-      ASSERT_FALSE(
-          Stream::create({{0, 0, layer.share(), {}}}, DType::kFloat32, params.in_channels, 1, longest, true, &stream));
+      ASSERT_FALSE(Stream::create(graph_of(layer.share()), 1, longest, true, &stream));
       std::vector<float> output(static_cast<size_t>(params.out_channels) * g.out_length);
       int32_t done = 0;
       const auto put = [&](const std::vector<float>& rows, int32_t count) {

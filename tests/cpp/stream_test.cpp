@@ -47,19 +47,25 @@ std::vector<uint16_t> narrowed(const std::vector<float>& values) {
   return halves;
 }
 
-// The output of the whole, or nothing where there is none.
-std::optional<Signal> run_whole(Forward& forward, const Signal& in) {
-  ThreadPool pool(1);
-  if (forward.prepare(in.batch, in.length, 1)) return std::nullopt;
-  const Geometry& g = forward.geometry();
-  Signal out{in.batch, forward.params().out_channels, g.out_length, {}};
+// The output of the whole, in runs of up to `most_pieces`, or nothing where there is none.
+std::optional<Signal> run_whole(Forward& forward, const Signal& in, int threads = 1, int32_t most_pieces = 1 << 30) {
+  ThreadPool pool(threads);
+  if (forward.prepare(in.batch, in.length, threads)) return std::nullopt;
+  Signal out{in.batch, forward.out_channels(), forward.out_length(), {}};
   out.values.resize(static_cast<size_t>(out.batch) * out.channels * out.length);
-  if (forward.params().dtype == DType::kFloat32) {
-    forward.run(in.values.data(), out.values.data(), pool);
+  const auto run = [&](const void* input, void* output) {
+    const int32_t pieces = forward.pieces();
+    for (int32_t begin = 0, end = 0; begin < pieces; begin = end) {
+      end = begin + std::min(pieces - begin, most_pieces);
+      forward.run_pieces(input, output, pool, begin, end);
+    }
+  };
+  if (forward.graph().dtype == DType::kFloat32) {
+    run(in.values.data(), out.values.data());
   } else {
     const auto halves = narrowed(in.values);
     std::vector<uint16_t> results(out.values.size());
-    forward.run(halves.data(), results.data(), pool);
+    run(halves.data(), results.data());
     halves_to_floats(results.data(), out.values.data(), results.size());
   }
   return out;
@@ -72,7 +78,7 @@ std::optional<Signal> run_whole(const std::vector<Step>& steps, DType dtype, con
     Signal a = values[static_cast<size_t>(step.input)];
     Signal b = values[static_cast<size_t>(step.other)];
     if (step.layer) {
-      Forward forward(step.layer);
+      Forward forward(graph_of(step.layer));
       auto out = run_whole(forward, a);
       if (!out) return std::nullopt;
       values.push_back(*out);
@@ -140,7 +146,7 @@ Signal run_stream(const std::unique_ptr<Stream>& stream, DType dtype, const Sign
 
 std::unique_ptr<Stream> make_stream(std::vector<Step> steps, DType dtype, const Signal& in, int32_t max_chunk) {
   std::unique_ptr<Stream> stream;
-  const auto error = Stream::create(std::move(steps), dtype, in.channels, in.batch, max_chunk, true, &stream);
+  const auto error = Stream::create({std::move(steps), dtype, in.channels}, in.batch, max_chunk, true, &stream);
   EXPECT_FALSE(error) << error->message;
   return stream;
 }
@@ -189,9 +195,8 @@ TEST(Stream, OneLayerEqualsTheWholeHoweverItIsCut) {
   for (uint32_t trial = 0; trial < 3000; ++trial) {
     const Options options = random_options(random, trial % 4 == 3 ? "float16" : "float32");
     TestLayer layer(options, trial);
-    const DType dtype = layer.forward().params().dtype;
-    const Signal in =
-        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 150), trial + 1);
+    const DType dtype = layer.params().dtype;
+    const Signal in = random_signal(draw(random, 1, 2), layer.params().in_channels, draw(random, 1, 150), trial + 1);
     const auto expected = run_whole(layer.forward(), in);
     if (!expected) continue;
     ++compared;
@@ -282,8 +287,12 @@ TEST(Stream, NetworksEqualTheWholeHoweverTheyAreCut) {
     const auto& [dtype, own_pairs, layers, steps, in] = network;
     pairs += own_pairs;
     const auto expected = run_whole(steps, dtype, in);
+    Forward forward({steps, dtype, in.channels});
+    const auto at_once = run_whole(forward, in, draw(random, 1, 3), draw(random, 1, 9));
+    ASSERT_EQ(at_once.has_value(), expected.has_value()) << "network " << trial;
     if (!expected) continue;
     ++compared;
+    expect_same(*expected, *at_once, "network at once " + std::to_string(trial));
     const int32_t max_chunk = draw(random, 1, draw(random, 1, 40));
     const auto stream = make_stream(steps, dtype, in, max_chunk);
     for (int round = 0; round < 2; ++round) {
@@ -315,7 +324,7 @@ void expect_close(const Signal& expected, const Signal& got, double limit, const
 
 // A bound for all outputs of a layer: its largest row of weights times the largest samples that it can meet.
 double largest_sum(TestLayer& layer, const Signal& in) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   const auto size = static_cast<size_t>(p.weight_size());
   std::vector<float> weights(size);
   widen(p.dtype, layer.layer().weight(), weights.data(), size);
@@ -340,9 +349,8 @@ TEST(Stream, LongKernelsGiveTheSameBitsHoweverTheyAreCut) {
     Options plain = options;
     plain.algorithm = "direct";
     TestLayer direct(plain, trial);
-    const DType dtype = layer.forward().params().dtype;
-    const Signal in =
-        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 2000), trial + 1);
+    const DType dtype = layer.params().dtype;
+    const Signal in = random_signal(draw(random, 1, 2), layer.params().in_channels, draw(random, 1, 2000), trial + 1);
     const auto expected = run_whole(direct.forward(), in);
     if (!expected) continue;
     ++compared;
@@ -406,7 +414,7 @@ TEST(Stream, AReverbGivesTheSameBitsHoweverItIsCut) {
   options.padding_rule = "causal";
   options.algorithm = "auto";
   TestLayer layer(options, 1);
-  ASSERT_GE(choose_partition(layer.forward().params(), 128), 256);
+  ASSERT_GE(choose_partition(layer.params(), 128), 256);
   options.algorithm = "direct";
   TestLayer direct(options, 1);
   const Signal in = random_signal(1, 2, 9000, 2);
@@ -544,7 +552,7 @@ TEST(Stream, SpecialNumbersLeaveALongKernelSoonAfterTheirWindow) {
   options.padding_rule = "causal";
   options.algorithm = "fft";
   TestLayer layer(options, 1);
-  const int32_t partition = choose_partition(layer.forward().params(), 128);
+  const int32_t partition = choose_partition(layer.params(), 128);
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Signal in = random_signal(1, 1, 3000, 2);
     in.values[1000] = bad;
@@ -578,7 +586,7 @@ TEST(Stream, TinySamplesCountAsSilenceUnlessKept) {
   const float quiet[] = {1e-31F, -1e-38F, 1e-29F, 1e-40F, -1e-31F};
   for (const bool flush : {true, false}) {
     std::unique_ptr<Stream> stream;
-    ASSERT_FALSE(Stream::create({conv_step(0, layer)}, DType::kFloat32, 1, 1, 5, flush, &stream));
+    ASSERT_FALSE(Stream::create(graph_of(layer.share()), 1, 5, flush, &stream));
     std::vector<float> got(5);
     stream->push(quiet, 5, got.data());
     const Signal in{1, 1, 5, {0, 0, quiet[2], 0, 0}};
@@ -677,8 +685,8 @@ TEST(Stream, AnotherGoesOnFromAState) {
     const bool long_kernel = trial % 3 == 0;
     const Options options = long_kernel ? random_long_options(random, dtype_name) : random_options(random, dtype_name);
     TestLayer layer(options, trial);
-    const DType dtype = layer.forward().params().dtype;
-    const Signal in = with_events(random, random_signal(draw(random, 1, 2), layer.forward().params().in_channels,
+    const DType dtype = layer.params().dtype;
+    const Signal in = with_events(random, random_signal(draw(random, 1, 2), layer.params().in_channels,
                                                         draw(random, 1, long_kernel ? 2000 : 150), trial + 1));
     if (!run_whole(layer.forward(), in)) continue;
     ++compared;
@@ -847,9 +855,8 @@ TEST(Stream, SettlesToWhereAConstantLeads) {
     const bool long_kernel = trial % 3 == 0;
     const Options options = long_kernel ? random_long_options(random, dtype_name) : random_options(random, dtype_name);
     TestLayer layer(options, trial);
-    const DType dtype = layer.forward().params().dtype;
-    const Signal in =
-        random_signal(draw(random, 1, 2), layer.forward().params().in_channels, draw(random, 1, 500), trial);
+    const DType dtype = layer.params().dtype;
+    const Signal in = random_signal(draw(random, 1, 2), layer.params().in_channels, draw(random, 1, 500), trial);
     const double bound = largest_sum(layer, in);
     const double limit = !long_kernel ? 0 : dtype == DType::kFloat16 ? 0x1p-11 * bound : 0x1p-21 * bound;
     compared += expect_to_settle(random, {conv_step(0, layer)}, dtype, in, limit, text(options, in.length, 0)) ? 1 : 0;
@@ -902,7 +909,7 @@ TEST(Stream, SettlesAtOnceHoweverFarItReaches) {
     steps.push_back(conv_step(i, layers.back()));
   }
   std::unique_ptr<Stream> stream;
-  ASSERT_FALSE(Stream::create(steps, DType::kFloat32, 1, 1, 128, true, &stream));
+  ASSERT_FALSE(Stream::create({steps, DType::kFloat32, 1}, 1, 128, true, &stream));
   EXPECT_GT(stream->receptive_field(), int64_t{1} << 35);
   const float level = 0.5F;
   float steady = 0;
@@ -952,8 +959,7 @@ TEST(Stream, RefusesStatesThatAreNotItsOwn) {
   const auto refuses = [&](const Options& options, double batch, bool flush, const std::string& text) {
     TestLayer other(options, 1);
     std::unique_ptr<Stream> made;
-    ASSERT_FALSE(Stream::create({conv_step(0, other)}, other.forward().params().dtype,
-                                other.forward().params().in_channels, batch, 8, flush, &made));
+    ASSERT_FALSE(Stream::create(graph_of(other.share()), batch, 8, flush, &made));
     expect_refused(*made, state, size, "state must be of a stream with the same " + text);
   };
   const auto with = [](auto change) {
@@ -1036,7 +1042,7 @@ bool same_lengths(const std::vector<TestLayer*>& first, const std::vector<TestLa
   const auto length_after = [](const std::vector<TestLayer*>& chain, double length) {
     for (TestLayer* layer : chain) {
       Geometry geometry{};
-      EXPECT_FALSE(resolve(layer->forward().params(), 1, length, &geometry));
+      EXPECT_FALSE(resolve(layer->params(), 1, length, &geometry));
       length = geometry.out_length;
     }
     return length;
@@ -1076,7 +1082,7 @@ TEST(Stream, AddsWhatIsOfTheSameLengthForEveryInput) {
     const bool same = same_lengths(chains[0], chains[1], strides);
     ++(same ? equal : different);
     std::unique_ptr<Stream> stream;
-    const auto error = Stream::create(steps, DType::kFloat32, 1, 1, 4, true, &stream);
+    const auto error = Stream::create({steps, DType::kFloat32, 1}, 1, 4, true, &stream);
     ASSERT_EQ(!error, same) << "trial " << trial;
   }
   EXPECT_GT(equal, 100);
@@ -1095,14 +1101,13 @@ TEST(Stream, AddsBranchesOfHugeStrides) {
   }
   steps.push_back({3, 6, nullptr, {Elementwise::Kind::kAdd, {}, 0}});
   std::unique_ptr<Stream> stream;
-  EXPECT_FALSE(Stream::create(steps, DType::kFloat32, 1, 1, 4, true, &stream));
+  EXPECT_FALSE(Stream::create({steps, DType::kFloat32, 1}, 1, 4, true, &stream));
 }
 
 std::optional<Error> error_of(const Options& options, double batch = 1, double max_chunk = 8) {
   TestLayer layer(options, 1);
   std::unique_ptr<Stream> stream;
-  return Stream::create({conv_step(0, layer)}, layer.forward().params().dtype, layer.forward().params().in_channels,
-                        batch, max_chunk, true, &stream);
+  return Stream::create(graph_of(layer.share()), batch, max_chunk, true, &stream);
 }
 
 TEST(Stream, RefusesWhatHangsOnTheSignalsEnd) {
@@ -1125,7 +1130,7 @@ TEST(Stream, RefusesToAddWhatDoesNotLineUp) {
   TestLayer layer(layer_options(2, 2, 3), 1);
   std::unique_ptr<Stream> stream;
   const Step sum{0, 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
-  const auto error = Stream::create({conv_step(0, layer), sum}, DType::kFloat32, 2, 1, 8, true, &stream);
+  const auto error = Stream::create({{conv_step(0, layer), sum}, DType::kFloat32, 2}, 1, 8, true, &stream);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "ERR_SHAPE");
 }

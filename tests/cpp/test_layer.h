@@ -27,7 +27,7 @@ inline std::vector<float> random_values(size_t count, uint32_t seed) {
 class TestLayer {
  public:
   TestLayer(const Options& options, uint32_t seed)
-      : layer_(std::make_shared<Layer>(params_of(options))), forward_(layer_) {
+      : layer_(std::make_shared<Layer>(params_of(options))), forward_(graph_of(layer_)) {
     EXPECT_TRUE(layer_->allocate());
     const auto fill = [&](void* parameters, int64_t count, uint32_t own_seed) {
       const auto values = random_values(static_cast<size_t>(count), own_seed);
@@ -75,6 +75,7 @@ class TestLayer {
     return expected;
   }
 
+  const Params& params() const { return layer_->params(); }
   Layer& layer() { return *layer_; }
   Forward& forward() { return forward_; }
   std::shared_ptr<Layer> share() { return layer_; }

@@ -102,7 +102,7 @@ TEST(ToomCook, EveryFormComputesItsDefinition) {
 // An output of the prepared layer, with each sample's magnitude the largest that the output's tile meets in its
 // channel: what its error is relative to.
 double tile_bound(TestLayer& layer, const std::vector<float>& input, int32_t image, int32_t oc, int32_t t) {
-  const Params& p = layer.forward().params();
+  const Params& p = layer.params();
   const Geometry& g = layer.forward().geometry();
   const ToomCut cut = cut_taps(p);
   const auto* w = static_cast<const float*>(layer.layer().weight());
@@ -148,7 +148,7 @@ TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
     const int batch = pick(1, 2);
     const int length = pick(41, 500) + static_cast<int>(o.dilation * (o.kernel_size - 1));
     TestLayer layer(o, static_cast<uint32_t>(round));
-    const Params& p = layer.forward().params();
+    const Params& p = layer.params();
     auto input = random_values(static_cast<size_t>(batch) * p.in_channels * length, 7);
     const int kind = pick(0, 3);
     auto* w = static_cast<float*>(layer.layer().weight());
@@ -199,7 +199,7 @@ TEST(ToomCook, EveryPaddingModeAndDType) {
             o.algorithm = algorithm;
             TestLayer layer(o, 3);
             const auto input = random_values(size_t{5} * 301, 4);
-            if (layer.forward().params().dtype == DType::kFloat32) {
+            if (layer.params().dtype == DType::kFloat32) {
               const auto output = layer.run(input, 1, pool);
               return std::vector<double>(output.begin(), output.end());
             }
@@ -277,7 +277,7 @@ TEST(ToomCook, SaysWhatIsTooLarge) {
     o.pad_left = o.pad_right = dilation * kTaps / 2;
     Params params{};
     ASSERT_FALSE(validate(o, &params));
-    Forward forward(std::make_shared<Layer>(params));
+    Forward forward(graph_of(std::make_shared<Layer>(params)));
     const auto error = forward.prepare(1, 10, 1);
     if (dilation == 1) {
       ASSERT_FALSE(error) << error->message;

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Conv1d, createRuntime, init, Tensor } from 'conv1d-wasm';
+import { Conv1d, createRuntime, init, Network, Tensor } from 'conv1d-wasm';
 import {
   differingBits,
   expectSameBits,
@@ -181,6 +181,63 @@ test('random calls, weights, aborts and disposals: every answer right and in ord
   expect(order.length).toBeGreaterThan(200);
   expect(order).toEqual([...order].sort((a, b) => a - b));
   for (const layer of layers) layer.dispose();
+});
+
+describe('a network', () => {
+  const build = () => {
+    const wide = makeLayer({ inChannels: 2, outChannels: 8, kernelSize: 3, padding: 1 }, { seed: 1 });
+    const narrow = makeLayer({ inChannels: 4, outChannels: 2, kernelSize: 1 }, { seed: 2 });
+    const network = new Network(2, (x) => x.add(x.conv(wide).gate().conv(narrow)));
+    return { network, layers: [wide, narrow] };
+  };
+
+  test('gives the bits of forward, with the weights of the time of the call', async () => {
+    const { network, layers } = build();
+    const signal = noiseTensor([2, 2, 3000], 9);
+    const calls = [];
+    const call = () => calls.push([network.forward(signal), network.forwardAsync(signal)]);
+    call();
+    call();
+    layers[1].weight = noiseTensor([2, 4, 1], 10);
+    call();
+    for (const [expected, promise] of calls) expectSameBits((await promise).data, expected.data);
+    expect(differingBits(calls[1][0].data, calls[2][0].data)).not.toEqual([]);
+    const placed = signal.toWasm();
+    const output = await network.forwardAsync(placed);
+    expect(output.placement).toBe('wasm');
+    expectSameBits(output.data, calls[2][0].data);
+    for (const owned of [placed, output, network, ...layers]) owned.dispose();
+  });
+
+  test('tells how far it is, and stops when it is told to', async () => {
+    const layer = makeLayer(longOptions);
+    const network = new Network([layer]);
+    const controller = new AbortController();
+    const fractions = [];
+    const onProgress = (fraction) => {
+      fractions.push(fraction);
+      controller.abort('enough');
+    };
+    expect(await reason(network.forwardAsync(longInput, { signal: controller.signal, onProgress }))).toBe('enough');
+    expect(fractions).toHaveLength(1);
+    layer.dispose();
+    network.dispose();
+  });
+
+  test('refuses what forward refuses', async () => {
+    const { network, layers } = build();
+    expect(await reason(network.forwardAsync(noiseTensor([3, 30])))).toMatchObject({ code: 'ERR_SHAPE' });
+    expect(await reason(network.forwardAsync(noiseTensor([2, 30]), { progress: 1 }))).toMatchObject({
+      code: 'ERR_OPTION',
+      field: 'options',
+    });
+    network.dispose();
+    network.dispose();
+    expect(await reason(network.forwardAsync(noiseTensor([2, 30])))).toMatchObject({ code: 'ERR_DISPOSED' });
+    expect(() => network.forward(noiseTensor([2, 30]))).toThrow('this network is disposed');
+    expect(layers[0].forward(noiseTensor([2, 30])).shape).toEqual([8, 30]);
+    for (const layer of layers) layer.dispose();
+  });
 });
 
 describe('aborts', () => {

@@ -226,7 +226,7 @@ describe('a layer', () => {
     const explanation = layer.explain([3, 6, 41]);
     expect(explanation).toEqual({
       algorithm: 'direct',
-      reason: expect.stringMatching(/^estimated times of direct's: toom_cook (\d|unfit).*, fft \d/),
+      reason: expect.stringMatching(/^estimated times relative to direct: toom_cook (\d|not applicable).*, fft \d/),
       kernel: expect.stringMatching(/^[a-z]+_f32_\d+x\d+$/),
       flops: 2 * 3 * 10 * length * 3 * 5,
       bytes: 4 * (3 * 6 * 41 + 10 * 3 * 5 + 10 + 3 * 10 * length),

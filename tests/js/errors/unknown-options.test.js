@@ -35,6 +35,14 @@ describe('unknown options name those that there are, and the nearest', () => {
         fed.dispose();
       }
     });
+  const withNetwork = (call) => {
+    const network = new Network([layer]);
+    try {
+      return call(network);
+    } finally {
+      network.dispose();
+    }
+  };
   const streamed = 'batch, maxChunk, denormals';
   const flat = { in_channels: 3, out_channels: 4, kernel_size: 3 };
   const functional = (options) => conv1d(input, layer.weight, null, options);
@@ -75,7 +83,7 @@ describe('unknown options name those that there are, and the nearest', () => {
       (activation) => new Network(3, (x) => x.conv(layer).activation(activation)),
     ],
     ['Network.stream', 'max_chunk', 'maxChunk', streamed, (options) => new Network([layer]).stream(options)],
-    ['Network.forward', 'Out', 'out', 'out', (options) => new Network([layer]).forward(input, options)],
+    ['Network.forward', 'Out', 'out', 'out', (options) => withNetwork((network) => network.forward(input, options))],
     ['conv1d', 'paddingmode', 'paddingMode', `${others}, out`, functional],
     ...ofWeight.split(', ').map((name) => ['conv1d', name, null, `${others}, out`, functional]),
     ['createRuntime', 'thread', 'threads', `${module}, threads, maximumMemory`, createRuntime],

@@ -45,7 +45,7 @@ void fuzz(FuzzedDataProvider* bytes) {
     layer = make_layer(draw, draw.options.algorithm);
   }
   if (!layer) return;  // short of memory
-  Forward forward(layer);
+  Forward forward(graph_of(layer));
   {
     const heap::Scope scope({.room = kRoom});
     error = forward.prepare(batch, length, 1 + random.integer(0, 2));

@@ -172,7 +172,7 @@ void fuzz(FuzzedDataProvider* bytes) {
   std::optional<Error> error;
   {
     const heap::Scope scope({.room = kRoom});
-    error = Stream::create(steps, dtype, in_channels, batch, max_chunk, bytes->ConsumeBool(), &stream);
+    error = Stream::create({steps, dtype, in_channels}, batch, max_chunk, bytes->ConsumeBool(), &stream);
     if (!error) error = stream->clone(&other);
   }
   require_error(error);

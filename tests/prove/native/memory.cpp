@@ -145,7 +145,7 @@ void live_at_once(const Draw& draw, const std::string& algorithm, const Trials::
     layer = std::move(made);
     return true;
   });
-  Forward forward(layer);
+  Forward forward(graph_of(layer));
   std::ranges::copy(stored(params.dtype, draw.weight), static_cast<uint8_t*>(layer->weight()));
   if (params.bias) std::ranges::copy(stored(params.dtype, draw.bias), static_cast<uint8_t*>(layer->bias()));
   layer->changed();
@@ -180,7 +180,7 @@ void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Tria
   constexpr int32_t kMaxChunk = 50;
   std::unique_ptr<Stream> stream;
   attempt("stream", [&] {
-    return !is_memory_error(Stream::create(steps, draw.params.dtype, draw.params.in_channels, draw.geometry.batch,
+    return !is_memory_error(Stream::create({steps, draw.params.dtype, draw.params.in_channels}, draw.geometry.batch,
                                            kMaxChunk, true, &stream));
   });
   const auto chunk =
@@ -214,8 +214,7 @@ void check(const Draw& draw, Report* report) {
     });
     const auto layer = make_layer(draw, algorithm);
     std::unique_ptr<Stream> stream;
-    if (!layer || Stream::create({{0, 0, layer, {}}}, draw.params.dtype, draw.params.in_channels, draw.geometry.batch,
-                                 50, true, &stream)) {
+    if (!layer || Stream::create(graph_of(layer), draw.geometry.batch, 50, true, &stream)) {
       continue;
     }
     stream.reset();

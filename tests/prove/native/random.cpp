@@ -67,7 +67,7 @@ class Checker {
     for (const char* algorithm : {"direct", "toom_cook", "fft", "auto"}) {
       const auto layer = make_layer(draw_, algorithm);
       if (!layer) continue;
-      Forward forward(layer);
+      Forward forward(graph_of(layer));
       const auto got = run_forward(draw_, forward);
       compare(algorithm, got, allowed_by(expected_, forward));
       if (std::string(algorithm) == "direct") direct_ = got;
@@ -105,8 +105,7 @@ class Checker {
     if (algorithm == std::string("fft") && partition == 0) return;
     if (!is_streamable(draw_)) return;
     std::unique_ptr<Stream> stream;
-    const auto error = Stream::create({{0, 0, layer, {}}}, draw_.params.dtype, draw_.params.in_channels,
-                                      draw_.geometry.batch, max_chunk, random.one_in(2), &stream);
+    const auto error = Stream::create(graph_of(layer), draw_.geometry.batch, max_chunk, random.one_in(2), &stream);
     if (error) return fail("no stream: " + error->message);
     const auto got = run_stream(draw_, *stream, max_chunk, &random);
     if (!got) return fail("the stream does not end as the layer does");
@@ -167,7 +166,7 @@ void dump(const Draw& draw) {
   for (const char* algorithm : {"toom_cook", "fft"}) {
     const auto layer = make_layer(draw, algorithm);
     if (!layer) continue;
-    Forward forward(layer);
+    Forward forward(graph_of(layer));
     if (forward.prepare(draw.geometry.batch, draw.geometry.length, 1)) continue;
     allowed.push_back(allowed_by(expected, forward));
     names += "," + quoted(algorithm);

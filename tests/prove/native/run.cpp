@@ -45,7 +45,7 @@ std::shared_ptr<Layer> make_layer(const Draw& draw, const std::string& algorithm
 std::vector<float> run_forward(const Draw& draw, Forward& forward) {
   static ThreadPool pool(1);
   if (forward.prepare(draw.geometry.batch, draw.geometry.length, 1)) return {};
-  const Params& p = forward.params();
+  const Params& p = forward.graph().steps[0].layer->params();
   const auto input = stored(p.dtype, draw.input);
   std::vector<uint8_t> output(static_cast<size_t>(draw.geometry.batch) * p.out_channels * draw.geometry.out_length *
                               element_bytes(p.dtype));
