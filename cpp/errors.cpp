@@ -39,23 +39,39 @@ std::string number(double value) {
   return (value < 0 ? "-" : "") + text;
 }
 
+Error option_error(std::string field, std::string message) {
+  return {"ERR_OPTION", std::move(field), std::move(message)};
+}
+
+Error shape_error(std::string field, std::string message) {
+  return {"ERR_SHAPE", std::move(field), std::move(message)};
+}
+
+Error unsupported(std::string field, std::string message) {
+  return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
+}
+
+Error state_error(const std::string& rule, const std::string& got) {
+  return {"ERR_STREAM_STATE", "state", "state must " + rule + ", got " + got};
+}
+
+Error no_room(const std::string& what) { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for " + what}; }
+
 Error no_room(double bytes, const char* what) {
-  return {"ERR_OUT_OF_MEMORY", "runtime", "no room for " + number(bytes) + " bytes of " + what + " in wasm memory"};
+  return no_room(number(bytes) + " bytes of " + what + " in wasm memory");
 }
 
 Error fft_too_large(const Dimensions& p) {
-  return {"ERR_UNSUPPORTED", "algorithm",
-          "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" + number(p.out_channels) +
-              ") * inChannels (" + number(p.in_channels) + ") / groups (" + number(p.groups) +
-              ") kernels, with kernelSize (" + number(p.kernel_size) +
-              ") taps each rounded up to a power of two, have " + "more than " +
-              number(static_cast<double>(kMaxElements)) + " elements"};
+  return unsupported("algorithm", "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" +
+                                      number(p.out_channels) + ") * inChannels (" + number(p.in_channels) +
+                                      ") / groups (" + number(p.groups) + ") kernels, with kernelSize (" +
+                                      number(p.kernel_size) + ") taps each rounded up to a power of two, have " +
+                                      "more than " + number(static_cast<double>(kMaxElements)) + " elements");
 }
 
 Error different_lengths(double length, double other) {
-  return {
-      "ERR_SHAPE", "other",
-      "both operands of a sum or product must have the same length, got " + number(length) + " and " + number(other)};
+  return shape_error("other", "both operands of a sum or product must have the same length, got " + number(length) +
+                                  " and " + number(other));
 }
 
 }  // namespace conv1d

@@ -33,11 +33,17 @@ class [[nodiscard]] Result {
   std::optional<Error> error_;
 };
 
+// An Error of each code.
+Error option_error(std::string field, std::string message);          // ERR_OPTION
+Error shape_error(std::string field, std::string message);           // ERR_SHAPE
+Error unsupported(std::string field, std::string message);           // ERR_UNSUPPORTED
+Error state_error(const std::string& rule, const std::string& got);  // ERR_STREAM_STATE
+// That there is no memory for something, or for `bytes` of it (ERR_OUT_OF_MEMORY).
+Error no_room(const std::string& what);
+Error no_room(double bytes, const char* what);
+
 // A number as texts have it: whole ones as they are, others with up to twelve digits.
 std::string number(double value);
-
-// That there is no memory for `bytes` of something (ERR_OUT_OF_MEMORY).
-Error no_room(double bytes, const char* what);
 
 // That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
 Error fft_too_large(const Dimensions& layer);

@@ -62,6 +62,7 @@ __attribute__((always_inline)) inline void run_tile(const Strip& strip, int32_t 
 
 template <size_t kVectors, size_t kColumns>
 void channels(const Strip& strip) {
+  check_strip(strip, 4 * kVectors);
   constexpr auto kWidth = static_cast<int32_t>(kColumns);
   int32_t t = 0;
   for (; t + kWidth <= strip.count; t += kWidth) run_tile<kVectors, kColumns>(strip, t);

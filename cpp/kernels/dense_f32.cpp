@@ -85,6 +85,7 @@ void run_tail(const Strip& strip, int32_t t) {
 
 template <size_t kRows, size_t kVectors>
 void dense(const Strip& strip) {
+  check_strip(strip, kRows);
   int32_t t = run_tiles<kRows, kVectors>(strip, 0);
   if constexpr (kVectors > 4) t = run_tiles<kRows, 4>(strip, t);
   if constexpr (kVectors > 2) t = run_tiles<kRows, 2>(strip, t);

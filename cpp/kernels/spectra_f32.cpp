@@ -1,5 +1,7 @@
 #include "kernels/spectra_f32.h"
 
+#include <cassert>
+
 #include "methods/complex4.h"
 
 namespace conv1d {
@@ -49,6 +51,7 @@ void multiply_four(const float* h, const float* x, const SpectraTile& tile, floa
 
 template <size_t kOutputs>
 void multiply(const SpectraTile& tile) {
+  assert(tile.size % 8 == 0 && tile.rows >= 1 && tile.blocks >= 1);
   const float* h = tile.h;
   const float* x = tile.x;
   const auto depth = 8 * static_cast<size_t>(tile.rows);

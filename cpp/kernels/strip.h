@@ -1,6 +1,7 @@
 // What every direct kernel computes.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,6 +22,14 @@ struct Strip {
   size_t row_stride;  // floats from an output row to the next
   int32_t count;      // outputs a row
 };
+
+// What callers have to see to, in builds that check it.
+inline void check_strip([[maybe_unused]] const Strip& s, [[maybe_unused]] int32_t rows) {
+  assert(s.count >= 1 && s.depth >= 0);
+  assert(s.bias != nullptr && s.output != nullptr);
+  assert(s.depth == 0 || (s.weights != nullptr && s.input != nullptr && s.offsets != nullptr));
+  assert(rows == 1 || s.row_stride >= static_cast<size_t>(s.count));
+}
 
 using Kernel = void (*)(const Strip&);
 

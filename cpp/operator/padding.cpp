@@ -96,7 +96,9 @@ void pick_window(PaddingMode mode, DType dtype, const void* row, int64_t length,
   const int64_t inside_end =
       std::clamp<int64_t>(length > first ? (length - 1 - first) / step + 1 : 0, inside_begin, count);
   pad(0, inside_begin);
-  pick_inside(dtype, row, first + inside_begin * step, step, inside_end - inside_begin, destination + inside_begin);
+  if (inside_end > inside_begin) {
+    pick_inside(dtype, row, first + inside_begin * step, step, inside_end - inside_begin, destination + inside_begin);
+  }
   pad(inside_end, count);
 }
 

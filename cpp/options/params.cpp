@@ -16,14 +16,6 @@ constexpr const char* kComputeModeNames[] = {"default", "float32"};
 constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
 constexpr double kMaxInt = 2147483647;
 
-Error option_error(std::string field, std::string message) {
-  return {"ERR_OPTION", std::move(field), std::move(message)};
-}
-
-Error shape_error(std::string field, std::string message) {
-  return {"ERR_SHAPE", std::move(field), std::move(message)};
-}
-
 template <class Enum, size_t kCount>
 std::optional<Error> parse_name(const char* field, const std::string& value, const char* const (&names)[kCount],
                                 Enum* result, size_t first = 0) {
@@ -101,10 +93,10 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
       [&]() -> std::optional<Error> {
         if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
-        return Error{"ERR_UNSUPPORTED", "algorithm",
-                     "algorithm 'toom_cook' needs taps to combine: kernelSize (" + number(p.kernel_size) +
-                         ") must be greater than stride (" + number(p.stride) + ") / gcd(stride, dilation (" +
-                         number(p.dilation) + "))"};
+        return unsupported("algorithm", "algorithm 'toom_cook' needs taps to combine: kernelSize (" +
+                                            number(p.kernel_size) + ") must be greater than stride (" +
+                                            number(p.stride) + ") / gcd(stride, dilation (" + number(p.dilation) +
+                                            "))");
       },
       [&]() -> std::optional<Error> {
         const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;

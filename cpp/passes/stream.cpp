@@ -11,6 +11,7 @@
 #include "choose/direct_schedule.h"
 #include "choose/partition.h"
 #include "half.h"
+#include "integers.h"
 #include "operator/pack.h"
 #include "operator/planes.h"
 
@@ -28,10 +29,6 @@ constexpr int64_t kSamplesWords = 2;
 constexpr int64_t kUntouched = -1;  // before the first push
 constexpr int64_t kMostSamples = int64_t{1} << 62;
 
-Error unsupported(std::string field, std::string message) {
-  return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
-}
-
 // What makes a stream what it is, and each of its steps; the texts of errors have the values of numbers alone.
 struct Trait {
   const char* name;
@@ -43,10 +40,6 @@ constexpr Trait kStepTraits[] = {
     {"input", true},       {"other", true},      {"operation", false},   {"activation", false}, {"slope", false},
     {"outChannels", true}, {"kernelSize", true}, {"stride", true},       {"dilation", true},    {"groups", true},
     {"padLeft", true},     {"padRight", true},   {"paddingMode", false}, {"bias", false},       {"algorithm", false}};
-
-Error state_error(const std::string& rule, const std::string& got) {
-  return {"ERR_STREAM_STATE", "state", "state must " + rule + ", got " + got};
-}
 
 // Of word `i` of a description.
 Error other_stream_error(size_t i, int32_t own, int32_t got) {
@@ -63,7 +56,7 @@ void add_row(const float* row, int32_t count, float* sums) {
   for (int32_t i = 0; i < count; ++i) sums[i] += row[i];
 }
 
-Error out_of_memory() { return {"ERR_OUT_OF_MEMORY", "runtime", "no room for the stream's history"}; }
+Error out_of_memory() { return no_room("the stream's history"); }
 
 }  // namespace
 
@@ -147,7 +140,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   // for the padding to be known.
   const int64_t most_at_first = left + std::max<int64_t>(node->known_after - 1, 0) + in.longest;
   const int64_t first_outputs = most_at_first > reach ? (most_at_first - reach - 1) / p.stride + 1 : 0;
-  const int64_t longest = std::max<int64_t>((in.longest + p.stride - 1) / p.stride, first_outputs);
+  const int64_t longest = std::max(ceil_div<int64_t>(in.longest, p.stride), first_outputs);
   if (longest > kMaxElements) return out_of_memory();
   out->longest = static_cast<int32_t>(longest);
 
@@ -171,7 +164,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (p.padding_mode == PaddingMode::kReflect) kept = std::max(kept, 2 * right + 1);
   const int64_t rows = int64_t{batch_} * p.in_channels;
   if (rows > kMaxElements ||
-      (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, kept, in.longest + p.stride))) {
+      (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, kept, int64_t{in.longest} + p.stride))) {
     return out_of_memory();
   }
   const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
@@ -207,8 +200,7 @@ std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
   const Value& a = operand(*node, 0);
   const Value& b = operand(*node, 1);
   if (a.stride != b.stride || a.surplus != b.surplus) {
-    return Error{"ERR_SHAPE", "other",
-                 "the two operands of a sum or product must have the same length for every input"};
+    return shape_error("other", "the two operands of a sum or product must have the same length for every input");
   }
   out->longest = std::max(a.longest, b.longest);
   out->lead = std::max(a.lead, b.lead);

@@ -283,6 +283,24 @@ TEST(Forward, AnEmptyBatchRunsAndWritesNothing) {
   }
 }
 
+TEST(Forward, AnInputOfPaddingAloneNeedsNoAddress) {
+  ThreadPool pool(1);
+  for (const char* algorithm : kAlgorithms) {
+    Options o = layer_options(2, 3, 5);
+    o.stride = 2;
+    o.pad_left = 6;
+    o.pad_right = 6;
+    o.algorithm = algorithm;
+    TestLayer layer(o, 3);
+    ASSERT_FALSE(layer.forward().prepare(1, 0, 1));
+    const auto out_length = static_cast<size_t>(layer.forward().out_length());
+    std::vector<float> output(3 * out_length);
+    layer.forward().run(nullptr, output.data(), pool);
+    const auto* bias = static_cast<const float*>(layer.layer().bias());
+    for (size_t i = 0; i < output.size(); ++i) EXPECT_EQ(output[i], bias[i / out_length]) << algorithm;
+  }
+}
+
 TEST(Forward, NewWeightsAndShapesCount) {
   ThreadPool pool(1);
   for (const char* algorithm : kAlgorithms) {

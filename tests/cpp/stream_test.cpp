@@ -1110,7 +1110,7 @@ std::optional<Error> error_of(const Options& options, double batch = 1, double m
   return Stream::create(graph_of(layer.share()), batch, max_chunk, true, &stream);
 }
 
-TEST(Stream, RefusesWhatHangsOnTheSignalsEnd) {
+TEST(Stream, RefusesWhatDependsOnTheSignalsEnd) {
   Options circular = layer_options(1, 1, 3);
   circular.padding_mode = "circular";
   EXPECT_FALSE(error_of(circular));  // it pads nothing
@@ -1124,6 +1124,7 @@ TEST(Stream, RefusesWhatHangsOnTheSignalsEnd) {
   EXPECT_EQ(error_of(layer_options(1, 1, 1), 0)->field, "batch");
   EXPECT_EQ(error_of(layer_options(1, 1, 1), 1, 1.5)->field, "maxChunk");
   EXPECT_EQ(error_of(layer_options(1, 1, 1), 1 << 20, 1 << 20)->code, "ERR_OUT_OF_MEMORY");
+  EXPECT_EQ(error_of(layer_options(1, 1, 3), 1, 2147483647)->code, "ERR_OUT_OF_MEMORY");
 }
 
 TEST(Stream, RefusesToAddWhatDoesNotLineUp) {

@@ -229,7 +229,7 @@ describe('a network', () => {
     expect(await reason(network.forwardAsync(noiseTensor([3, 30])))).toMatchObject({ code: 'ERR_SHAPE' });
     expect(await reason(network.forwardAsync(noiseTensor([2, 30]), { progress: 1 }))).toMatchObject({
       code: 'ERR_OPTION',
-      field: 'options',
+      field: 'progress',
     });
     network.dispose();
     network.dispose();
