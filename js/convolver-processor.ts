@@ -28,7 +28,7 @@ function structureOf({ records, layers }: NetworkCopy): string {
 }
 
 /** A network with its stream and the memory through which samples pass. */
-class Playing {
+class Player {
   readonly #runtime = requireRuntime();
   readonly #network: NetworkCopy;
   readonly #layers: number[] = [];
@@ -68,8 +68,8 @@ class Playing {
     return this.#stream?.receptiveField ?? 0;
   }
 
-  /** Takes the weights of a network of the same structure, keeping the history; false when it is of another. */
-  takeWeights(network: NetworkCopy): boolean {
+  /** Changes to the weights of a network of the same structure, keeping the history; false when it is of another. */
+  updateWeights(network: NetworkCopy): boolean {
     if (structureOf(network) !== structureOf(this.#network)) return false;
     network.layers.forEach((copy, i) => {
       writeParameters(this.#runtime, this.#layers[i] ?? 0, copy);
@@ -121,15 +121,15 @@ class Playing {
 
 /** Takes one network's sound over to another's. */
 class Fade {
-  readonly #from: Playing;
+  readonly #from: Player;
   readonly #rows: Float32Array[];
   readonly #length: number;
   /** Samples of the fade that are over; negative while the new network only listens. */
   #position: number;
 
   constructor(
-    from: Playing,
-    readonly to: Playing,
+    from: Player,
+    readonly to: Player,
     readonly update: number,
     length: number,
     quantum: number,
@@ -203,7 +203,7 @@ class LoadMeter {
 class ConvolverProcessor extends AudioWorkletProcessor {
   readonly #quantum: number;
   readonly #meter: LoadMeter | null = null;
-  #playing: Playing | null = null;
+  #player: Player | null = null;
   #fade: Fade | null = null;
   /** Updates that wait for the end of the fade. */
   #updates: ConvolverUpdate[] = [];
@@ -219,12 +219,12 @@ class ConvolverProcessor extends AudioWorkletProcessor {
     }
     this.#answer(0, () => {
       initSync(module);
-      this.#playing = new Playing(network, quantum);
+      this.#player = new Player(network, quantum);
     });
     this.port.onmessage = ({ data }: MessageEvent<ConvolverMessage>) => {
       if (data.type === 'end') this.#end();
-      else this.#wait(data);
-      this.#takeUpdates();
+      else this.#enqueue(data);
+      this.#applyUpdates();
     };
   }
 
@@ -234,64 +234,64 @@ class ConvolverProcessor extends AudioWorkletProcessor {
 
   #end(): void {
     this.#fade?.to.dispose();
-    this.#playing?.dispose();
-    this.#playing = this.#fade = null;
+    this.#player?.dispose();
+    this.#player = this.#fade = null;
     this.#updates = [];
   }
 
   /** During a fade, later updates take the place of earlier ones. */
-  #wait(message: ConvolverUpdate): void {
+  #enqueue(message: ConvolverUpdate): void {
     if (this.#fade) for (const { update } of this.#updates.splice(0)) this.#reply({ update, error: null });
     this.#updates.push(message);
   }
 
-  #takeUpdates(): void {
+  #applyUpdates(): void {
     while (!this.#fade) {
       const message = this.#updates.shift();
       if (!message) return;
       this.#answer(message.update, () => {
-        this.#take(message);
+        this.#apply(message);
       });
     }
   }
 
   /** Does what an update says, and answers unless its fade will do so. */
-  #answer(update: number, take: () => void): void {
+  #answer(update: number, work: () => void): void {
     try {
-      take();
+      work();
       if (!this.#fade) this.#reply({ update, error: null });
     } catch (error) {
       this.#reply({ update, error: asMessage(error) });
     }
   }
 
-  #take({ network, fade, update }: ConvolverUpdate): void {
-    const playing = this.#playing;
-    if (!playing || (fade === 0 && playing.takeWeights(network))) return;
-    const next = new Playing(network, this.#quantum);
+  #apply({ network, fade, update }: ConvolverUpdate): void {
+    const player = this.#player;
+    if (!player || (fade === 0 && player.updateWeights(network))) return;
+    const next = new Player(network, this.#quantum);
     if (fade > 0) {
-      this.#fade = new Fade(playing, next, update, fade, this.#quantum);
+      this.#fade = new Fade(player, next, update, fade, this.#quantum);
       return;
     }
-    playing.dispose();
-    this.#playing = next;
+    player.dispose();
+    this.#player = next;
   }
 
   #endFade({ to, update }: Fade): void {
-    this.#playing?.dispose();
-    this.#playing = to;
+    this.#player?.dispose();
+    this.#player = to;
     this.#fade = null;
     this.#reply({ update, error: null });
-    this.#takeUpdates();
+    this.#applyUpdates();
   }
 
   // Taking the lists apart by a pattern would make an iterator each time.
   process(inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
     const began = this.#meter ? now() : 0;
-    (this.#fade ?? this.#playing)?.process(inputs[0] ?? nothing, outputs[0] ?? nothing);
+    (this.#fade ?? this.#player)?.process(inputs[0] ?? nothing, outputs[0] ?? nothing);
     if (this.#fade?.isOver) this.#endFade(this.#fade);
     this.#meter?.count(began, now());
-    return this.#playing !== null;
+    return this.#player !== null;
   }
 }
 

@@ -152,7 +152,7 @@ function filterOfResponse(response: ImpulseResponse, inChannels: 1 | 2, context:
 const nodeOptions = ['wasmModule', 'processorUrl', 'onLoad'] as const;
 
 /** Throws ERR_OPTION for a name that does not belong there. */
-function takeOptions(options: ConvolverOptions): ConvolverOptions {
+function readOptions(options: ConvolverOptions): ConvolverOptions {
   if (isResponse(options)) return pickOptions(options, [...responseOptions, 'channelCount', ...nodeOptions]);
   const given: LayerConvolverOptions & Partial<ImpulseResponse> = options;
   return pickOptions(given, ['source', 'impulseResponse', ...nodeOptions]);
@@ -170,7 +170,7 @@ function filterOfOptions(options: ConvolverOptions, context: BaseAudioContext, q
 const longestFade = 60;
 
 /** In samples. */
-function takeFade(options: { fade?: number }, sampleRate: number): number {
+function readFade(options: { fade?: number }, sampleRate: number): number {
   const { fade = 0 } = pickOptions(options, ['fade']);
   if (typeof fade === 'number' && fade >= 0 && fade <= longestFade) return Math.round(fade * sampleRate);
   throw optionError('fade', `a number of seconds from 0 to ${String(longestFade)}`, fade);
@@ -275,7 +275,7 @@ class Controller {
     this.#waiting.clear();
   }
 
-  #tell(message: ConvolverMessage): void {
+  #post(message: ConvolverMessage): void {
     this.#node.port.postMessage(message);
   }
 
@@ -287,21 +287,21 @@ class Controller {
     const { network, latency } = isResponse(source)
       ? filterOfResponse(pickOptions(source, responseOptions), inChannels === 1 ? 1 : 2, context)
       : filterOfSource(source, this.#setup.quantum);
-    const fade = takeFade(options, context.sampleRate);
+    const fade = readFade(options, context.sampleRate);
     if (network.inChannels !== inChannels || network.outChannels !== outChannels) {
       const channels = [network.inChannels, network.outChannels];
       throw sourceError(`have ${String(inChannels)} channels in and ${String(outChannels)} out`, channels);
     }
     const update = ++this.#updates;
     const answered = this.#answerTo(update);
-    this.#tell({ type: 'update', update, network, fade });
+    this.#post({ type: 'update', update, network, fade });
     await answered;
     this.latency = latency;
   }
 
   dispose(): void {
     this.#node.disconnect();
-    this.#tell({ type: 'end' });
+    this.#post({ type: 'end' });
     this.#stop(new Conv1dError('ERR_DISPOSED', 'node', 'this node is disposed'));
   }
 }
@@ -320,7 +320,7 @@ class Controller {
  *   ERR_WASM_LOAD; ERR_OUT_OF_MEMORY.
  */
 export async function createConvolverNode(context: BaseAudioContext, given: ConvolverOptions): Promise<ConvolverNode> {
-  const options = reading('ERR_OPTION', 'options', given, () => takeOptions(given));
+  const options = reading('ERR_OPTION', 'options', given, () => readOptions(given));
   const quantum = reading('ERR_OPTION', 'context', context, () => {
     checkContext(context);
     // Contexts may have quanta of other lengths one day.

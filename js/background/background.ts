@@ -120,11 +120,11 @@ export class Background {
     this.#ended = true;
     clearInterval(this.#watch);
     this.#worker.terminate();
-    for (const id of [...this.#calls.keys()]) this.#take(id)?.reject(reason);
+    for (const id of [...this.#calls.keys()]) this.#settle(id)?.reject(reason);
   }
 
   /** A call that is over for this side, or nothing if it was already. */
-  #take(id: number): Call | undefined {
+  #settle(id: number): Call | undefined {
     const call = this.#calls.get(id);
     call?.release();
     this.#calls.delete(id);
@@ -135,7 +135,7 @@ export class Background {
   /** Rejects a call, and stops the work on it. */
   #drop(id: number, reason: unknown): void {
     this.#worker.post({ type: 'abort', call: id }, []);
-    this.#take(id)?.reject(reason);
+    this.#settle(id)?.reject(reason);
   }
 
   /** Tells a caller how far its call is. What it throws is the call's failure. */
@@ -157,10 +157,10 @@ export class Background {
         break;
       case 'output':
         this.#report(message.call, 1);
-        this.#take(message.call)?.resolve(message.output);
+        this.#settle(message.call)?.resolve(message.output);
         break;
       case 'error':
-        this.#take(message.call)?.reject(asError(message.error));
+        this.#settle(message.call)?.reject(asError(message.error));
         break;
       case 'down':
         this.end(asError(message.error));

@@ -15,7 +15,7 @@ export interface Port {
 
 type Task = Extract<ToWorker, { type: 'graph' | 'run' | 'free' }>;
 
-/** The time that the worker computes at least before it listens again; about three times that at most. */
+/** Milliseconds of computing between looks at the mailbox: at least this, at most about three times this. */
 const sliceMilliseconds = 15;
 
 /** Another turn of the event loop; a timer would wait for some milliseconds. */

@@ -24,8 +24,8 @@ import {
 import { Plan } from './plan.js';
 import type { Tensor } from './tensor.js';
 
-// What was forgotten is freed when it is collected.
-const forgotten = whenCollected<Plan>((plan) => {
+// Frees what is collected without having been disposed.
+const registry = whenCollected<Plan>((plan) => {
   plan.free();
 });
 
@@ -41,7 +41,7 @@ export class Conv1d {
     const loaded = requireRuntime(runtime);
     const defaults = loaded.guard((core) => core.defaultOptions());
     this.#plan = new Plan(loaded, coreOptionsOf(given, defaults), given);
-    forgotten.register(this, this.#plan, this);
+    registry.register(this, this.#plan, this);
     this.resetParameters();
   }
 
@@ -88,6 +88,8 @@ export class Conv1d {
   /**
    * The kernels: (outChannels, inChannels, kernelSize), or (groups, outChannels / groups, inChannels / groups,
    * kernelSize) when there are groups. Reading gives a copy. Writing also takes PyTorch's 3-D grouped shape.
+   *
+   * @throws Conv1dError ERR_DISPOSED; written to, ERR_SHAPE, ERR_DTYPE.
    */
   get weight(): Tensor {
     return readParameter('weight', this.#plan);
@@ -97,7 +99,11 @@ export class Conv1d {
     writeWeight(this.#plan, value);
   }
 
-  /** (1, outChannels, 1), a copy, or null without bias. Writing also takes (outChannels). */
+  /**
+   * (1, outChannels, 1), a copy, or null without bias. Writing also takes (outChannels).
+   *
+   * @throws Conv1dError ERR_DISPOSED; written to, ERR_SHAPE, ERR_DTYPE, ERR_OPTION (a bias for a layer without, or null).
+   */
   get bias(): Tensor | null {
     this.#plan.requireLive();
     return this.#plan.options.bias ? readParameter('bias', this.#plan) : null;
@@ -107,7 +113,11 @@ export class Conv1d {
     writeBias(this.#plan, value);
   }
 
-  /** Copies of `weight` and, if there is one, `bias`. */
+  /**
+   * Copies of `weight` and, if there is one, `bias`.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
+   */
   stateDict(): Record<string, Tensor> {
     const { weight, bias } = this;
     return bias ? { weight, bias } : { weight };
@@ -126,14 +136,18 @@ export class Conv1d {
    * With `strict` (default true) a missing name, or another one that starts with a prefix or stands in a dictionary
    * read without one, is an error. All or nothing is loaded.
    *
-   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION.
+   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION, ERR_DISPOSED.
    */
   loadStateDict(dict: Record<string, Tensor>, options: LoadStateDictOptions = {}): void {
     this.#plan.requireLive();
     loadParameters(this.#plan, dict, options);
   }
 
-  /** Draws new weights. */
+  /**
+   * Draws new weights.
+   *
+   * @throws Conv1dError ERR_OPTION, ERR_DISPOSED.
+   */
   resetParameters(options: ResetOptions = {}): void {
     drawParameters(this.#plan, options);
   }
@@ -141,13 +155,17 @@ export class Conv1d {
   /**
    * The shape that `forward` gives for an input of `inputShape`.
    *
-   * @throws Conv1dError ERR_SHAPE.
+   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED.
    */
   outputShape(inputShape: readonly number[]): number[] {
     return outputShape(this.#plan, inputShape);
   }
 
-  /** How an input of `inputShape` is computed, and what that takes. */
+  /**
+   * How an input of `inputShape` is computed, and what that takes.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_UNSUPPORTED (see `algorithm`), ERR_OUT_OF_MEMORY, ERR_DISPOSED.
+   */
   explain(inputShape: readonly number[]): Explanation {
     prepareFor(this.#plan, inputShape);
     return this.#plan.explain();
@@ -193,7 +211,7 @@ export class Conv1d {
 
   /** Frees the layer's memory at once; calls of `forwardAsync` that are pending finish. May be called twice. */
   dispose(): void {
-    forgotten.unregister(this);
+    registry.unregister(this);
     this.#plan.free();
   }
 
@@ -204,6 +222,8 @@ export class Conv1d {
   /**
    * What `fromConfig` makes such a layer of, without the weights: PyTorch's arguments, and others only where they differ
    * from their default. Fit for JSON.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
    */
   toConfig(): Conv1dConfig {
     this.#plan.requireLive();

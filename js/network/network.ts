@@ -65,7 +65,11 @@ export class NetworkValue {
     return this.#append({ kind, other: other.#index, channels: this.channels });
   }
 
-  /** `layer.forward` of this value. */
+  /**
+   * `layer.forward` of this value.
+   *
+   * @throws Conv1dError ERR_OPTION (no Conv1d), ERR_SHAPE (channels that do not fit), ERR_DISPOSED.
+   */
   conv(layer: Conv1d): NetworkValue {
     if (!Conv1d.owns(layer)) {
       throw classError('ERR_OPTION', 'layer', 'Conv1d', layer);
@@ -78,17 +82,29 @@ export class NetworkValue {
     return this.#append({ layer, channels: outChannels });
   }
 
-  /** The sum with a value of the same shape: a residual or skip connection. */
+  /**
+   * The sum with a value of the same shape: a residual or skip connection.
+   *
+   * @throws Conv1dError ERR_OPTION (a value of another network), ERR_SHAPE (other channels).
+   */
   add(other: NetworkValue): NetworkValue {
     return this.#pair('add', other);
   }
 
-  /** The product with a value of the same shape, element by element. */
+  /**
+   * The product with a value of the same shape, element by element.
+   *
+   * @throws Conv1dError as `add`.
+   */
   multiply(other: NetworkValue): NetworkValue {
     return this.#pair('multiply', other);
   }
 
-  /** tanh of the first half of the channels times sigmoid of the second: WaveNet's gated activation unit. */
+  /**
+   * tanh of the first half of the channels times sigmoid of the second: WaveNet's gated activation unit.
+   *
+   * @throws Conv1dError ERR_SHAPE (an odd number of channels).
+   */
   gate(): NetworkValue {
     if (this.channels % 2 !== 0) {
       throw shapeError(
@@ -144,6 +160,7 @@ export class Network {
   /**
    * @param inChannels channels of the input.
    * @param build gives the network's output, made of its argument by the operations of `NetworkValue`.
+   * @throws Conv1dError as above.
    */
   constructor(inChannels: number, build: (input: NetworkValue) => NetworkValue);
   constructor(first: readonly Conv1d[] | number, build?: (input: NetworkValue) => NetworkValue) {
@@ -214,7 +231,7 @@ export class Network {
   /**
    * The shape that `forward` gives for an input of `inputShape`.
    *
-   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED.
+   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED (one of the layers).
    */
   outputShape(inputShape: readonly number[]): number[] {
     return outputShape(this.#live(), inputShape);

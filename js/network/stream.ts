@@ -40,8 +40,8 @@ function destroyStream({ runtime, stream }: OwnedStream): void {
   });
 }
 
-// What was forgotten is freed when it is collected.
-const forgotten = whenCollected<OwnedStream>(destroyStream);
+// Frees what is collected without having been disposed.
+const registry = whenCollected<OwnedStream>(destroyStream);
 
 function checkNumber(field: string, value: unknown): number {
   if (typeof value === 'number') return value;
@@ -98,7 +98,7 @@ export class Conv1dStream {
       ? runtime.guard((core) => core.cloneStream(original.#stream))
       : this.#create(denormals === 'flush');
     if (this.#stream === 0) throw runtime.lastError(given);
-    forgotten.register(this, { runtime, stream: this.#stream }, this);
+    registry.register(this, { runtime, stream: this.#stream }, this);
     this.latency = runtime.guard((core) => core.streamLatency(this.#stream));
     this.receptiveField = runtime.guard((core) => core.streamReceptiveField(this.#stream));
   }
@@ -138,7 +138,11 @@ export class Conv1dStream {
     );
   }
 
-  /** How many outputs a push of `samples` would give now; it changes from push to push when a stride is not 1. */
+  /**
+   * How many outputs a push of `samples` would give now; it changes from push to push when a stride is not 1.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_OPTION (flushed), ERR_DISPOSED.
+   */
   outputCount(samples: number): number {
     const stream = this.#live();
     this.#checkFlushed();
@@ -227,7 +231,11 @@ export class Conv1dStream {
     return computeOutput(runtime, spec, out, chunkBytes, run);
   }
 
-  /** Back to before the first sample; weights and options stay. */
+  /**
+   * Back to before the first sample; weights and options stay.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
+   */
   reset(): void {
     const stream = this.#live();
     this.#source.runtime.guard((core) => {
@@ -334,7 +342,7 @@ export class Conv1dStream {
   /** Frees the stream's memory at once. May be called twice. */
   dispose(): void {
     if (this.#stream === 0) return;
-    forgotten.unregister(this);
+    registry.unregister(this);
     destroyStream({ runtime: this.#source.runtime, stream: this.#stream });
     this.#stream = 0;
   }
