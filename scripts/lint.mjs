@@ -27,7 +27,7 @@ export async function lint({ fix = false } = {}) {
   await npmTool('eslint/bin/eslint.js', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.');
   say('Circles of imports');
   const { refuseCircles } = await import('./lib/circles.mjs'); // it needs npm packages, perhaps installed just now
-  refuseCircles(['js', 'web-demo/src', 'bench', 'scripts', 'tests']);
+  refuseCircles(['cpp', 'js', 'web-demo/src', 'bench', 'scripts', 'tests']);
   say('clang-tidy');
   // As a build, it looks only at what changed since the last time; it goes on to show all there is.
   await buildPreset('tidy', tools, ['-k', '0', 'all', 'conv1d_random', 'conv1d_memory']);

@@ -7,7 +7,9 @@
 
 #include "buffer.h"
 #include "choose/direct_schedule.h"
+#include "errors.h"
 #include "methods/method.h"
+#include "operator/finish.h"
 #include "operator/input_block.h"
 
 namespace conv1d {

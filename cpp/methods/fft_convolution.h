@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "choose/fft_schedule.h"
+#include "errors.h"
 #include "integers.h"
 #include "methods/definition.h"
 #include "methods/evenness.h"

@@ -24,6 +24,7 @@
 #include "buffer.h"
 #include "choose/tiles.h"
 #include "choose/toom_schedule.h"
+#include "errors.h"
 #include "integers.h"
 #include "kernels/toom_cook_f32.h"
 #include "methods/definition.h"

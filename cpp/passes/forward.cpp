@@ -5,6 +5,7 @@
 
 #include "choose/threads.h"
 #include "integers.h"
+#include "methods/make_method.h"
 
 namespace conv1d {
 

@@ -128,8 +128,8 @@ interface CheckedStep extends Step {
   slope: number;
 }
 
-// What was forgotten is freed when it is collected.
-const forgotten = whenCollected<Graph>((graph) => {
+// Frees what is collected without having been disposed.
+const registry = whenCollected<Graph>((graph) => {
   graph.free();
 });
 
@@ -274,14 +274,14 @@ export class Network {
       (at, count) => runtime.guard((core) => core.createNetwork(at, count, dtype === 'float16', inChannels)),
     );
     this.#graph = new Graph(runtime, { what: 'network', inChannels, outChannels, dtype }, handle);
-    forgotten.register(this, this.#graph, this);
+    registry.register(this, this.#graph, this);
     return this.#graph;
   }
 
   /** Frees what the network takes beside its layers, which stay. Its streams stay too. May be called twice. */
   dispose(): void {
     this.#disposed = true;
-    forgotten.unregister(this);
+    registry.unregister(this);
     this.#graph?.free();
     this.#graph = null;
   }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "methods/method.h"
+#include "methods/make_method.h"
 #include "operator/padding.h"
 #include "operator/weight_view.h"
 

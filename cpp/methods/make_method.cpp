@@ -1,4 +1,4 @@
-#include "methods/method.h"
+#include "methods/make_method.h"
 
 #include "choose/fft_schedule.h"
 #include "methods/direct.h"
