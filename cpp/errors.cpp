@@ -39,6 +39,19 @@ std::string number(double value) {
   return (value < 0 ? "-" : "") + text;
 }
 
+std::string format(const char* text, std::initializer_list<double> numbers) {
+  std::string result;
+  const double* next = numbers.begin();
+  for (; *text != 0; ++text) {
+    if (*text == '%') {
+      result += number(*next++);
+    } else {
+      result += *text;
+    }
+  }
+  return result;
+}
+
 Error option_error(std::string field, std::string message) {
   return {"ERR_OPTION", std::move(field), std::move(message)};
 }
@@ -62,16 +75,18 @@ Error no_room(double bytes, const char* what) {
 }
 
 Error fft_too_large(const Dimensions& p) {
-  return unsupported("algorithm", "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (" +
-                                      number(p.out_channels) + ") * inChannels (" + number(p.in_channels) +
-                                      ") / groups (" + number(p.groups) + ") kernels, with kernelSize (" +
-                                      number(p.kernel_size) + ") taps each rounded up to a power of two, have " +
-                                      "more than " + number(static_cast<double>(kMaxElements)) + " elements");
+  return unsupported(
+      "algorithm",
+      format(
+          "algorithm 'fft' is not for a layer of this size: the spectra of outChannels (%) * inChannels (%) / groups "
+          "(%) kernels, with kernelSize (%) taps each rounded up to a power of two, have more than % elements",
+          {double(p.out_channels), double(p.in_channels), double(p.groups), double(p.kernel_size),
+           double(kMaxElements)}));
 }
 
 Error different_lengths(double length, double other) {
-  return shape_error("other", "both operands of a sum or product must have the same length, got " + number(length) +
-                                  " and " + number(other));
+  return shape_error(
+      "other", format("both operands of a sum or product must have the same length, got % and %", {length, other}));
 }
 
 }  // namespace conv1d

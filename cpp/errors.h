@@ -1,6 +1,7 @@
 // What a failed call reports.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,6 +45,9 @@ Error no_room(double bytes, const char* what);
 
 // A number as texts have it: whole ones as they are, others with up to twelve digits.
 std::string number(double value);
+
+// `text` with a number in place of each '%'.
+std::string format(const char* text, std::initializer_list<double> numbers);
 
 // That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
 Error fft_too_large(const Dimensions& layer);

@@ -34,23 +34,26 @@ std::optional<Error> parse_name(const char* field, const std::string& value, con
 
 std::optional<Error> check_divisible(const char* field, int32_t channels, int32_t groups) {
   if (channels % groups == 0) return std::nullopt;
-  return option_error(
-      field, std::string(field) + " (" + number(channels) + ") must be divisible by groups (" + number(groups) + ")");
+  return option_error(field,
+                      field + format(" (%) must be divisible by groups (%)", {double(channels), double(groups)}));
 }
 
 std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
-  return "output length must be >= 1, got " + number(static_cast<double>(out_length)) + " = floor((L (" +
-         number(g.length) + ") + padLeft (" + number(g.pad_left) + ") + padRight (" + number(g.pad_right) +
-         ") - dilation (" + number(params.dilation) + ") * (kernelSize (" + number(params.kernel_size) +
-         ") - 1) - 1) / stride (" + number(params.stride) + ")) + 1";
+  return format(
+      "output length must be >= 1, got % = floor((L (%) + padLeft (%) + padRight (%) - dilation (%) * (kernelSize (%) "
+      "- "
+      "1) - 1) / stride (%)) + 1",
+      {double(out_length), double(g.length), double(g.pad_left), double(g.pad_right), double(params.dilation),
+       double(params.kernel_size), double(params.stride)});
 }
 
 }  // namespace
 
 std::optional<Error> parse_integer(const char* field, double value, int32_t least, int32_t* result) {
   if (!(value >= least && value <= kMaxInt && value == std::trunc(value))) {
-    return option_error(field, std::string(field) + " must be an integer >= " + std::to_string(least) +
-                                   (value > kMaxInt ? " and <= 2147483647" : "") + ", got " + number(value));
+    const char* rule =
+        value > kMaxInt ? " must be an integer >= % and <= 2147483647, got %" : " must be an integer >= %, got %";
+    return option_error(field, field + format(rule, {double(least), value}));
   }
   *result = static_cast<int32_t>(value);
   return std::nullopt;
@@ -93,25 +96,24 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
       [&]() -> std::optional<Error> {
         if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
-        return unsupported("algorithm", "algorithm 'toom_cook' needs taps to combine: kernelSize (" +
-                                            number(p.kernel_size) + ") must be greater than stride (" +
-                                            number(p.stride) + ") / gcd(stride, dilation (" + number(p.dilation) +
-                                            "))");
+        return unsupported(
+            "algorithm",
+            format("algorithm 'toom_cook' needs taps to combine: kernelSize (%) must be greater than stride "
+                   "(%) / gcd(stride, dilation (%))",
+                   {double(p.kernel_size), double(p.stride), double(p.dilation)}));
       },
       [&]() -> std::optional<Error> {
         const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;
         if (size <= static_cast<double>(kMaxElements)) return std::nullopt;
-        return option_error("outChannels", "the weight has outChannels (" + number(options.out_channels) +
-                                               ") * inChannels (" + number(options.in_channels) + ") / groups (" +
-                                               number(options.groups) + ") * kernelSize (" +
-                                               number(options.kernel_size) + ") elements, at most " +
-                                               number(static_cast<double>(kMaxElements)) + " are possible");
+        return option_error("outChannels", format("the weight has outChannels (%) * inChannels (%) / groups (%) * "
+                                                  "kernelSize (%) elements, at most % are possible",
+                                                  {options.out_channels, options.in_channels, options.groups,
+                                                   options.kernel_size, double(kMaxElements)}));
       },
       [&]() -> std::optional<Error> {
         if (p.reach() < kMaxElements) return std::nullopt;
-        return option_error("dilation", "dilation (" + number(p.dilation) + ") * (kernelSize (" +
-                                            number(p.kernel_size) + ") - 1) must be less than " +
-                                            number(static_cast<double>(kMaxElements)));
+        return option_error("dilation", format("dilation (%) * (kernelSize (%) - 1) must be less than %",
+                                               {double(p.dilation), double(p.kernel_size), double(kMaxElements)}));
       });
   if (error) return error;
   p.bias = options.bias;
@@ -130,9 +132,8 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   constexpr auto kMost = static_cast<double>(kMaxElements);
   const double in_size = batch * params.in_channels * length;
   if (!(batch >= 0 && batch <= kMost && length >= 0 && length <= kMost && in_size <= kMost)) {
-    return shape_error("input", "input shape (" + number(batch) + ", " + number(params.in_channels) + ", " +
-                                    number(length) + ") has more than " + number(static_cast<double>(kMaxElements)) +
-                                    " elements");
+    return shape_error("input", format("input shape (%, %, %) has more than % elements",
+                                       {batch, double(params.in_channels), length, kMost}));
   }
   Geometry g{};
   int64_t left = params.pad_left;
@@ -153,25 +154,21 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   g.batch = static_cast<int32_t>(batch);
   g.length = static_cast<int32_t>(length);
   if (l + left + right > kMaxElements) {
-    return shape_error("input", "the padded length L (" + number(length) + ") + padLeft (" +
-                                    number(static_cast<double>(left)) + ") + padRight (" +
-                                    number(static_cast<double>(right)) + ") must be at most " +
-                                    number(static_cast<double>(kMaxElements)));
+    return shape_error("input", format("the padded length L (%) + padLeft (%) + padRight (%) must be at most %",
+                                       {length, double(left), double(right), kMost}));
   }
   g.pad_left = static_cast<int32_t>(left);
   g.pad_right = static_cast<int32_t>(right);
 
   const int64_t pad = std::max(left, right);
   if (params.padding_mode == PaddingMode::kReflect && pad > 0 && pad > l - 1) {
-    return shape_error("input", "reflect padding (" + number(static_cast<double>(pad)) + ") must be at most L - 1 (" +
-                                    number(static_cast<double>(l - 1)) + ")");
+    return shape_error("input", format("reflect padding (%) must be at most L - 1 (%)", {double(pad), double(l - 1)}));
   }
   if (params.padding_mode == PaddingMode::kCircular && pad > l) {
-    return shape_error("input", "circular padding (" + number(static_cast<double>(pad)) + ") must be at most L (" +
-                                    number(static_cast<double>(l)) + ")");
+    return shape_error("input", format("circular padding (%) must be at most L (%)", {double(pad), double(l)}));
   }
   if (params.padding_mode == PaddingMode::kReplicate && pad > 0 && l < 1) {
-    return shape_error("input", "replicate padding needs L >= 1, got " + number(length));
+    return shape_error("input", format("replicate padding needs L >= 1, got %", {length}));
   }
 
   const int64_t room = l + left + right - params.reach() - 1;
@@ -179,9 +176,8 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
   const int64_t out_length = room >= 0 ? room / params.stride + 1 : -((-room + params.stride - 1) / params.stride) + 1;
   if (out_length < 1) return shape_error("input", output_length_text(params, g, out_length));
   if (batch * params.out_channels * static_cast<double>(out_length) > static_cast<double>(kMaxElements)) {
-    return shape_error("input", "output shape (" + number(batch) + ", " + number(params.out_channels) + ", " +
-                                    number(static_cast<double>(out_length)) + ") has more than " +
-                                    number(static_cast<double>(kMaxElements)) + " elements");
+    return shape_error("input", format("output shape (%, %, %) has more than % elements",
+                                       {batch, double(params.out_channels), double(out_length), kMost}));
   }
   g.out_length = static_cast<int32_t>(out_length);
   *geometry = g;
@@ -208,7 +204,7 @@ std::optional<Error> parse_scheme(const std::string& name, InitScheme* scheme) {
 
 std::optional<Error> check_seed(double seed) {
   if (seed >= 0 && seed < 9007199254740992.0 && seed == std::trunc(seed)) return std::nullopt;
-  return option_error("seed", "seed must be an integer from 0 to 2^53 - 1, got " + number(seed));
+  return option_error("seed", format("seed must be an integer from 0 to 2^53 - 1, got %", {seed}));
 }
 
 }  // namespace conv1d

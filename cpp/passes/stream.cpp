@@ -104,8 +104,9 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const int64_t reach = p.reach();
   if (p.padding_rule == PaddingRule::kSame && p.stride > 1) {
     return unsupported("padding",
-                       "a stream cannot have padding 'same' with stride " + std::to_string(p.stride) +
-                           ": how much goes left depends on the signal's length; give padding as [left, right]");
+                       format("a stream cannot have padding 'same' with stride %: how much goes left depends on the "
+                              "signal's length; give padding as [left, right]",
+                              {double(p.stride)}));
   }
   // Any length that is long enough tells the padding.
   if (std::optional<Error> error =
