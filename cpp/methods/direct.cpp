@@ -55,6 +55,13 @@ void Direct::pack(const Weights& weights) {
   bias_ = weights.bias;
 }
 
+// The loops of a layer, outermost first:
+//
+//     images, groups, stretches of time, parts of the output channels     pieces, here and in advance()
+//     tiles of output channels                                            run_piece()
+//     widths of a tile along time, taps                                   the kernel
+//
+// A piece's input is packed once, so that all of its tiles find it in the cache.
 void Direct::run(int32_t begin, int32_t end, const void* input, void* output, float* scratch) const {
   Piece next = piece(begin);
   for (int32_t i = begin; i < end; ++i, advance(&next)) run_piece(next, input, output, scratch);
