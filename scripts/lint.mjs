@@ -3,10 +3,10 @@ import { extname } from 'node:path';
 import { buildPreset } from './lib/cmake.mjs';
 import { filesBelow } from './lib/files.mjs';
 import { ensureModules } from './lib/install.mjs';
-import { asCommand, inRoot, isMain, run, say } from './lib/run.mjs';
+import { asCommand, forEachAtOnce, inRoot, isMain, run, say } from './lib/run.mjs';
 import { ensureToolchain } from './toolchain.mjs';
 
-const npmTool = (path, ...args) => run(process.execPath, [inRoot('node_modules', path), ...args]);
+const npmTool = (path, ...args) => [process.execPath, inRoot('node_modules', path), ...args];
 
 export async function lint({ fix = false } = {}) {
   await ensureModules();
@@ -14,17 +14,20 @@ export async function lint({ fix = false } = {}) {
   const sources = [inRoot('cpp'), inRoot('tests/cpp'), inRoot('tests/prove/native')]
     .flatMap((folder) => filesBelow(folder))
     .filter((path) => ['.cpp', '.h'].includes(extname(path)));
-  say('clang-format');
-  await run(tools.clangFormat, [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources]);
-  say('Prettier');
-  await npmTool('prettier/bin/prettier.cjs', fix ? '--write' : '--check', '--log-level=warn', '.');
-  say('tsc');
-  await npmTool('typescript/bin/tsc', '-p', inRoot(), '--noEmit');
-  await npmTool('typescript/bin/tsc', '-p', inRoot('web-demo'));
-  say('TypeDoc');
-  await npmTool('typedoc/bin/typedoc', '--emit', 'none', '--logLevel', 'Warn');
-  say('ESLint');
-  await npmTool('eslint/bin/eslint.js', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.');
+  const tsc = 'typescript/bin/tsc';
+  const linters = {
+    ESLint: npmTool('eslint/bin/eslint.js', '--max-warnings=0', ...(fix ? ['--fix'] : []), '.'),
+    TypeDoc: npmTool('typedoc/bin/typedoc', '--emit', 'none', '--logLevel', 'Warn'),
+    Prettier: npmTool('prettier/bin/prettier.cjs', fix ? '--write' : '--check', '--log-level=warn', '.'),
+    tsc: npmTool(tsc, '-p', inRoot(), '--noEmit'),
+    'tsc of the demo': npmTool(tsc, '-p', inRoot('web-demo')),
+    'clang-format': [tools.clangFormat, ...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources],
+  };
+  const runLinter = async ([title, [command, ...args]]) => {
+    await run(command, args, { together: true });
+    say(title);
+  };
+  await forEachAtOnce(Object.entries(linters), runLinter, fix ? 1 : undefined); // two would mend one file
   say('Circles of imports');
   const { refuseCircles } = await import('./lib/circles.mjs'); // it needs npm packages, perhaps installed just now
   refuseCircles(['cpp', 'js', 'web-demo/src', 'bench', 'scripts', 'tests']);

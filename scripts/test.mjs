@@ -3,16 +3,16 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { build } from './build.mjs';
 import { buildPreset } from './lib/cmake.mjs';
 import { ensureModules, ensureNodes } from './lib/install.mjs';
-import { asCommand, capture, CommandError, inRoot, run, say, seconds } from './lib/run.mjs';
+import { asCommand, capture, CommandError, forEachAtOnce, inRoot, run, say, seconds } from './lib/run.mjs';
 import { lint } from './lint.mjs';
 import { ensureBrowsers, ensureToolchain } from './toolchain.mjs';
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 // Runs tests and adds up the counts that `read` finds in what they print. A failed run counts as well.
-async function runTests([command, ...args], read) {
+async function runTests([command, ...args], read, options = { tee: true }) {
   let failure = null;
-  const output = await run(command, args, { tee: true }).catch((error) => {
+  const output = await run(command, args, options).catch((error) => {
     failure = error;
     return error.output ?? '';
   });
@@ -24,19 +24,21 @@ async function runTests([command, ...args], read) {
 }
 
 // The same for tests that leave a JSON report.
-function runReporting(command, report, read) {
+function runReporting(command, report, read, options) {
   rmSync(report, { force: true }); // a run that breaks must not be judged by the one before
-  return runTests(command, () => (existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : null));
+  return runTests(command, () => (existsSync(report) ? read(JSON.parse(readFileSync(report, 'utf8'))) : null), options);
 }
 
 // Where the kernel spreads addresses wider than ThreadSanitizer's map allows, it runs without the spreading.
 const steady = capture('setarch', ['-R', 'true']) === null ? [] : ['setarch', '-R'];
 
 const presets = {
-  native: { filter: '-*Exhaustive*' },
-  'native-tsan': { filter: '*ThreadPool*:*Threads*:-*Exhaustive*', prefix: steady },
-  'native-release': { filter: '*Exhaustive*' },
+  native: { program: 'conv1d_tests', filter: '-*Exhaustive*' },
+  'native-tsan': { program: 'conv1d_thread_tests', filter: '*Thread*:-*Exhaustive*', prefix: steady },
+  'native-release': { program: 'conv1d_exhaustive_tests', filter: '*Exhaustive*' },
 };
+
+const kShards = 6; // more than cores, as some take longer
 
 function readGoogleTest({ tests, failures, testsuites }) {
   const skipped = testsuites.flatMap((suite) => suite.testsuite).filter((test) => test.result === 'SKIPPED').length;
@@ -45,17 +47,18 @@ function readGoogleTest({ tests, failures, testsuites }) {
 
 async function runNative() {
   const tools = await ensureToolchain({ native: true });
-  for (const [preset, { filter, prefix = [] }] of Object.entries(presets)) {
+  for (const [preset, { program, filter, prefix = [] }] of Object.entries(presets)) {
     say(`C++, preset ${preset}, tests ${filter}`);
-    const folder = await buildPreset(preset, tools);
-    const report = `${folder}/report.json`;
-    const options = [`--gtest_filter=${filter}`, '--gtest_brief=1', `--gtest_output=json:${report}`];
-    const counts = await runReporting(
-      [...prefix, `${folder}/tests/cpp/conv1d_tests`, ...options],
-      report,
-      readGoogleTest,
-    );
-    if (!counts?.passed) throw new CommandError(`No test matches ${filter}`);
+    const folder = await buildPreset(preset, tools, [program]);
+    const before = total.passed;
+    await forEachAtOnce(Array(kShards).keys(), (shard) => {
+      const report = `${folder}/report-${shard}.json`;
+      const options = [`--gtest_filter=${filter}`, '--gtest_brief=1', `--gtest_output=json:${report}`];
+      const command = [...prefix, `${folder}/tests/cpp/${program}`, ...options];
+      const env = { GTEST_TOTAL_SHARDS: kShards, GTEST_SHARD_INDEX: shard };
+      return runReporting(command, report, readGoogleTest, { env, together: true });
+    });
+    if (total.passed === before) throw new CommandError(`No test matches ${filter}`);
   }
 }
 
@@ -75,7 +78,7 @@ async function runJest() {
     }
     say(`Jest on Node ${capture(node, ['--version']).trim()}`);
     const report = inRoot('build/jest.json');
-    const jest = [inRoot('node_modules/jest/bin/jest.js'), '--json', `--outputFile=${report}`];
+    const jest = [inRoot('node_modules/jest/bin/jest.js'), '--maxWorkers=100%', '--json', `--outputFile=${report}`];
     const flags = ['--experimental-vm-modules', '--no-warnings', '--expose-gc'];
     await runReporting([node, ...flags, ...jest], report, readJest);
   }

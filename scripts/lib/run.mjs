@@ -1,6 +1,7 @@
 // What every script needs: where things lie, running commands, and telling how far it is.
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,17 +13,21 @@ export const isMain = (meta) => process.argv[1] === fileURLToPath(meta.url);
 
 export class CommandError extends Error {}
 
-// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned. Throws when the
-// command fails; the error has the output as well.
-export function run(command, args, { cwd = root, env, tee = false } = {}) {
+// Runs a command to its end, its output shown as it comes and, when `tee` asks for it, returned; `together` shows it when
+// the command has ended, so that nothing comes between its lines. Throws when the command fails; the error has the
+// output as well.
+export function run(command, args, { cwd = root, env, tee = false, together = false } = {}) {
   return new Promise((resolve, reject) => {
-    const stdio = ['inherit', tee ? 'pipe' : 'inherit', 'inherit'];
+    const stdio = ['inherit', tee || together ? 'pipe' : 'inherit', together ? 'pipe' : 'inherit'];
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
     let output = '';
-    child.stdout?.on('data', (chunk) => {
-      process.stdout.write(chunk);
-      output += chunk;
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text) => {
+        if (!together) process.stdout.write(text);
+        output += text;
+      });
+    }
+    child.on('close', () => together && process.stdout.write(output));
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) return resolve(output);
@@ -30,6 +35,20 @@ export function run(command, args, { cwd = root, env, tee = false } = {}) {
       return reject(Object.assign(error, { output }));
     });
   });
+}
+
+// Calls f(item) for each, in turn and as many at once as there are cores. After a failure none is started any more; it is
+// thrown when those under way have ended.
+export async function forEachAtOnce(items, f, most = availableParallelism()) {
+  const waiting = [...items];
+  const failures = [];
+  const work = async () => {
+    while (waiting.length > 0 && failures.length === 0) {
+      await f(waiting.shift()).catch((error) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: most }, work));
+  if (failures.length > 0) throw failures[0];
 }
 
 // What a short command prints, or null when it is missing or fails.

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { forEachAtOnce } from '../../scripts/lib/run.mjs';
 import { testDemo } from './demo.mjs';
 import { engines } from './engines.mjs';
 import { testExtension } from './extension.mjs';
@@ -53,31 +54,30 @@ if (!existsSync(`${root}dist/index.js`)) {
 }
 
 const total = { passed: 0, failed: 0 };
-const missing = new Set(); // engines that are not installed
-for (const isolated of [true, false]) {
-  const server = await serve({ root, isolated });
-  for (const [name, start] of Object.entries(engines)) {
-    if ((only.engine && only.engine !== name) || missing.has(name)) continue;
-    for (const page of pages) {
-      if (only.page && only.page !== page.name) continue;
-      await runPage(name, start, page, server, isolated);
-    }
-  }
-  await server.close();
-}
+const servers = await Promise.all([true, false].map((isolated) => serve({ root, isolated })));
+const chosenEngines = Object.keys(engines).filter((name) => name === (only.engine ?? name));
+const chosenPages = pages.filter(({ name }) => name === (only.page ?? name));
+await forEachAtOnce(chosenEngines, runEngine, 2); // a page mostly waits, so two take little longer than one
+for (const server of servers) await server.close();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-/** One page in a browser of its own, so that a hung or crashed one spoils nothing else. */
-async function runPage(name, start, page, server, isolated) {
+async function runEngine(name) {
+  for (const isolated of [true, false]) {
+    for (const page of chosenPages) {
+      const isThere = await runPage(name, page, servers[isolated ? 0 : 1], isolated);
+      if (!isThere) return;
+    }
+  }
+}
+
+/** One page in a browser of its own, so that a hung or crashed one spoils nothing else. False where the engine is not installed. */
+async function runPage(name, page, server, isolated) {
   const heading = `${page.name} in ${name}, ${isolated ? 'with' : 'without'} isolation headers`;
   let engine = null;
   try {
-    engine = await start();
-    if (engine === null) {
-      missing.add(name);
-      return;
-    }
+    engine = await engines[name]();
+    if (engine === null) return false;
     const result = await page.run(engine, server, isolated);
     if (!only.test && result.passed + result.failed.length + result.skipped.length === 0)
       throw new Error('the page tested nothing');
@@ -88,6 +88,7 @@ async function runPage(name, start, page, server, isolated) {
   } finally {
     await engine?.close();
   }
+  return true;
 }
 
 function report(heading, { builds = [], notes = [], passed, failed, skipped }) {

@@ -51,6 +51,8 @@ const bundler = (source, command) => ({
 
 const html = 'a tensor of 1 x 2';
 
+const parcel = (...args) => npmTool('parcel', 'build', '--cache-dir', '.parcel-cache', ...args);
+
 const next = (...options) => ({
   source: 'next',
   build: [npmTool('next', 'build', ...options)],
@@ -116,10 +118,10 @@ export const consumers = {
   rollup: bundler('rollup', npmTool('rollup', '-c')),
   esbuild: bundler('esbuild', node('build.js')),
   parcel: {
-    build: [npmTool('parcel', 'build', 'index.html', '--dist-dir', 'out')],
+    build: [parcel('index.html', '--dist-dir', 'out')],
     pages: bothWays('out'),
   },
-  'parcel, own processor': { source: 'processor', program: npmTool('parcel', 'build', 'processor.js') },
+  'parcel, own processor': { source: 'processor', program: parcel('processor.js') },
   worker: {
     source: 'worker',
     build: [npmTool('vite', 'build', '--outDir', 'out')],

@@ -2,7 +2,7 @@
 //   node tests/package/run.mjs [--only NAME]
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { say } from '../../scripts/lib/run.mjs';
+import { forEachAtOnce, say } from '../../scripts/lib/run.mjs';
 import { engines } from '../browser/engines.mjs';
 import { consumers } from './consumers.mjs';
 import { contents } from './contents.mjs';
@@ -70,13 +70,20 @@ async function testConsumer(browsers, tarball, name) {
   for (const page of pages) await testPage(browsers, name, folder, page);
 }
 
+async function startBrowsers() {
+  const started = await Promise.all([engines.chromium(), engines.firefox()]);
+  return started.filter((browser) => browser !== null);
+}
+
 const packed = await prepare();
 for (const name of chosen(contents)) await test(name, () => contents[name](packed));
-const started = await Promise.all([engines.chromium(), engines.firefox()]);
-const browsers = started.filter((browser) => browser !== null);
-for (const name of chosen(consumers)) {
+// Each of those under way has browsers of its own, for a page in the background is not given much time.
+const idle = [];
+await forEachAtOnce(chosen(consumers), async (name) => {
+  const browsers = idle.pop() ?? (await startBrowsers());
   await testConsumer(browsers, packed.tarball, name).catch((error) => test(name, () => Promise.reject(error)));
-}
-for (const browser of browsers) await browser.close();
+  idle.push(browsers);
+});
+for (const browser of idle.flat()) await browser.close();
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;

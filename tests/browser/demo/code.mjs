@@ -1,7 +1,7 @@
 // The code panel: the JavaScript that it shows is run as it stands, and gives what the playground shows.
 
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Demo, expect, expectEqual } from './driver.mjs';
@@ -12,7 +12,8 @@ const folder = fileURLToPath(new URL('../../../build/demo-code/', import.meta.ur
 /** Runs a script and gives the lists that it prints. */
 async function run(code) {
   mkdirSync(folder, { recursive: true });
-  const file = `${folder}shown.mjs`;
+  const own = mkdtempSync(folder); // other engines run theirs at the same time
+  const file = `${own}/shown.mjs`;
   writeFileSync(file, code);
   try {
     // All of a list, where the console would shorten it.
@@ -21,7 +22,7 @@ async function run(code) {
     const { stdout } = await promisify(execFile)(process.execPath, args);
     return JSON.parse(stdout.replace(/,?\s*\]/g, ']'));
   } finally {
-    rmSync(file);
+    rmSync(own, { recursive: true });
   }
 }
 
