@@ -59,23 +59,26 @@ struct Shape {
 };
 
 // Large enough that threads share the work and every way of reading the input occurs.
+// clang-format off
 constexpr Shape kShapes[] = {
-    {"packed span", 37, 29, 3, 1, 1, 1, 1, 2, 501},
-    {"strided", 23, 27, 5, 3, 4, 2, 1, 1, 701},
-    {"stride 2", 16, 24, 4, 2, 1, 1, 1, 3, 333},
-    {"tap windows", 48, 64, 3, 1, 700, 700, 1, 1, 900},
-    {"strided windows", 64, 66, 3, 2, 400, 401, 1, 1, 1500},
-    {"read directly", 8, 8, 3, 1, 5, 5, 1, 1, 997},
-    {"depthwise", 48, 48, 7, 1, 3, 1, 48, 2, 613},
-    {"multiplier 3", 16, 48, 5, 2, 2, 1, 16, 1, 400},
-    {"pointwise", 64, 70, 1, 1, 0, 1, 1, 1, 777},
-    {"one long row", 1, 1, 301, 1, 150, 1, 1, 1, 5000},
-    {"few outputs", 256, 96, 9, 1, 0, 1, 1, 1, 12},
-    {"short rows", 96, 63, 5, 1, 1, 1, 1, 3, 9},
-    {"one output", 64, 101, 3, 1, 0, 1, 1, 2, 3},
-    {"short and strided", 40, 31, 4, 5, 3, 1, 1, 2, 21},
-    {"narrow groups", 64, 40, 3, 1, 1, 1, 8, 4, 129},
+    // what                in   out  kernel  stride  padding  dilation  groups  batch  length
+    {"packed span",         37,   29,      3,      1,       1,        1,      1,     2,    501},
+    {"strided",             23,   27,      5,      3,       4,        2,      1,     1,    701},
+    {"stride 2",            16,   24,      4,      2,       1,        1,      1,     3,    333},
+    {"tap windows",         48,   64,      3,      1,     700,      700,      1,     1,    900},
+    {"strided windows",     64,   66,      3,      2,     400,      401,      1,     1,   1500},
+    {"read directly",        8,    8,      3,      1,       5,        5,      1,     1,    997},
+    {"depthwise",           48,   48,      7,      1,       3,        1,     48,     2,    613},
+    {"multiplier 3",        16,   48,      5,      2,       2,        1,     16,     1,    400},
+    {"pointwise",           64,   70,      1,      1,       0,        1,      1,     1,    777},
+    {"one long row",         1,    1,    301,      1,     150,        1,      1,     1,   5000},
+    {"few outputs",        256,   96,      9,      1,       0,        1,      1,     1,     12},
+    {"short rows",          96,   63,      5,      1,       1,        1,      1,     3,      9},
+    {"one output",          64,  101,      3,      1,       0,        1,      1,     2,      3},
+    {"short and strided",   40,   31,      4,      5,       3,        1,      1,     2,     21},
+    {"narrow groups",       64,   40,      3,      1,       1,        1,      8,     4,    129},
 };
+// clang-format on
 
 Options options_of(const Shape& s, const char* algorithm = "direct") {
   Options options = layer_options(s.in_channels, s.out_channels, s.kernel_size);
@@ -142,11 +145,16 @@ TEST(PlanThreads, SameBitsHoweverTheRunIsCut) {
 
 // Pieces stay short, so that a run can pause: 200 million multiplications, give or take what rounding adds.
 TEST(Forward, PiecesOfHeavyLayersAreShort) {
+  // clang-format off
   constexpr Shape kHeavy[] = {
-      {"wide", 1024, 1024, 9, 1, 0, 1, 1, 1, 1008},         {"wide and short", 2048, 2048, 5, 1, 0, 1, 1, 1, 68},
-      {"a long filter", 1, 1, 48000, 1, 0, 1, 1, 1, 96000}, {"long filters", 8, 16, 9000, 1, 0, 1, 1, 1, 30000},
-      {"groups", 1024, 1024, 9, 1, 0, 1, 2, 2, 1008},
+      // what                in   out  kernel  stride  padding  dilation  groups  batch  length
+      {"wide",              1024, 1024,      9,      1,       0,        1,      1,     1,   1008},
+      {"wide and short",    2048, 2048,      5,      1,       0,        1,      1,     1,     68},
+      {"a long filter",        1,    1,  48000,      1,       0,        1,      1,     1,  96000},
+      {"long filters",         8,   16,   9000,      1,       0,        1,      1,     1,  30000},
+      {"groups",            1024, 1024,      9,      1,       0,        1,      2,     2,   1008},
   };
+  // clang-format on
   for (const Shape& s : kHeavy) {
     Params params{};
     ASSERT_FALSE(validate(options_of(s), &params));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bounds.h"
 #include "choose/cost.h"
 #include "test_layer.h"
 
@@ -36,12 +37,27 @@ TEST(ToomCook, TapsAreCutIntoChunksAndSingleOnes) {
     double kernel_size, stride, dilation;
     int32_t phases, chunk_taps, chunks, depth, single_depth;
   };
+  // clang-format off
   constexpr Row kRows[] = {
-      {2, 1, 1, 1, 2, 1, 3, 0},  {3, 1, 7, 1, 3, 1, 3, 0},  {4, 1, 1, 1, 4, 1, 3, 0},  {5, 1, 1, 1, 5, 1, 3, 0},
-      {6, 1, 1, 1, 4, 2, 6, 0},  {7, 1, 1, 1, 4, 2, 6, 0},  {8, 1, 1, 1, 4, 2, 6, 0},  {9, 1, 1, 1, 4, 3, 6, 3},
-      {11, 1, 1, 1, 4, 3, 9, 0}, {13, 1, 1, 1, 4, 4, 9, 3}, {3, 2, 1, 2, 2, 1, 3, 3},  {4, 2, 1, 2, 2, 1, 6, 0},
-      {3, 2, 2, 1, 3, 1, 3, 0},  {8, 4, 1, 4, 2, 1, 12, 0}, {9, 4, 1, 4, 3, 1, 12, 0}, {11, 2, 1, 2, 4, 2, 9, 3},
+      // kernel  stride  dilation | phases  chunk taps  chunks  depth  single depth
+      {     2,       1,        1,        1,           2,       1,      3,            0},
+      {     3,       1,        7,        1,           3,       1,      3,            0},
+      {     4,       1,        1,        1,           4,       1,      3,            0},
+      {     5,       1,        1,        1,           5,       1,      3,            0},
+      {     6,       1,        1,        1,           4,       2,      6,            0},
+      {     7,       1,        1,        1,           4,       2,      6,            0},
+      {     8,       1,        1,        1,           4,       2,      6,            0},
+      {     9,       1,        1,        1,           4,       3,      6,            3},
+      {    11,       1,        1,        1,           4,       3,      9,            0},
+      {    13,       1,        1,        1,           4,       4,      9,            3},
+      {     3,       2,        1,        2,           2,       1,      3,            3},
+      {     4,       2,        1,        2,           2,       1,      6,            0},
+      {     3,       2,        2,        1,           3,       1,      3,            0},
+      {     8,       4,        1,        4,           2,       1,     12,            0},
+      {     9,       4,        1,        4,           3,       1,     12,            0},
+      {    11,       2,        1,        2,           4,       2,      9,            3},
   };
+  // clang-format on
   for (const Row& row : kRows) {
     Options o = toom_options(3, 1, row.kernel_size);
     o.stride = row.stride;
@@ -99,37 +115,6 @@ TEST(ToomCook, EveryFormComputesItsDefinition) {
   }
 }
 
-// An output of the prepared layer, with each sample's magnitude the largest that the output's tile meets in its
-// channel: what its error is relative to.
-double tile_bound(TestLayer& layer, const std::vector<float>& input, int32_t image, int32_t oc, int32_t t) {
-  const Params& p = layer.params();
-  const Geometry& g = layer.forward().geometry();
-  const ToomCut cut = cut_taps(p);
-  const auto* w = static_cast<const float*>(layer.layer().weight());
-  const auto* b = static_cast<const float*>(layer.layer().bias());
-  const int32_t group = oc / p.group_out();
-  const int32_t layer_of = t % cut.dilation;
-  const int32_t tile = t / cut.dilation / 4;
-  const int32_t reach = (p.kernel_size + cut.phases - 1) / cut.phases + 7;
-  double bound = std::abs(b[oc]);
-  for (int32_t c = 0; c < p.group_in(); ++c) {
-    const ptrdiff_t channel = static_cast<ptrdiff_t>(image) * p.in_channels + ptrdiff_t{group} * p.group_in() + c;
-    const float* row = input.data() + channel * g.length;
-    for (int32_t phase = 0; phase < std::min(cut.phases, p.kernel_size); ++phase) {
-      double largest = 0;
-      for (int32_t j = 0; j < reach; ++j) {
-        const int64_t position = int64_t{cut.dilation} * (4 * tile + j) + layer_of;
-        const int64_t index = position * p.stride + int64_t{phase} * p.dilation - g.pad_left;
-        if (index >= 0 && index < g.length) largest = std::max(largest, std::abs(static_cast<double>(row[index])));
-      }
-      for (int32_t k = phase; k < p.kernel_size; k += cut.phases) {
-        bound += std::abs(w[(static_cast<ptrdiff_t>(oc) * p.group_in() + c) * p.kernel_size + k]) * largest;
-      }
-    }
-  }
-  return bound;
-}
-
 // Any layer, any signal: noise, one that swings over 120 dB, silence with one loud sample, weights of all magnitudes.
 TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
   std::mt19937 random(1);
@@ -167,11 +152,13 @@ TEST(ToomCook, RandomLayersWithinTheBoundOfTheTile) {
     const auto output = layer.run(input, batch, pool);
     ASSERT_STREQ(layer.forward().explain().algorithm, "toom_cook");
     const auto expected = layer.expect(input);
-    const int32_t out_length = layer.forward().geometry().out_length;
+    const std::vector<double> x(input.begin(), input.end());
+    const std::vector<double> weights(w, w + p.weight_size());
+    const auto* b = static_cast<const float*>(layer.layer().bias());
+    const std::vector<double> bias(b, b + p.out_channels);
+    const auto bounds = Sums{p, layer.forward().geometry(), x, weights, bias}.of_tiles();
     for (size_t i = 0; i < output.size(); ++i) {
-      const auto row = static_cast<int32_t>(i / out_length);
-      const double bound =
-          tile_bound(layer, input, row / p.out_channels, row % p.out_channels, static_cast<int32_t>(i % out_length));
+      const double bound = bounds[i];
       const double error = std::abs(output[i] - expected.values[i]);
       ASSERT_LE(error, 0x1p-19 * bound) << describe(o, batch, length) << " kind " << kind << " at " << i << " "
                                         << output[i] << " " << expected.values[i];
