@@ -107,8 +107,8 @@ struct Sums {
       }
       for (int32_t t = 0; t < geometry.out_length; ++t) {
         const int64_t at = int64_t{t} * params.stride;
-        const int64_t begin = std::max<int64_t>(0, at - 2 * partition);
-        const int64_t end = std::min(padded, at + params.reach() + 1 + 2 * partition);
+        const int64_t begin = std::max<int64_t>(0, at - int64_t{2} * partition);
+        const int64_t end = std::min(padded, at + params.reach() + 1 + int64_t{2} * partition);
         for (int32_t c = 0; c < params.group_in(); ++c) {
           const double* row = &squares[static_cast<size_t>(c) * (padded + 1)];
           windows[c] = std::sqrt(row[end] - row[begin]);
