@@ -3,7 +3,7 @@
 // `?isolated=0` or `=1` says whether the server sent the two isolation headers.
 
 import { checkCase, readCases, tolerance } from '../cases.js';
-import { createRuntime, init, Conv1d, conv1d, Tensor } from 'conv1d-wasm';
+import { createRuntime, init, Conv1d, conv1d, Network, Tensor } from 'conv1d-wasm';
 import { expect, expectEqual, expectError, expectSameBits, finish, noise, result, skip, test } from './testing.js';
 
 const isolated = new URLSearchParams(location.search).get('isolated') === '1';
@@ -346,6 +346,26 @@ async function testAsyncOn(runtime, name) {
     });
     await Promise.all(calls);
     expectEqual(order, ['float32 0', 'float32 1', 'float16 0', 'float16 1'], 'order');
+  });
+  await test(`${name}: a network gives the bits of forward`, async () => {
+    const wide = makeLayer(
+      { inChannels: 4, outChannels: 16, kernelSize: 9, dilation: 2, padding: 'causal' },
+      new Tensor(noise(16 * 4 * 9, 3), [16, 4, 9]),
+      null,
+      runtime,
+    );
+    const narrow = makeLayer(
+      { inChannels: 8, outChannels: 4, kernelSize: 1 },
+      new Tensor(noise(4 * 8, 4), [4, 8, 1]),
+      null,
+      runtime,
+    );
+    const network = new Network(4, (x) => x.add(x.conv(wide).gate().conv(narrow)));
+    const input = new Tensor(noise(2 * 4 * 20_000), [2, 4, 20_000]);
+    const output = await network.forwardAsync(input);
+    expectEqual(output.shape, [2, 4, 20_000], 'shape');
+    expectSameBits(output.data, network.forward(input).data, 'a network');
+    network.dispose();
   });
   await test(`${name}: an abort stops a call, and the next one is right`, async () => {
     const { layer, input } = heavyWork(runtime);

@@ -7,6 +7,7 @@ import {
   createConvolverNode,
   createRuntime,
   init,
+  Network,
   readNpz,
   readSafetensors,
   readTorch,
@@ -82,6 +83,11 @@ stream.restore(new Float32Array(2));
 expectType<Promise<Tensor>>()(
   layer.forwardAsync(input, { signal: new AbortController().signal, onProgress: (fraction) => fraction.toFixed() }),
 );
+const network = new Network(3, (x) => x.add(x.conv(layer)));
+expectType<Tensor>()(network.forward(input, { out: input }));
+expectType<Promise<Tensor>>()(network.forwardAsync(input, { onProgress: (fraction) => fraction.toFixed() }));
+expectType<number[]>()(network.outputShape([3, 100]));
+network.dispose();
 expectType<Tensor | null>()(layer.bias);
 layer.bias = null;
 // @ts-expect-error: a layer has a weight
