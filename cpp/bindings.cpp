@@ -2,6 +2,8 @@
 #include <emscripten/bind.h>
 #include <malloc.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -33,12 +35,18 @@ bool failed(std::optional<Error> error) {
 
 void start_threads(int threads) { pool = new (std::nothrow) ThreadPool(threads); }
 
-// 0 when refused.
-uintptr_t create_layer(const Options& options) {
+std::span<const double> doubles_at(uintptr_t pointer, size_t count) {
+  return {reinterpret_cast<const double*>(pointer), count};
+}
+
+// 0 when refused. The activation's parameters are `count` doubles, see Options.
+uintptr_t create_layer(Options options, uintptr_t parameters, size_t count) {
+  options.parameters = doubles_at(parameters, count);
   Params params{};
   if (failed(validate(options, &params))) return 0;
   auto layer = std::make_shared<Layer>(params);
-  if (!layer->allocate()) {
+  const bool has_channels = count > 1 && entry_of(params.finish.activation).per_channel;
+  if (!layer->allocate() || (has_channels && !layer->give_channels(options.parameters))) {
     last_error = no_room(static_cast<double>(params.weight_size()) * element_bytes(params.dtype), "weights");
     return 0;
   }
@@ -104,35 +112,45 @@ struct StepRecord {
   uint32_t layer;  // a handle, or 0
   int32_t kind;    // Elementwise::Kind
   int32_t activation;
-  float slope;
+  float parameters[kMostParameters];
+  int32_t channels;  // how many floats follow the record, see Finish::channels
+
+  const float* floats() const { return reinterpret_cast<const float*>(this + 1); }
+  const StepRecord* next() const { return reinterpret_cast<const StepRecord*>(floats() + channels); }
+  Elementwise elementwise() const {
+    return {static_cast<Elementwise::Kind>(kind),
+            {static_cast<Activation>(activation), std::to_array(parameters), channels > 0 ? floats() : nullptr}};
+  }
 };
 
-Elementwise elementwise_of(int kind, int activation, double slope) {
-  return {static_cast<Elementwise::Kind>(kind), static_cast<Activation>(activation), static_cast<float>(slope)};
-}
-
-// `records` are `count` StepRecords.
+// `records` are `count` StepRecords, one behind the other. Has no steps when memory is short.
 Graph graph_from(uintptr_t records, int count, bool half, int in_channels) {
   Graph graph{.steps = {}, .dtype = half ? DType::kFloat16 : DType::kFloat32, .in_channels = in_channels};
   const auto* record = reinterpret_cast<const StepRecord*>(records);
-  for (int i = 0; i < count; ++i, ++record) {
-    graph.steps.push_back({record->input, record->other, record->layer == 0 ? nullptr : share_layer(record->layer),
-                           elementwise_of(record->kind, record->activation, record->slope)});
+  for (int i = 0; i < count; ++i, record = record->next()) {
+    Step& step = graph.steps.emplace_back(
+        record->input, record->other, record->layer == 0 ? nullptr : share_layer(record->layer), record->elementwise());
+    if (record->channels > 0 && !step.own_channels(static_cast<size_t>(record->channels))) {
+      last_error = no_room(static_cast<double>(record->channels) * sizeof(float), "parameters");
+      return {};
+    }
   }
   return graph;
 }
 
+// 0 when refused.
 uintptr_t create_network(uintptr_t records, int count, bool half, int in_channels) {
-  return reinterpret_cast<uintptr_t>(new Forward(graph_from(records, count, half, in_channels)));
+  Graph graph = graph_from(records, count, half, in_channels);
+  if (graph.steps.empty()) return 0;
+  return reinterpret_cast<uintptr_t>(new Forward(std::move(graph)));
 }
 
 // 0 when refused.
 uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels, double batch, double max_chunk,
                         bool flush_tiny) {
+  Graph graph = graph_from(records, count, half, in_channels);
   std::unique_ptr<Stream> stream;
-  if (failed(Stream::create(graph_from(records, count, half, in_channels), batch, max_chunk, flush_tiny, &stream))) {
-    return 0;
-  }
+  if (graph.steps.empty() || failed(Stream::create(std::move(graph), batch, max_chunk, flush_tiny, &stream))) return 0;
   return reinterpret_cast<uintptr_t>(stream.release());
 }
 
@@ -174,11 +192,27 @@ void settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
   stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output));
 }
 
-// The index of an activation, or -1 when refused.
-int activation_index(const std::string& name, double slope) {
-  Activation activation{};
-  float narrow_slope = 0;
-  return failed(parse_activation(name, slope, &activation, &narrow_slope)) ? -1 : static_cast<int>(activation);
+// The activations as JSON, in the order of their indices.
+std::string activations() {
+  std::string json;
+  for (const ActivationEntry& entry : kActivations) {
+    json += (json.empty() ? "[" : ",") + (R"({"name":")" + std::string(entry.name) + R"(","parameters":[)");
+    for (const ActivationParameter& parameter : entry.parameters) {
+      if (parameter.name == nullptr) break;
+      json += (&parameter == entry.parameters ? "" : ",") + (R"({"name":")" + std::string(parameter.name)) +
+              R"(","default":)" + number(parameter.initial) + "}";
+    }
+    json += R"(],"perChannel":)" + std::string(entry.per_channel ? "true" : "false") + R"(,"lipschitz":)" +
+            number(entry.lipschitz) + R"(,"orParameter":)" + (entry.or_parameter ? "true}" : "false}");
+  }
+  return json + "]";
+}
+
+// The index of an activation whose parameters are `count` doubles for rows of `channels` channels, or -1 when refused.
+int activation_index(const std::string& name, uintptr_t parameters, size_t count, int channels) {
+  Finish finish;
+  const bool refused = failed(parse_activation(name, doubles_at(parameters, count), channels, &finish));
+  return refused ? -1 : static_cast<int>(finish.activation);
 }
 
 uintptr_t allocate(size_t bytes) { return reinterpret_cast<uintptr_t>(allocate_array(bytes, 1)); }
@@ -210,7 +244,6 @@ EMSCRIPTEN_BINDINGS(conv1d) {
       .field("paddingMode", &Options::padding_mode)
       .field("dtype", &Options::dtype)
       .field("activation", &Options::activation)
-      .field("slope", &Options::slope)
       .field("algorithm", &Options::algorithm);
   emscripten::value_object<NamedExplanation>("Explanation")
       .field("algorithm", &NamedExplanation::algorithm)
@@ -251,6 +284,7 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("restoreStream", &restore_stream);
   function("cloneStream", &clone_stream);
   function("settleStream", &settle_stream);
+  function("activations", &activations);
   function("activationIndex", &activation_index);
   function("allocate", &allocate);
   function("release", &release);

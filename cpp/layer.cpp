@@ -1,5 +1,6 @@
 #include "layer.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace conv1d {
@@ -14,6 +15,13 @@ bool Layer::allocate() {
   }
   std::memset(weight_.data(), 0, weights * element);
   std::memset(bias_.data(), 0, outputs * element);
+  return true;
+}
+
+bool Layer::give_channels(std::span<const double> parameters) {
+  if (!channels_.reserve(parameters.size())) return false;
+  std::ranges::transform(parameters, channels_.data(), [](double value) { return static_cast<float>(value); });
+  params_.finish.channels = channels_.data();
   return true;
 }
 

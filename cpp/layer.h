@@ -1,6 +1,8 @@
 // A layer as its user made it: options, weight and bias. Handles, streams and passes share it.
 #pragma once
 
+#include <span>
+
 #include "buffer.h"
 #include "operator/finish.h"
 #include "options/params.h"
@@ -15,8 +17,11 @@ class Layer {
   // Makes room for weight, bias and panels, all zero. False when memory is short; the layer is of no use then.
   [[nodiscard]] bool allocate();
 
+  // Gives each output channel its first parameter of the activation. When memory is short, all is as before.
+  [[nodiscard]] bool give_channels(std::span<const double> parameters);
+
   const Params& params() const { return params_; }
-  Finish finish() const { return {.activation = params_.activation, .slope = params_.slope}; }
+  const Finish& finish() const { return params_.finish; }
 
   // Weight (groups, group_out, group_in, kernel_size) and bias (out_channels; null where there is none),
   // params().dtype. Whoever writes there calls changed() afterwards; packing happens at the next run.
@@ -35,6 +40,7 @@ class Layer {
   Buffer<uint8_t> weight_;
   Buffer<uint8_t> bias_;
   Buffer<float> wide_bias_;
+  Buffer<float> channels_;  // of the activation, see Finish
   bool bias_changed_ = true;
   uint32_t version_ = 1;
   PackedForms forms_;

@@ -13,14 +13,16 @@
  * @property {Float32Array | Uint16Array | null} bias
  * @property {Float64Array} expected
  * @property {Float32Array} bound  of each output: sum |w||x| + |b|
+ * @property {number} steepest  the activation's Lipschitz constant
  */
 
 /**
  * @param {any[]} json  the parsed conv1d.json: byte offsets into the .bin
  * @param {ArrayBuffer} buffer  the .bin
+ * @param {import('conv1d-wasm').Runtime['activations']} activations
  * @returns {Case[]}
  */
-export function readCases(json, buffer) {
+export function readCases(json, buffer, activations) {
   return json.map((entry) => {
     const { name, options, inputShape, outputShape } = entry;
     const { inChannels, outChannels, kernelSize, groups = 1, dtype = 'float32' } = options;
@@ -43,6 +45,7 @@ export function readCases(json, buffer) {
       bias: entry.biasAt === null ? null : take(Stored, entry.biasAt, outChannels),
       expected: take(Float64Array, entry.expected, product(outputShape)),
       bound: take(Float32Array, entry.bound, product(outputShape)),
+      steepest: lipschitz(options.activation, activations),
     };
   });
 }
@@ -57,17 +60,15 @@ const relativeErrors = { toom_cook: 2 ** -19, fft: 2 ** -21 * Math.log2(2048) };
  * @param {'direct' | 'toom_cook' | 'fft'} algorithm
  * @returns {Float64Array}
  */
-export function tolerance({ options, dtype, expected, bound }, algorithm = 'direct') {
+export function tolerance({ options, dtype, expected, bound, steepest = 1 }, algorithm = 'direct') {
   const { inChannels, kernelSize, groups = 1 } = options;
   const K = (kernelSize * inChannels) / groups;
-  const type = activationType(options.activation);
-  const stretch = lipschitz(options.activation);
   const ordinary = bound.filter((value) => value < 1e30); // the others are of outputs that see what stands out
   const least = (relativeErrors[algorithm] ?? 0) * ordinary.reduce((most, value) => Math.max(most, value), 0);
   return Float64Array.from(expected, (value, i) => {
     // where a NaN or an infinity is in the window, the definition says exactly what comes out
-    let result = Number.isFinite(bound[i]) ? Math.max(least, (K + 2) * 2 ** -24 * bound[i]) * stretch : 0;
-    if (type !== 'none') result += 4 * ulp(Math.abs(value) + result, kFloat32);
+    let result = Number.isFinite(bound[i]) ? Math.max(least, (K + 2) * 2 ** -24 * bound[i]) * steepest : 0;
+    if ((options.activation ?? 'none') !== 'none') result += 4 * ulp(Math.abs(value) + result, kFloat32);
     if (dtype === 'float16') result += 0.5 * ulp(Math.abs(value) + result, kFloat16);
     return result;
   });
@@ -141,17 +142,13 @@ function ulp(magnitude, { bits, minExponent }) {
   return 2 ** (exponent - bits + 1);
 }
 
-function activationType(activation = 'none') {
-  return typeof activation === 'string' ? activation : activation.type;
-}
-
-/** The greatest slope of an activation. */
-function lipschitz(activation = 'none') {
-  const type = activationType(activation);
-  if (type === 'leaky_relu') return Math.max(1, Math.abs(activation.slope ?? 0.01));
-  const table = { none: 1, relu: 1, gelu: 1.13, gelu_tanh: 1.13, silu: 1.1, tanh: 1, sigmoid: 0.25 };
-  if (!Object.hasOwn(table, type)) throw new Error(`no Lipschitz constant for the activation '${type}'`);
-  return table[type];
+/** The greatest slope of an activation, by the table of a runtime. */
+function lipschitz(activation = 'none', activations) {
+  const type = activation.type ?? activation;
+  const info = activations.find(({ name }) => name === type);
+  const [parameter] = info.parameters;
+  const own = info.orParameter ? Math.abs(activation[parameter.name] ?? parameter.default) : 0;
+  return Math.max(info.lipschitz, own);
 }
 
 function product(shape) {

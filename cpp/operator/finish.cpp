@@ -4,13 +4,13 @@
 
 namespace conv1d {
 
-void activate(const Finish& finish, int32_t /*channel*/, float* sums, size_t count) {
-  apply_activation(finish.activation, finish.slope, sums, count);
+void activate(const Finish& finish, int32_t channel, float* sums, size_t count) {
+  apply_activation(finish.activation, finish.parameters_of(channel), sums, count);
 }
 
 void finish_rows(const Finish& finish, float* sums, size_t row_stride, const OutputRows& rows, const OutputView& out) {
   const auto count = static_cast<size_t>(rows.count);
-  if (row_stride == count) {
+  if (row_stride == count && finish.channels == nullptr) {
     activate(finish, rows.channel, sums, count * static_cast<size_t>(rows.rows));
   } else {
     for (int32_t r = 0; r < rows.rows; ++r) activate(finish, rows.channel + r, sums + r * row_stride, count);

@@ -1,6 +1,7 @@
 // What happens to finished rows of sums on their way to the output.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -11,8 +12,13 @@ namespace conv1d {
 
 // What makes an output of a sum.
 struct Finish {
-  Activation activation;
-  float slope;  // of leaky_relu
+  Activation activation = Activation::kNone;
+  std::array<float, kMostParameters> parameters{};  // in the table's order
+  const float* channels = nullptr;                  // the first parameter of each channel, unless they share it
+
+  const float* parameters_of(int32_t channel) const {
+    return channels == nullptr ? parameters.data() : channels + channel;
+  }
 };
 
 // Where outputs lie: see Correlation.

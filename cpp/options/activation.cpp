@@ -246,14 +246,14 @@ constexpr GeluTanh kGeluTanh;
 
 }  // namespace
 
-void apply_activation(Activation f, float slope, float* values, size_t n) {
+void apply_activation(Activation f, const float* parameters, float* values, size_t n) {
   switch (f) {
     case Activation::kNone:
       return;
     case Activation::kRelu:
       return apply(kRelu, values, n);
     case Activation::kLeakyRelu:
-      return apply(LeakyRelu{.slope = {slope}}, values, n);
+      return apply(LeakyRelu{.slope = {parameters[0]}}, values, n);
     case Activation::kGelu:
       return apply(kGelu, values, n);
     case Activation::kGeluTanh:

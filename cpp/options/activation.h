@@ -3,18 +3,54 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 namespace conv1d {
 
 enum class Activation : uint8_t { kNone, kRelu, kLeakyRelu, kGelu, kGeluTanh, kSilu, kTanh, kSigmoid };
 
-// Indexed by Activation.
-inline constexpr const char* kActivationNames[] = {"none",      "relu", "leaky_relu", "gelu",
-                                                   "gelu_tanh", "silu", "tanh",       "sigmoid"};
+struct ActivationParameter {
+  const char* name;  // null where there is none
+  double initial;    // what it is unless given
+};
 
-// values[i] = f(values[i]) for i < n, in place; `slope` is leaky_relu's. No alignment needed; nothing is read or
-// written beyond n. Within 4 ulp of the true value for every float32, denormal results too; NaN stays NaN, and -Inf and
-// +Inf give the limits. An element's result depends on its value alone, never on its position or its neighbours.
-void apply_activation(Activation f, float slope, float* values, size_t n);
+inline constexpr size_t kMostParameters = 2;
+
+// All that is to know of one, but how it is computed.
+struct ActivationEntry {
+  const char* name;
+  double lipschitz;   // nowhere is it steeper,
+  bool or_parameter;  // unless its first parameter's magnitude is more
+  bool per_channel;   // whether that parameter may be given for each channel
+  ActivationParameter parameters[kMostParameters];
+
+  constexpr size_t parameter_count() const {
+    size_t count = 0;
+    while (count < kMostParameters && parameters[count].name != nullptr) ++count;
+    return count;
+  }
+};
+
+// Indexed by Activation. JavaScript, the tests and the demo page read it too.
+inline constexpr ActivationEntry kActivations[] = {
+    {"none", 1, false, false, {}},
+    {"relu", 1, false, false, {}},
+    {"leaky_relu", 1, true, false, {{"slope", 0.01}}},
+    {"gelu", 1.13, false, false, {}},
+    {"gelu_tanh", 1.13, false, false, {}},
+    {"silu", 1.1, false, false, {}},
+    {"tanh", 1, false, false, {}},
+    {"sigmoid", 0.25, false, false, {}},
+};
+static_assert(std::size(kActivations) == static_cast<size_t>(Activation::kSigmoid) + 1);
+
+constexpr const ActivationEntry& entry_of(Activation activation) {
+  return kActivations[static_cast<size_t>(activation)];
+}
+
+// values[i] = f(values[i]) for i < n, in place. No alignment needed; nothing is read or written beyond n. Within 4 ulp
+// of the true value for every float32, denormal results too; NaN stays NaN, and -Inf and +Inf give the limits. An
+// element's result depends on its value and the parameters alone, never on its position or its neighbours.
+void apply_activation(Activation f, const float* parameters, float* values, size_t n);
 
 }  // namespace conv1d

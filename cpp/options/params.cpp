@@ -16,18 +16,18 @@ constexpr const char* kComputeModeNames[] = {"default", "float32"};
 constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
 constexpr double kMaxInt = 2147483647;
 
-template <class Enum, size_t kCount>
-std::optional<Error> parse_name(const char* field, const std::string& value, const char* const (&names)[kCount],
+template <class Enum>
+std::optional<Error> parse_name(const char* field, const std::string& value, std::span<const char* const> names,
                                 Enum* result, size_t first = 0) {
-  for (size_t i = first; i < kCount; ++i) {
+  for (size_t i = first; i < names.size(); ++i) {
     if (value == names[i]) {
       *result = static_cast<Enum>(i);
       return std::nullopt;
     }
   }
   std::string list;
-  for (size_t i = first; i < kCount; ++i) {
-    list += (i == first ? "" : i + 1 == kCount ? " or " : ", ") + ("'" + std::string(names[i]) + "'");
+  for (size_t i = first; i < names.size(); ++i) {
+    list += (i == first ? "" : i + 1 == names.size() ? " or " : ", ") + ("'" + std::string(names[i]) + "'");
   }
   return option_error(field, std::string(field) + " must be " + list + ", got '" + value + "'");
 }
@@ -92,7 +92,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("computeMode", options.compute_mode, kComputeModeNames, &compute_mode); },
       [&] { return parse_name("paddingMode", options.padding_mode, kPaddingModeNames, &p.padding_mode); },
       [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
-      [&] { return parse_activation(options.activation, options.slope, &p.activation, &p.slope); },
+      [&] { return parse_activation(options.activation, options.parameters, p.out_channels, &p.finish); },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
       [&]() -> std::optional<Error> {
         if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
@@ -121,11 +121,29 @@ std::optional<Error> validate(const Options& options, Params* params) {
   return std::nullopt;
 }
 
-std::optional<Error> parse_activation(const std::string& name, double slope, Activation* activation, float* result) {
-  if (std::optional<Error> error = parse_name("activation", name, kActivationNames, activation)) return error;
-  *result = static_cast<float>(slope);
-  if (std::isfinite(*result)) return std::nullopt;
-  return option_error("activation", "activation's slope must be a finite float32, got " + number(slope));
+std::optional<Error> parse_activation(const std::string& name, std::span<const double> parameters, int32_t channels,
+                                      Finish* finish) {
+  std::array<const char*, std::size(kActivations)> names;
+  std::ranges::transform(kActivations, names.begin(), [](const ActivationEntry& entry) { return entry.name; });
+  if (std::optional<Error> error = parse_name("activation", name, names, &finish->activation)) return error;
+  const ActivationEntry& entry = entry_of(finish->activation);
+  for (size_t i = 0; i < kMostParameters; ++i) finish->parameters[i] = static_cast<float>(entry.parameters[i].initial);
+  const bool listed = entry.per_channel && parameters.size() > 1;
+  if (listed && parameters.size() != static_cast<size_t>(channels)) {
+    return option_error("activation", "activation's " + std::string(entry.parameters[0].name) +
+                                          " must be a number or one for each of " + number(channels) +
+                                          " channels, got " + number(static_cast<double>(parameters.size())));
+  }
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const size_t which = listed ? 0 : i;
+    const auto value = static_cast<float>(parameters[i]);
+    if (!std::isfinite(value)) {
+      return option_error("activation", "activation's " + std::string(entry.parameters[which].name) +
+                                            " must be a finite float32, got " + number(parameters[i]));
+    }
+    if (!listed) finish->parameters[which] = value;
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {

@@ -3,12 +3,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "buffer.h"
 #include "errors.h"
 #include "operator/correlation.h"
-#include "options/activation.h"
+#include "operator/finish.h"
 
 namespace conv1d {
 
@@ -34,7 +35,9 @@ struct Options {
   std::string padding_mode = "zeros";
   std::string dtype = "float32";
   std::string activation = "none";
-  double slope = 0.01;  // of leaky_relu
+  // The activation's, in its table's order, or none for the defaults. One that may be for each channel: a number for
+  // all, or out_channels of them.
+  std::span<const double> parameters;
   std::string algorithm = "auto";
 };
 
@@ -46,8 +49,7 @@ struct Params : Dimensions {
   bool bias;
   PaddingMode padding_mode;
   DType dtype;
-  Activation activation;
-  float slope;
+  Finish finish;
   Algorithm algorithm;
 };
 
@@ -69,8 +71,10 @@ const char* algorithm_name(Algorithm algorithm);
 // Fills `params` from `options`, or says which option breaks which rule (ERR_OPTION).
 std::optional<Error> validate(const Options& options, Params* params);
 
-// Reads an activation's name and leaky_relu's slope, or says what is wrong with them (ERR_OPTION).
-std::optional<Error> parse_activation(const std::string& name, double slope, Activation* activation, float* result);
+// Reads an activation's name and parameters (as in Options), or says what is wrong with them (ERR_OPTION). Parameters
+// for each of `channels` channels are checked, but not written to `finish`, which owns none.
+std::optional<Error> parse_activation(const std::string& name, std::span<const double> parameters, int32_t channels,
+                                      Finish* finish);
 
 // The geometry of an input (batch, in_channels, length), or why there is none (ERR_SHAPE):
 // out_length = floor((length + pad_left + pad_right - dilation * (kernel_size - 1) - 1) / stride) + 1 must be >= 1,

@@ -24,24 +24,24 @@ void multiply(const float* a, const float* b, float* product, size_t n) {
   for (; i < n; ++i) product[i] = a[i] * b[i];
 }
 
-void activate(Activation f, float slope, const float* a, float* out, size_t n) {
+void activate(const Finish& finish, int32_t channel, const float* a, float* out, size_t n) {
   if (out != a) std::copy_n(a, n, out);
-  apply_activation(f, slope, out, n);
+  activate(finish, channel, out, n);
 }
 
 void gate(const float* a, const float* b, float* out, size_t n) {
   float sigmoids[kBlock];
   for (size_t i = 0; i < n; i += kBlock) {
     const size_t count = std::min(kBlock, n - i);
-    activate(Activation::kSigmoid, 0, b + i, sigmoids, count);
-    activate(Activation::kTanh, 0, a + i, out + i, count);
+    activate({Activation::kSigmoid}, 0, b + i, sigmoids, count);
+    activate({Activation::kTanh}, 0, a + i, out + i, count);
     multiply(out + i, sigmoids, out + i, count);
   }
 }
 
 }  // namespace
 
-void apply_elementwise(const Elementwise& f, const float* a, const float* b, float* out, size_t n) {
+void apply_elementwise(const Elementwise& f, int32_t channel, const float* a, const float* b, float* out, size_t n) {
   switch (f.kind) {
     case Elementwise::Kind::kAdd:
       return add(a, b, out, n);
@@ -50,18 +50,19 @@ void apply_elementwise(const Elementwise& f, const float* a, const float* b, flo
     case Elementwise::Kind::kGate:
       return gate(a, b, out, n);
     case Elementwise::Kind::kActivation:
-      return activate(f.activation, f.slope, a, out, n);
+      return activate(f.finish, channel, a, out, n);
   }
 }
 
-void apply_elementwise(const Elementwise& f, const uint16_t* a, const uint16_t* b, uint16_t* out, size_t n) {
+void apply_elementwise(const Elementwise& f, int32_t channel, const uint16_t* a, const uint16_t* b, uint16_t* out,
+                       size_t n) {
   float wide_a[kBlock];
   float wide_b[kBlock];
   for (size_t i = 0; i < n; i += kBlock) {
     const size_t count = std::min(kBlock, n - i);
     halves_to_floats(a + i, wide_a, count);
     halves_to_floats(b + i, wide_b, count);
-    apply_elementwise(f, wide_a, wide_b, wide_a, count);
+    apply_elementwise(f, channel, wide_a, wide_b, wide_a, count);
     floats_to_halves(wide_a, out + i, count);
   }
 }

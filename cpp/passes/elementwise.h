@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "options/activation.h"
+#include "operator/finish.h"
 
 namespace conv1d {
 
@@ -16,15 +16,15 @@ struct Elementwise {
     kActivation,  // of a
   };
   Kind kind;
-  Activation activation;  // kActivation
-  float slope;            // of leaky_relu
+  Finish finish;  // kActivation
 };
 
-// out[i] = what `f` makes of a[i] and b[i], for i < n. No alignment needed; `out` may be `a`, not `b`. An element's
-// result depends on its operands alone.
-void apply_elementwise(const Elementwise& f, const float* a, const float* b, float* out, size_t n);
+// out[i] = what `f` makes of a[i] and b[i], both of a channel, for i < n. No alignment needed; `out` may be `a`, not
+// `b`. An element's result depends on its operands alone.
+void apply_elementwise(const Elementwise& f, int32_t channel, const float* a, const float* b, float* out, size_t n);
 
 // The same for float16: computed in float32, rounded once.
-void apply_elementwise(const Elementwise& f, const uint16_t* a, const uint16_t* b, uint16_t* out, size_t n);
+void apply_elementwise(const Elementwise& f, int32_t channel, const uint16_t* a, const uint16_t* b, uint16_t* out,
+                       size_t n);
 
 }  // namespace conv1d

@@ -166,9 +166,15 @@ void Forward::combine(const Step& step, const Node& node, const void* a, const v
   // The operands of a gate are the halves of an image.
   const size_t a_at = step.is_gate() ? at + image * image_elements : at;
   const size_t b_at = step.is_gate() ? a_at + image_elements : at;
+  const auto length = static_cast<size_t>(node.length);
+  const bool by_row = step.elementwise.finish.channels != nullptr;
   const auto apply = [&]<class T>(T* to) {
-    apply_elementwise(step.elementwise, static_cast<const T*>(a) + a_at, static_cast<const T*>(b) + b_at, to + at,
-                      count);
+    for (size_t done = 0, run = count; done < count; done += run) {
+      const size_t channel = (first + done) / length;
+      if (by_row) run = std::min(count - done, (channel + 1) * length - (first + done));
+      apply_elementwise(step.elementwise, static_cast<int32_t>(channel), static_cast<const T*>(a) + a_at + done,
+                        static_cast<const T*>(b) + b_at + done, to + at + done, run);
+    }
   };
   graph_.dtype == DType::kFloat32 ? apply(static_cast<float*>(out)) : apply(static_cast<uint16_t*>(out));
 }

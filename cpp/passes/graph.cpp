@@ -4,6 +4,14 @@
 
 namespace conv1d {
 
+bool Step::own_channels(size_t count) {
+  channels = std::make_shared<Buffer<float>>();
+  if (!channels->reserve(count)) return false;
+  std::copy_n(elementwise.finish.channels, count, channels->data());
+  elementwise.finish.channels = channels->data();
+  return true;
+}
+
 int32_t Graph::channels_after(const Step& step, int32_t channels) const {
   if (step.layer) return step.layer->params().out_channels;
   return step.is_gate() ? channels / 2 : channels;

@@ -16,7 +16,10 @@ struct Step {
   int32_t other;                 // the second operand of a sum or product; else as `input`
   std::shared_ptr<Layer> layer;  // of a convolution
   Elementwise elementwise;       // where there is no layer; of kGate the operands are the halves of the channels
+  std::shared_ptr<Buffer<float>> channels = nullptr;  // what elementwise.finish points to
 
+  // Copies the parameters of `count` channels, which elementwise.finish points to. False when memory is short.
+  [[nodiscard]] bool own_channels(size_t count);
   bool is_pair() const {
     return !layer && (elementwise.kind == Elementwise::Kind::kAdd || elementwise.kind == Elementwise::Kind::kMultiply);
   }

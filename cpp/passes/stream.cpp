@@ -22,7 +22,7 @@ constexpr int64_t kMostStride = int64_t{1} << 31;
 
 // A saved state: these words, the stream's description, how many samples it got, and the latest that it keeps.
 constexpr int32_t kMark = 0x73643163;  // "c1ds"
-constexpr int32_t kFormat = 1;
+constexpr int32_t kFormat = 2;
 constexpr int64_t kWordBytes = 4;
 constexpr int64_t kHeaderWords = 2;
 constexpr int64_t kSamplesWords = 2;
@@ -36,10 +36,22 @@ struct Trait {
 };
 constexpr Trait kStreamTraits[] = {
     {"dtype", false}, {"inChannels", true}, {"batch", true}, {"denormals", false}, {"steps", true}};
-constexpr Trait kStepTraits[] = {
-    {"input", true},       {"other", true},      {"operation", false},   {"activation", false}, {"slope", false},
-    {"outChannels", true}, {"kernelSize", true}, {"stride", true},       {"dilation", true},    {"groups", true},
-    {"padLeft", true},     {"padRight", true},   {"paddingMode", false}, {"bias", false},       {"algorithm", false}};
+constexpr Trait kStepTraits[] = {{"input", true},
+                                 {"other", true},
+                                 {"operation", false},
+                                 {"activation", false},
+                                 {"activation parameter", false},
+                                 {"activation parameter", false},
+                                 {"outChannels", true},
+                                 {"kernelSize", true},
+                                 {"stride", true},
+                                 {"dilation", true},
+                                 {"groups", true},
+                                 {"padLeft", true},
+                                 {"padRight", true},
+                                 {"paddingMode", false},
+                                 {"bias", false},
+                                 {"algorithm", false}};
 
 // Of word `i` of a description.
 Error other_stream_error(size_t i, int32_t own, int32_t got) {
@@ -348,13 +360,13 @@ bool Stream::describe() {
   write({static_cast<int32_t>(graph_.dtype), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
          static_cast<int32_t>(nodes_.size())});
   for (const Node& node : nodes_) {
-    const auto& [input, other, layer, elementwise] = *node.step;
+    const auto& [input, other, layer, elementwise, channels] = *node.step;
     const Params p = layer ? layer->params() : Params{};
-    write({input, other, layer ? -1 : static_cast<int32_t>(elementwise.kind),
-           static_cast<int32_t>(layer ? p.activation : elementwise.activation),
-           std::bit_cast<int32_t>(layer ? p.slope : elementwise.slope), p.out_channels, p.kernel_size, p.stride,
-           p.dilation, p.groups, node.padding.pad_left, node.padding.pad_right, static_cast<int32_t>(p.padding_mode),
-           p.bias ? 1 : 0, static_cast<int32_t>(p.algorithm)});
+    const Finish& finish = layer ? p.finish : elementwise.finish;
+    write({input, other, layer ? -1 : static_cast<int32_t>(elementwise.kind), static_cast<int32_t>(finish.activation),
+           std::bit_cast<int32_t>(finish.parameters[0]), std::bit_cast<int32_t>(finish.parameters[1]), p.out_channels,
+           p.kernel_size, p.stride, p.dilation, p.groups, node.padding.pad_left, node.padding.pad_right,
+           static_cast<int32_t>(p.padding_mode), p.bias ? 1 : 0, static_cast<int32_t>(p.algorithm)});
   }
   return true;
 }
@@ -626,7 +638,7 @@ void Stream::combine(const Node& node, const Value& out, float* rows) const {
   for (int32_t row = 0; row < batch_ * out.channels; ++row) {
     const int32_t a = gate ? row + row / out.channels * out.channels : row;
     const int32_t b = gate ? a + out.channels : row;
-    apply_elementwise(node.step->elementwise, row_of(0, a), row_of(1, b),
+    apply_elementwise(node.step->elementwise, row % out.channels, row_of(0, a), row_of(1, b),
                       rows + static_cast<size_t>(row) * out.row_stride, static_cast<size_t>(out.fresh));
   }
 }

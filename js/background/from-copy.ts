@@ -1,3 +1,4 @@
+import { createLayer as layerOf } from '../layer/plan.js';
 import { withHandle, withRecords } from '../network/steps.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import type { LayerCopy, NetworkCopy } from './network-copy.js';
@@ -11,7 +12,8 @@ export function writeParameters(runtime: LoadedRuntime, layer: number, { weight,
 
 /** A handle of the layer. Throws Conv1dError ERR_OUT_OF_MEMORY. */
 export function createLayer(runtime: LoadedRuntime, copy: LayerCopy): number {
-  const layer = runtime.guard((core) => core.createLayer({ ...core.defaultOptions(), ...copy.options }));
+  const defaults = runtime.guard((core) => core.defaultOptions());
+  const layer = layerOf(runtime, { ...defaults, parameters: [], ...copy.options });
   if (layer === 0) throw runtime.lastError(undefined);
   writeParameters(runtime, layer, copy);
   return layer;

@@ -1,7 +1,8 @@
 // A layer's options by the names that PyTorch and MegEngine give them.
 import { pickOptions, reading, show } from '../common/errors.js';
 import type { CoreOptions } from '../runtime/core.js';
-import type { ActivationName, Conv1dOptions } from './options.js';
+import { type ActivationInfo, activationOption } from './activation.js';
+import type { Conv1dOptions } from './options.js';
 
 /**
  * The arguments of PyTorch's and MegEngine's `Conv1d`, and this library's own in the same spelling. Values and defaults
@@ -82,7 +83,7 @@ export function paddingOf({ paddingRule, padLeft, padRight }: CoreOptions): NonN
 }
 
 /** The config that `o` stands for. */
-export function configOf(o: CoreOptions): Conv1dConfig {
+export function configOf(o: CoreOptions, activations: readonly ActivationInfo[]): Conv1dConfig {
   const config: Conv1dConfig = {
     in_channels: o.inChannels,
     out_channels: o.outChannels,
@@ -94,10 +95,9 @@ export function configOf(o: CoreOptions): Conv1dConfig {
     bias: o.bias,
     padding_mode: o.paddingMode,
   };
-  const type = o.activation as ActivationName;
   if (o.computeMode !== 'default') config.compute_mode = o.computeMode;
   if (o.dtype !== 'float32') config.dtype = o.dtype;
-  if (type !== 'none') config.activation = type === 'leaky_relu' ? { type, slope: o.slope } : type;
+  if (o.activation !== 'none') config.activation = activationOption(o, activations);
   if (o.algorithm !== 'auto') config.algorithm = o.algorithm as 'direct';
   return config;
 }

@@ -40,7 +40,7 @@ export class Conv1d {
     const { runtime, ...given } = pickOptions(options, [...tensorOptions, ...otherOptions]);
     const loaded = requireRuntime(runtime);
     const defaults = loaded.guard((core) => core.defaultOptions());
-    this.#plan = new Plan(loaded, coreOptionsOf(given, defaults), given);
+    this.#plan = new Plan(loaded, coreOptionsOf(given, defaults, loaded.activations), given);
     registry.register(this, this.#plan, this);
     this.resetParameters();
   }
@@ -227,7 +227,7 @@ export class Conv1d {
    */
   toConfig(): Conv1dConfig {
     this.#plan.requireLive();
-    return configOf(this.#plan.options);
+    return configOf(this.#plan.options, this.#plan.runtime.activations);
   }
 
   /** The layer in one line, as PyTorch prints it. */

@@ -1,10 +1,8 @@
 // A layer's options: their types, and how they become those that C++ takes.
-import { optionError, pickOptions, reading } from '../common/errors.js';
+import { optionError, reading } from '../common/errors.js';
 import type { CoreOptions } from '../runtime/core.js';
+import { type ActivationInfo, type ActivationOption, readActivation } from './activation.js';
 import type { DType } from './dtype.js';
-
-/** Names of the activations that a layer can apply to its output. */
-export type ActivationName = 'none' | 'relu' | 'leaky_relu' | 'gelu' | 'gelu_tanh' | 'silu' | 'tanh' | 'sigmoid';
 
 /** The options of a layer: PyTorch's and MegEngine's, in camel case. */
 export interface Conv1dOptions {
@@ -36,7 +34,7 @@ export interface Conv1dOptions {
   /** Of input, weight, bias and output. Default `'float32'`. */
   dtype?: DType;
   /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
-  activation?: ActivationName | { readonly type: ActivationName; readonly slope?: number };
+  activation?: ActivationOption;
   /**
    * How sums are formed. `'direct'`: by the definition, in one order; the error of K products is at most (K + 2) * 2^-24 *
    * (sum |w||x| + |b|). `'toom_cook'`: four neighbouring outputs with fewer products; the error is at most 2^-18 times that
@@ -72,28 +70,18 @@ function readPadding(padding: unknown): Unchecked {
   throw optionError('padding', "an integer >= 0, [left, right], 'valid', 'same' or 'causal'", padding);
 }
 
-/** An activation's name and, if it is given one, its slope. */
-export function readActivation(activation: unknown): Unchecked {
-  if (typeof activation !== 'object' || activation === null) return { activation };
-  const { type, slope } = pickOptions(
-    activation as { type?: unknown; slope?: unknown },
-    ['type', 'slope'],
-    'activation',
-  );
-  if (slope === undefined) return { activation: type };
-  if (typeof slope !== 'number') throw optionError('activation', 'given a slope that is a number', slope);
-  if (type !== 'leaky_relu') throw optionError('activation', "'leaky_relu' to have a slope", type);
-  return { activation: type, slope };
-}
-
 /** The options as C++ takes them: `defaults` with what the caller gave. Checks JavaScript's types; C++ checks values. */
-export function coreOptionsOf(given: Conv1dOptions, defaults: CoreOptions): CoreOptions {
-  const options: Record<string, unknown> = { ...defaults };
+export function coreOptionsOf(
+  given: Conv1dOptions,
+  defaults: Omit<CoreOptions, 'parameters'>,
+  activations: readonly ActivationInfo[],
+): CoreOptions {
+  const options: Record<string, unknown> = { ...defaults, parameters: [] };
   for (const required of ['inChannels', 'outChannels', 'kernelSize']) options[required] = undefined;
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue;
     if (key === 'padding') Object.assign(options, readPadding(value));
-    else if (key === 'activation') Object.assign(options, readActivation(value));
+    else if (key === 'activation') Object.assign(options, readActivation(value, activations));
     else options[key] = value;
   }
   for (const [key, value] of Object.entries(defaults)) {

@@ -8,6 +8,13 @@ import { Graph } from './graph.js';
 const coreOptionsOf = (runtime: LoadedRuntime, options: CoreOptions): CoreOptions =>
   runtime.deterministic && options.algorithm === 'auto' ? { ...options, algorithm: 'direct' } : options;
 
+/** A handle of the layer, or 0 when C++ refuses it. */
+export function createLayer(runtime: LoadedRuntime, { parameters, ...options }: CoreOptions): number {
+  return runtime.withCopy(Float64Array.from(parameters), (pointer) =>
+    runtime.guard((core) => core.createLayer(options, pointer, parameters.length)),
+  );
+}
+
 /** A layer as C++ has it. */
 export class Plan extends Graph {
   /** Counts the changes of its weights. */
@@ -22,7 +29,7 @@ export class Plan extends Graph {
     super(
       runtime,
       { what: 'layer', inChannels, outChannels, dtype: options.dtype as DType },
-      runtime.guard((core) => core.createLayer(coreOptionsOf(runtime, options))),
+      createLayer(runtime, coreOptionsOf(runtime, options)),
     );
     if (!this.isMade) throw this.failure(given);
   }

@@ -2,11 +2,11 @@ import type { NetworkCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
 import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
 import { Conv1d } from '../layer/conv1d.js';
+import { type ActivationOption, readActivation } from '../layer/activation.js';
 import type { ForwardAsyncOptions } from '../layer/async-options.js';
 import type { DType } from '../layer/dtype.js';
 import { forward, forwardAsync, outputShape } from '../layer/forward.js';
 import { Graph } from '../layer/graph.js';
-import { type ActivationName, readActivation } from '../layer/options.js';
 import type { ForwardOptions } from '../layer/output.js';
 import type { Tensor } from '../layer/tensor.js';
 import { elementwiseKinds } from '../runtime/core.js';
@@ -116,16 +116,15 @@ export class NetworkValue {
     return this.#append({ kind: 'gate', channels: this.channels / 2 });
   }
 
-  /** An activation that no layer can apply to its output, such as that of a sum. Names and slope as in Conv1dOptions. */
-  activation(activation: ActivationName | { readonly type: ActivationName; readonly slope?: number }): NetworkValue {
+  /** An activation that no layer can apply to its output, such as that of a sum. As in Conv1dOptions. */
+  activation(activation: ActivationOption): NetworkValue {
     return this.#append({ kind: 'activation', activation, channels: this.channels });
   }
 }
 
 interface CheckedStep extends Step {
-  /** Of `activation`, as C++ knows it. */
-  index: number;
-  slope: number;
+  /** Of a step without a layer. */
+  record: Int32Array;
 }
 
 // Frees what is collected without having been disposed.
@@ -213,11 +212,7 @@ export class Network {
   }
 
   #records(planOf: (layer: Conv1d) => number): Int32Array[] {
-    return this.#steps.map(({ input, other, layer, kind, index, slope }) =>
-      layer
-        ? stepRecord({ input, plan: planOf(layer) })
-        : stepRecord({ input, other, kind: elementwiseKinds.indexOf(kind), activation: index, slope }),
-    );
+    return this.#steps.map(({ input, layer, record }) => (layer ? stepRecord({ input, plan: planOf(layer) }) : record));
   }
 
   /** @internal For another thread. */
@@ -361,15 +356,17 @@ function neededSteps(steps: readonly Step[], last: number): Step[] {
 
 function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep[] {
   return steps.map((step) => {
-    const { activation = 'none', slope = 0.01 } = readActivation(step.activation) as {
-      activation?: unknown;
-      slope?: number;
-    };
-    if (typeof activation !== 'string') {
-      throw optionError('activation', 'a string', activation);
-    }
-    const index = runtime.guard((core) => core.activationIndex(activation, slope));
-    if (index < 0) throw runtime.lastError(activation);
-    return { ...step, index, slope };
+    const { input, other, kind, channels } = step;
+    const { activation, parameters } = readActivation(step.activation, runtime.activations);
+    const index = runtime.withCopy(Float64Array.from(parameters), (pointer) =>
+      runtime.guard((core) => core.activationIndex(activation, pointer, parameters.length, channels)),
+    );
+    if (index < 0) throw runtime.lastError(step.activation);
+    const isList = runtime.activations[index]?.perChannel === true && parameters.length > 1;
+    const record = stepRecord({
+      ...{ input, other, kind: elementwiseKinds.indexOf(kind), activation: index },
+      ...(isList ? { channels: parameters } : { parameters }),
+    });
+    return { ...step, record };
   });
 }

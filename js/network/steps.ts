@@ -7,26 +7,34 @@ export interface StepParts {
   other?: number;
   plan?: number;
   kind?: number;
+  /** The index of an activation in the table, its parameters, and the first of each channel unless they share it. */
   activation?: number;
-  slope?: number;
+  parameters?: readonly number[];
+  channels?: readonly number[];
 }
 
-const stepWords = 6;
+const parameterWords = 2;
 
 /** Where a record has the layer's handle. */
 const planWord = 2;
 
-/** One step as cpp/bindings.cpp's StepRecord. */
+/** One step as cpp/bindings.cpp's StepRecord, with the parameters of its channels behind it. */
 export function stepRecord({
   input,
   other = input,
   plan = 0,
   kind = 0,
   activation = 0,
-  slope = 0,
+  parameters = [],
+  channels = [],
 }: StepParts): Int32Array {
-  const record = Int32Array.of(input, other, plan, kind, activation, 0);
-  new Float32Array(record.buffer)[stepWords - 1] = slope;
+  const words = [input, other, plan, kind, activation];
+  const record = new Int32Array(words.length + parameterWords + 1 + channels.length);
+  record.set(words);
+  const floats = new Float32Array(record.buffer, record.BYTES_PER_ELEMENT * words.length);
+  floats.set(parameters);
+  record[words.length + parameterWords] = channels.length;
+  floats.set(channels, parameterWords + 1);
   return record;
 }
 
@@ -43,11 +51,13 @@ export function withRecords(
   records: readonly Int32Array[],
   use: (recordsAt: number, count: number) => number,
 ): number {
-  const recordsAt = runtime.allocate(4 * stepWords * records.length, "the network's steps");
-  const words = new Int32Array(runtime.floats.buffer, recordsAt, stepWords * records.length);
-  records.forEach((record, i) => {
-    words.set(record, stepWords * i);
-  });
+  const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const recordsAt = runtime.allocate(bytes, "the network's steps");
+  let at = recordsAt;
+  for (const record of records) {
+    new Int32Array(runtime.floats.buffer, at).set(record);
+    at += record.byteLength;
+  }
   try {
     return use(recordsAt, records.length);
   } finally {

@@ -15,7 +15,8 @@ export interface CoreOptions {
   paddingMode: string;
   dtype: string;
   activation: string;
-  slope: number;
+  /** Of the activation, see cpp/options/params.h. */
+  parameters: readonly number[];
   algorithm: string;
 }
 
@@ -46,11 +47,11 @@ export const elementwiseKinds = ['add', 'multiply', 'gate', 'activation'] as con
 
 /** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */
 export interface Core {
-  defaultOptions(): CoreOptions;
+  defaultOptions(): Omit<CoreOptions, 'parameters'>;
   lastError(): { code: string; field: string; message: string };
   startThreads(threads: number): void;
-  /** A graph is a layer or a network. */
-  createLayer(options: CoreOptions): number;
+  /** A graph is a layer or a network. The activation's parameters are `count` doubles at `parameters`. */
+  createLayer(options: Omit<CoreOptions, 'parameters'>, parameters: number, count: number): number;
   /** Of `count` steps, see network/steps.ts. */
   createNetwork(records: number, count: number, half: boolean, inChannels: number): number;
   destroyGraph(graph: number): void;
@@ -88,7 +89,9 @@ export interface Core {
   cloneStream(stream: number): number;
   settleStream(stream: number, sample: number, output: number): void;
   /** -1 means failure. */
-  activationIndex(name: string, slope: number): number;
+  activationIndex(name: string, parameters: number, count: number, channels: number): number;
+  /** JSON. */
+  activations(): string;
   allocate(bytes: number): number;
   release(pointer: number): void;
   usedBytes(): number;

@@ -3,6 +3,7 @@
 import { Background } from '../background/background.js';
 import { whenCollected } from '../common/collected.js';
 import { Conv1dError, type ErrorCode } from '../common/errors.js';
+import type { ActivationInfo } from '../layer/activation.js';
 import type { Core, WorkerPool } from './core.js';
 import type { RuntimeOptions, Variant } from './runtime-options.js';
 
@@ -13,6 +14,8 @@ export interface Runtime {
   readonly threads: number;
   /** Why `threads` is not more, in one sentence, or null when nothing held it back. */
   readonly threadsReason: string | null;
+  /** The activations that layers and networks can apply. */
+  readonly activations: readonly ActivationInfo[];
   /** Bytes in use and bytes of the whole memory. */
   readonly memory: { readonly used: number; readonly total: number };
   /** Frees the memory and ends the threads; its layers and tensors are disposed with it. May be called twice. */
@@ -49,6 +52,7 @@ export class LoadedRuntime implements Runtime {
   #halves: Uint16Array;
   #staging = 0;
   #stagingBytes = 0;
+  #activations: readonly ActivationInfo[] | null = null;
 
   constructor(core: Core, memory: WebAssembly.Memory, options: RuntimeOptions) {
     this.#core = core;
@@ -116,6 +120,14 @@ export class LoadedRuntime implements Runtime {
 
   get memory(): { readonly used: number; readonly total: number } {
     return { used: this.guard((core) => core.usedBytes()), total: this.#buffer.byteLength };
+  }
+
+  get activations(): readonly ActivationInfo[] {
+    this.#activations ??= JSON.parse(
+      this.guard((core) => core.activations()),
+      (_, value: unknown) => Object.freeze(value),
+    ) as readonly ActivationInfo[];
+    return this.#activations;
   }
 
   /** A view of the whole memory, good until the next call into C++. */
@@ -188,6 +200,14 @@ export class LoadedRuntime implements Runtime {
     } finally {
       if (this.#stagingBytes > keptStagingBytes) this.#dropStaging();
     }
+  }
+
+  /** A copy of `data` in the staging area for as long as `use` takes. */
+  withCopy<Result>(data: ArrayBufferView, use: (address: number) => Result): Result {
+    return this.staged(data.byteLength, (address) => {
+      this.halves.set(new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2), address / 2);
+      return use(address);
+    });
   }
 
   /** An area of that size in place of the one there was, which goes first: there may be no room for both. */

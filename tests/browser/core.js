@@ -457,7 +457,7 @@ async function fetchCases() {
     return response;
   };
   const [json, bin] = await Promise.all([load('conv1d.json'), load('conv1d.bin')]);
-  return readCases(await json.json(), await bin.arrayBuffer());
+  return readCases(await json.json(), await bin.arrayBuffer(), (await init()).activations);
 }
 
 await testEnvironment();

@@ -18,13 +18,14 @@
 // The same source with fused multiply-add: activation_fused.cpp.
 namespace conv1d_fused {
 enum class Activation : uint8_t;
-void apply_activation(Activation f, float slope, float* values, size_t n);  // NOLINT(misc-use-internal-linkage)
+void apply_activation(Activation f, const float* parameters, float* values,
+                      size_t n);  // NOLINT(misc-use-internal-linkage)
 }  // namespace conv1d_fused
 
 namespace conv1d {
 namespace {
 
-constexpr float kSlope = 0.01F;
+constexpr float kSlope[] = {0.01F};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMaxUlp = 4;
@@ -126,8 +127,7 @@ struct Worst {
   }
 
   void expect(Activation f, bool fused) const {
-    const std::string what =
-        std::string(kActivationNames[static_cast<size_t>(f)]) + (fused ? " with fused" : " without fused") + " madd()";
+    const std::string what = std::string(entry_of(f).name) + (fused ? " with fused" : " without fused") + " madd()";
     std::printf("%s: %.3f ulp at %.9g\n", what.c_str(), ulps, x);
     EXPECT_LE(ulps, kMaxUlp) << what << " at " << x;
   }
@@ -172,7 +172,7 @@ using References = testing::Types<ReluReference, LeakyReluReference, GeluReferen
 struct ReferenceNames {
   template <class Reference>
   static std::string GetName(int) {  // NOLINT(readability-identifier-naming): GoogleTest's choice
-    return kActivationNames[static_cast<size_t>(Reference::kFunction)];
+    return entry_of(Reference::kFunction).name;
   }
 };
 TYPED_TEST_SUITE(ActivationAccuracy, References, ReferenceNames);
@@ -279,16 +279,15 @@ float value(Activation f, float x) {
 void expect_same(float got, float want) { EXPECT_EQ(std::bit_cast<uint32_t>(got), std::bit_cast<uint32_t>(want)); }
 
 TEST(Activation, HasNames) {
-  ASSERT_EQ(std::size(kActivationNames), static_cast<size_t>(Activation::kSigmoid) + 1);
-  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kNone)], "none");
-  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kLeakyRelu)], "leaky_relu");
-  EXPECT_STREQ(kActivationNames[static_cast<size_t>(Activation::kSigmoid)], "sigmoid");
+  EXPECT_STREQ(entry_of(Activation::kNone).name, "none");
+  EXPECT_STREQ(entry_of(Activation::kLeakyRelu).name, "leaky_relu");
+  EXPECT_STREQ(entry_of(Activation::kSigmoid).name, "sigmoid");
 }
 
 TEST(Activation, KeepsNaN) {
   for (const Activation f : kFunctions) {
     for (const float x : {kNaN, -kNaN, std::numeric_limits<float>::signaling_NaN()}) {
-      EXPECT_TRUE(std::isnan(value(f, x))) << kActivationNames[static_cast<size_t>(f)];
+      EXPECT_TRUE(std::isnan(value(f, x))) << entry_of(f).name;
     }
   }
 }
@@ -336,7 +335,7 @@ TEST(Activation, StaysWithinItsBounds) {
 TEST(Activation, TakesTheSlopeOfLeakyRelu) {
   for (const float slope : {0.0F, 0.25F, 1.0F, 3.0F, -2.0F}) {
     std::array<float, 5> values = {-2, -0.5F, 0, 0.5F, 2};
-    apply_activation(Activation::kLeakyRelu, slope, values.data(), values.size());
+    apply_activation(Activation::kLeakyRelu, &slope, values.data(), values.size());
     EXPECT_EQ(values, (std::array<float, 5>{-2 * slope, -0.5F * slope, 0, 0.5F, 2}));
   }
 }

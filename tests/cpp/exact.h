@@ -9,14 +9,14 @@
 namespace conv1d {
 
 // Right for any finite x, to an error far below one ulp of float32; at the infinities the limits.
-inline double exact_activation(Activation f, double slope, double x) {
+inline double exact_activation(Activation f, const float* parameters, double x) {
   switch (f) {
     case Activation::kNone:
       return x;
     case Activation::kRelu:
       return x < 0 ? 0 : x;
     case Activation::kLeakyRelu:
-      return x < 0 ? x * slope : x;
+      return x < 0 ? x * parameters[0] : x;
     case Activation::kTanh:
       return std::tanh(x);
     case Activation::kSigmoid:
@@ -31,21 +31,10 @@ inline double exact_activation(Activation f, double slope, double x) {
   return x / (1 + std::exp(-1.5957691216057308 * (x + 0.044715 * x * x * x)));
 }
 
-// The steepest that the activation of a layer is.
-inline double lipschitz(const Params& params) {
-  switch (params.activation) {
-    case Activation::kLeakyRelu:
-      return std::max(1.0, std::abs(static_cast<double>(params.slope)));
-    case Activation::kGelu:
-    case Activation::kGeluTanh:
-      return 1.13;
-    case Activation::kSilu:
-      return 1.1;
-    case Activation::kSigmoid:
-      return 0.25;
-    default:
-      return 1;
-  }
+// The steepest that an activation with these parameters is.
+inline double lipschitz(Activation f, const float* parameters) {
+  const ActivationEntry& entry = entry_of(f);
+  return entry.or_parameter ? std::max(entry.lipschitz, std::abs(static_cast<double>(parameters[0]))) : entry.lipschitz;
 }
 
 inline double ulp(double value, int least_exponent, int fraction_bits) {
@@ -55,9 +44,10 @@ inline double ulp(double value, int least_exponent, int fraction_bits) {
 
 // How far from `expected` an output may lie whose sum may be off by `sum_tolerance`: the activation and the rounding to
 // float16 add their errors; tests/fixtures/README.md states the formula.
-inline double output_tolerance(const Params& params, double expected, double sum_tolerance) {
-  double result = sum_tolerance * lipschitz(params);
-  if (params.activation != Activation::kNone) result += 4 * ulp(std::abs(expected) + result, -126, 23);
+inline double output_tolerance(const Params& params, int32_t channel, double expected, double sum_tolerance) {
+  const float* parameters = params.finish.parameters_of(channel);
+  double result = sum_tolerance * lipschitz(params.finish.activation, parameters);
+  if (params.finish.activation != Activation::kNone) result += 4 * ulp(std::abs(expected) + result, -126, 23);
   if (params.dtype == DType::kFloat16) result += 0.5 * ulp(std::abs(expected) + result, -14, 10);
   return result;
 }

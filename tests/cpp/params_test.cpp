@@ -17,6 +17,8 @@ Options good() {
   return options;
 }
 
+constexpr double kNaN[] = {std::numeric_limits<double>::quiet_NaN()};
+
 struct Refused {
   std::function<void(Options&)> change;
   const char* field;
@@ -53,7 +55,11 @@ TEST(Params, EveryRefusalNamesFieldValueAndRule) {
       {[](Options& o) { o.compute_mode = "float64"; }, "computeMode",
        "computeMode must be 'default' or 'float32', got 'float64'"},
       {[](Options& o) { o.dtype = "int8"; }, "dtype", "dtype must be 'float32' or 'float16', got 'int8'"},
-      {[=](Options& o) { o.slope = nan; }, "activation", "activation's slope must be a finite float32, got NaN"},
+      {[](Options& o) {
+         o.activation = "leaky_relu";
+         o.parameters = kNaN;
+       },
+       "activation", "activation's slope must be a finite float32, got NaN"},
       {[](Options& o) { o.algorithm = "fast"; }, "algorithm",
        "algorithm must be 'auto', 'direct', 'toom_cook' or 'fft', got 'fast'"},
       {[](Options& o) { o.in_channels = o.out_channels = o.kernel_size = 2e9; }, "outChannels",

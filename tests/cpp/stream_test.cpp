@@ -95,7 +95,7 @@ std::optional<Signal> run_whole(const std::vector<Step>& steps, DType dtype, con
       const int32_t first = gate ? row / out.channels * a.channels + row % out.channels : row;
       const int32_t second = gate ? first + out.channels : row;
       for (int32_t t = 0; t < out.length; ++t) {
-        apply_elementwise(step.elementwise, &a.at(first, t), &b.at(second, t), &out.at(row, t), 1);
+        apply_elementwise(step.elementwise, row % out.channels, &a.at(first, t), &b.at(second, t), &out.at(row, t), 1);
       }
     }
     if (dtype == DType::kFloat16) round_to_halves(out.values.data(), out.values.size());
@@ -170,7 +170,7 @@ Options random_options(Random& random, const char* dtype) {
   o.dilation = draw(random, 0, 1) == 0 ? 1 : draw(random, 1, 9);
   o.dtype = dtype;
   o.bias = draw(random, 0, 3) > 0;
-  o.activation = kActivationNames[draw(random, 0, static_cast<int32_t>(std::size(kActivationNames)) - 1)];
+  o.activation = kActivations[draw(random, 0, static_cast<int32_t>(std::size(kActivations)) - 1)].name;
   const char* modes[] = {"zeros", "reflect", "replicate"};
   o.padding_mode = modes[draw(random, 0, 2)];
   const char* rules[] = {"explicit", "explicit", "valid", "causal", "same"};
@@ -233,7 +233,7 @@ RandomNetwork random_network(Random& random, uint32_t seed, bool use_fft = false
     const int32_t input = draw(random, std::max(0, i - 3), i);
     const Shape in = shapes[static_cast<size_t>(input)];
     const int32_t kind = draw(random, 0, 5);
-    Step step{input, input, nullptr, {Elementwise::Kind::kActivation, Activation::kTanh, 0}};
+    Step step{input, input, nullptr, {Elementwise::Kind::kActivation, {Activation::kTanh}}};
     Shape out = in;
     bool conv = kind > 2;
     if (kind == 1) {
@@ -381,7 +381,7 @@ TEST(Stream, PushesOfOneSampleThroughAWideDilatedStack) {
     o.activation = "tanh";
     layers.emplace_back(o, i);
     steps.push_back(conv_step(2 * i, layers.back()));
-    steps.push_back({2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}});
+    steps.push_back({2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}}});
   }
   const Signal in = random_signal(1, 16, 1200, 3);
   const auto expected = run_whole(steps, DType::kFloat32, in);
@@ -450,7 +450,7 @@ TEST(Stream, NetworksOfLongKernelsGiveTheSameBitsHoweverTheyAreCut) {
       plain.emplace_back(o, trial * 10 + i);
       steps.push_back(conv_step(2 * i, layers.back()));
       plain_steps.push_back(conv_step(2 * i, plain.back()));
-      const Step sum{2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
+      const Step sum{2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}}};
       steps.push_back(sum);
       plain_steps.push_back(sum);
     }
@@ -889,7 +889,7 @@ TEST(Stream, NetworksOfLongKernelsSettleToWhereAConstantLeads) {
       o.algorithm = "fft";
       layers.emplace_back(o, trial * 10 + i);
       steps.push_back(conv_step(2 * i, layers.back()));
-      steps.push_back({2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}});
+      steps.push_back({2 * i, 2 * i + 1, nullptr, {Elementwise::Kind::kAdd, {}}});
     }
     const Signal in = random_signal(1, 2, 500, trial);
     compared += expect_to_settle(random, steps, DType::kFloat32, in, 0x1p-12, "network " + std::to_string(trial));
@@ -953,7 +953,7 @@ TEST(Stream, RefusesStatesThatAreNotItsOwn) {
   for (const size_t word : {0, 1}) {
     auto other = state;
     ++other[word];
-    expect_refused(*stream, other, size, word == 0 ? "what a stream's state() gave" : "format 1, got 2");
+    expect_refused(*stream, other, size, word == 0 ? "what a stream's state() gave" : "format 2, got 3");
   }
 
   const auto refuses = [&](const Options& options, double batch, bool flush, const std::string& text) {
@@ -980,17 +980,23 @@ TEST(Stream, RefusesStatesThatAreNotItsOwn) {
   refuses(with([](Options& o) { o.padding_mode = "reflect"; }), 1, true, "paddingMode in step 1");
   refuses(with([](Options& o) { o.bias = false; }), 1, true, "bias in step 1");
   refuses(with([](Options& o) { o.activation = "relu"; }), 1, true, "activation in step 1");
-  refuses(with([](Options& o) { o.slope = 0.5; }), 1, true, "slope in step 1");
   refuses(with([](Options& o) { o.algorithm = "auto"; }), 1, true, "algorithm in step 1");
   refuses(with([](Options& o) { o.dtype = "float16"; }), 1, true, "dtype");
+  const double slopes[] = {0.5, 0.25};
+  Options leaky = with([](Options& o) { o.activation = "leaky_relu"; });
+  leaky.parameters = std::span(slopes, 1);
+  TestLayer steep(leaky, 1);
+  state = state_of(*make_stream({conv_step(0, steep)}, DType::kFloat32, in, 8));
+  leaky.parameters = std::span(slopes + 1, 1);
+  refuses(leaky, 1, true, "activation parameter in step 1, got another");
   Options grouped = layer_options(2, 4, 3);
   TestLayer whole(grouped, 1);
   state = state_of(*make_stream({conv_step(0, whole)}, DType::kFloat32, in, 8));
   grouped.groups = 2;
   refuses(grouped, 1, true, "groups in step 1 (2), got 1");
 
-  const Step tanh{0, 0, nullptr, {Elementwise::Kind::kActivation, Activation::kTanh, 0}};
-  const Step doubled{0, 0, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
+  const Step tanh{0, 0, nullptr, {Elementwise::Kind::kActivation, {Activation::kTanh}}};
+  const Step doubled{0, 0, nullptr, {Elementwise::Kind::kAdd, {}}};
   const auto network = make_stream({tanh, conv_step(1, layer)}, DType::kFloat32, in, 8);
   expect_refused(*network, state, size, "steps (2), got 1");
   state = state_of(*make_stream({doubled, conv_step(1, layer)}, DType::kFloat32, in, 8));
@@ -1078,7 +1084,7 @@ TEST(Stream, AddsWhatIsOfTheSameLengthForEveryInput) {
         strides *= static_cast<int32_t>(o.stride);
       }
     }
-    steps.push_back({ends[0], ends[1], nullptr, {Elementwise::Kind::kAdd, {}, 0}});
+    steps.push_back({ends[0], ends[1], nullptr, {Elementwise::Kind::kAdd, {}}});
     const bool same = same_lengths(chains[0], chains[1], strides);
     ++(same ? equal : different);
     std::unique_ptr<Stream> stream;
@@ -1099,7 +1105,7 @@ TEST(Stream, AddsBranchesOfHugeStrides) {
     layers.emplace_back(o, i);
     steps.push_back(conv_step(i == 3 ? 0 : i, layers.back()));
   }
-  steps.push_back({3, 6, nullptr, {Elementwise::Kind::kAdd, {}, 0}});
+  steps.push_back({3, 6, nullptr, {Elementwise::Kind::kAdd, {}}});
   std::unique_ptr<Stream> stream;
   EXPECT_FALSE(Stream::create({steps, DType::kFloat32, 1}, 1, 4, true, &stream));
 }
@@ -1130,7 +1136,7 @@ TEST(Stream, RefusesWhatDependsOnTheSignalsEnd) {
 TEST(Stream, RefusesToAddWhatDoesNotLineUp) {
   TestLayer layer(layer_options(2, 2, 3), 1);
   std::unique_ptr<Stream> stream;
-  const Step sum{0, 1, nullptr, {Elementwise::Kind::kAdd, {}, 0}};
+  const Step sum{0, 1, nullptr, {Elementwise::Kind::kAdd, {}}};
   const auto error = Stream::create({{conv_step(0, layer), sum}, DType::kFloat32, 2}, 1, 8, true, &stream);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, "ERR_SHAPE");

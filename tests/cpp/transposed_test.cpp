@@ -106,7 +106,7 @@ std::vector<float> by_method(const Problem& problem, Algorithm algorithm, int th
     if (algorithm == Algorithm::kToomCook && !t.has_toom_cook()) return {};
     PackedForms forms;
     EXPECT_TRUE(forms.reserve_panels(t));
-    auto method = make_method(algorithm, true, t, {.activation = Activation::kNone, .slope = 0}, &forms, threads);
+    auto method = make_method(algorithm, true, t, {}, &forms, threads);
     EXPECT_TRUE(method) << method.error().message;
     (*method)->pack({.view = transposed_view(forward_view, c, *transposed), .bias = no_bias.data(), .forms = &forms});
     std::vector<float> scratch((*method)->scratch_floats());

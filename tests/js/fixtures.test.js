@@ -16,11 +16,12 @@ import {
 } from './support.js';
 
 const bin = readFileSync(fromRoot('tests/fixtures/conv1d.bin'));
+const builds = await openBuilds([1, 2]);
 const cases = readCases(
   readJson('tests/fixtures/conv1d.json'),
   bin.buffer.slice(bin.byteOffset, bin.byteOffset + bin.length),
+  builds[0].runtime.activations,
 );
-const builds = await openBuilds([1, 2]);
 const threadCounts = [1, 2, 3, 7];
 const pools = new Map();
 for (const threads of threadCounts) pools.set(threads, await createRuntime({ variant: bestVariant, threads }));

@@ -365,7 +365,7 @@ describe('state()', () => {
       [new Float32Array(4), 'state must be a Uint8Array'],
       [new Uint8Array(0), "state must be what a stream's state() gave"],
       [new Uint8Array(1000), "state must be what a stream's state() gave"],
-      [changed((_, view) => view.setInt32(4, 2, true)), 'state must have format 1, got 2'],
+      [changed((_, view) => view.setInt32(4, 3, true)), 'state must have format 2, got 3'],
       [state.subarray(0, 40), 'bytes, got 40'],
       [state.subarray(0, -1), `state must have ${state.length} bytes, got ${state.length - 1}`],
       [new Uint8Array([...state, 0]), `state must have ${state.length} bytes, got ${state.length + 1}`],

@@ -5,8 +5,8 @@ import { checkCase, readCases } from '../cases.js';
 import { fromRoot, openBuilds, readJson, thrown } from '../js/support.js';
 
 const { buffer } = Uint8Array.from(readFileSync(fromRoot('tests/fixtures/conv1d.bin')));
-const cases = readCases(readJson('tests/fixtures/conv1d.json'), buffer);
 const builds = await openBuilds([1, 2]);
+const cases = readCases(readJson('tests/fixtures/conv1d.json'), buffer, builds[0].runtime.activations);
 const result = {
   node: `${process.arch} ${process.version}`,
   builds: builds.map(({ name }) => name),

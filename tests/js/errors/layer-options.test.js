@@ -149,7 +149,11 @@ describe('names and other options', () => {
     ofActivation(wild, wild, /^activation's slope must be a finite (number|float32), got NaN$/),
     ofActivation(huge, huge, /^activation's slope must be a finite (number|float32), got 1e\+39$/),
     ofActivation({ type: 'leaky_relu', slope: '1' }, '1', "activation must be given a slope that is a number, got '1'"),
-    ofActivation({ type: 'relu', slope: 1 }, 'relu', "activation must be 'leaky_relu' to have a slope, got 'relu'"),
+    [
+      'activation: a slope of relu',
+      () => new Conv1d({ ...sizes, activation: { type: 'relu', slope: 1 } }),
+      { code: 'ERR_OPTION', field: 'slope', got: 1, message: "unknown option 'slope'; there are type" },
+    ],
   ]);
 
   refused([

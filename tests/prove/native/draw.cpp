@@ -1,6 +1,7 @@
 #include "draw.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -16,6 +17,26 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 template <class T, size_t kCount>
 const T& pick(Random& random, const T (&values)[kCount]) {
   return values[random.integer(0, static_cast<int32_t>(kCount) - 1)];
+}
+
+// Parameters that fit any activation, in its order or one for each channel.
+template <class T>
+constexpr std::array<T, 120> kParameters = [] {
+  std::array<T, 120> values{};
+  constexpr double kSome[] = {0.01, 0.25, 1, 2, 0.5, 1.75};
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(kSome[(i + i / 7) % std::size(kSome)]);
+  return values;
+}();
+
+void draw_activation(Random& random, Options* options) {
+  const ActivationEntry& entry = pick(random, kActivations);
+  options->activation = entry.name;
+  if (random.one_in(3)) return;  // the defaults
+  const bool listed = entry.per_channel && random.one_in(2);
+  const auto first = static_cast<size_t>(listed ? 0 : random.integer(0, 5));
+  options->parameters =
+      std::span(kParameters<double>)
+          .subspan(first, listed ? static_cast<size_t>(options->out_channels) : entry.parameter_count());
 }
 
 Options draw_options(Random& random) {
@@ -41,9 +62,7 @@ Options draw_options(Random& random) {
   o.padding_mode = pick(random, kModes);
   o.dtype = random.one_in(4) ? "float16" : "float32";
   o.bias = !random.one_in(4);
-  o.activation = random.one_in(2) ? "none" : kActivationNames[random.integer(1, 7)];
-  constexpr double kSlopes[] = {0.01, 0.25, 1, 2, -0.5};
-  o.slope = pick(random, kSlopes);
+  if (random.one_in(2)) draw_activation(random, &o);
   return o;
 }
 
@@ -133,6 +152,8 @@ Draw draw(uint64_t seed, uint64_t number) {
   for (;;) {
     result.options = draw_options(random);
     if (validate(result.options, &result.params)) continue;
+    const bool listed = entry_of(result.params.finish.activation).per_channel && result.options.parameters.size() > 1;
+    if (listed) result.params.finish.channels = kParameters<float>.data();
     const int32_t batch = random.one_in(3) ? random.integer(1, 3) : 1;
     const int32_t length = random.integer(1, random.one_in(3) ? 600 : 120);
     if (resolve(result.params, batch, length, &result.geometry)) continue;

@@ -16,8 +16,9 @@ namespace {
 std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 
 // What a layer makes of a bias alone.
-double activated_bias(const Draw& draw, float bias) {
-  apply_activation(draw.params.activation, draw.params.slope, &bias, 1);
+double activated_bias(const Draw& draw, int32_t channel) {
+  float bias = draw.bias.empty() ? 0 : draw.bias[channel];
+  activate(draw.params.finish, channel, &bias, 1);
   if (draw.params.dtype == DType::kFloat16) round_to_halves(&bias, 1);
   return bias;
 }
@@ -43,11 +44,11 @@ Expected::Expected(const Draw& draw)
     definition(quiet_, weight_, bias_, &quiet_bounds_);
     seen_ = count([&](size_t i) { return draw.input[i] != draw.quiet[i]; });
   }
-  const auto out_length = static_cast<size_t>(draw.geometry.out_length);
   for (size_t i = 0; i < values_.size(); ++i) {
-    const size_t channel = i / out_length % draw.params.out_channels;
-    values_[i] = sounding_[i] == 0 ? activated_bias(draw, draw.bias.empty() ? 0 : draw.bias[channel])
-                                   : exact_activation(draw.params.activation, draw.params.slope, values_[i]);
+    const int32_t channel = channel_of(i);
+    const Finish& finish = draw.params.finish;
+    values_[i] = sounding_[i] == 0 ? activated_bias(draw, channel)
+                                   : exact_activation(finish.activation, finish.parameters_of(channel), values_[i]);
   }
 }
 
@@ -69,7 +70,7 @@ std::vector<double> Expected::allowed(const std::vector<double>& quiet, const st
     double sum = rounding * quiet_bounds_[i];
     if (!quiet.empty()) sum = std::max(sum, quiet[i]);
     if (seen_[i] > 0) sum += rounding * bounds_[i] + (loud.empty() ? 0 : loud[i]);
-    result[i] = output_tolerance(draw_.params, values_[i], sum);
+    result[i] = output_tolerance(draw_.params, channel_of(i), values_[i], sum);
   }
   return result;
 }
@@ -110,9 +111,9 @@ std::vector<double> Expected::allowed_partitioned(int32_t partition) const {
 }
 
 std::vector<double> Expected::for_other_builds(std::vector<double> allowed) const {
-  if (draw_.params.activation == Activation::kNone) return allowed;
+  if (draw_.params.finish.activation == Activation::kNone) return allowed;
   for (size_t i = 0; i < allowed.size(); ++i) {
-    if (sounding_[i] == 0) allowed[i] = output_tolerance(draw_.params, values_[i], 0);
+    if (sounding_[i] == 0) allowed[i] = output_tolerance(draw_.params, channel_of(i), values_[i], 0);
   }
   return allowed;
 }

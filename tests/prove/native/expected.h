@@ -32,6 +32,9 @@ class Expected {
   size_t spared() const;
 
  private:
+  int32_t channel_of(size_t output) const {
+    return static_cast<int32_t>(output / draw_.geometry.out_length % draw_.params.out_channels);
+  }
   std::vector<double> definition(const std::vector<double>& input, const std::vector<double>& weight,
                                  const std::vector<double>& bias, std::vector<double>* bounds = nullptr) const;
   // `bounds(signal)` is how far the sums of a transform may be off.

@@ -35,7 +35,6 @@ inline Options fuzz_options(FuzzedDataProvider* bytes) {
   constexpr std::array kModes{"zeros", "reflect", "replicate", "circular"};
   constexpr std::array kDTypes{"float32", "float16"};
   constexpr std::array kAlgorithms{"auto", "direct", "toom_cook", "fft"};
-  constexpr std::array kActivations{"none", "relu", "leaky_relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid"};
   Options o;
   o.groups = fuzz_size(bytes, 1, 3);
   o.in_channels = o.groups * fuzz_size(bytes, 1, 3);
@@ -49,8 +48,13 @@ inline Options fuzz_options(FuzzedDataProvider* bytes) {
   o.padding_mode = fuzz_name(bytes, kModes);
   o.bias = bytes->ConsumeBool();
   o.dtype = fuzz_name(bytes, kDTypes);
-  o.activation = fuzz_name(bytes, kActivations);
-  if (bytes->ConsumeBool()) o.slope = bytes->ConsumeFloatingPoint<double>();
+  const ActivationEntry& entry = bytes->PickValueInArray(kActivations);
+  o.activation = fuzz_name(bytes, std::array{entry.name});
+  if (bytes->ConsumeBool()) {
+    static std::array<double, kMostParameters> parameters;
+    for (double& parameter : parameters) parameter = bytes->ConsumeFloatingPoint<double>();
+    if (o.activation == entry.name) o.parameters = std::span(parameters).first(entry.parameter_count());
+  }
   o.algorithm = fuzz_name(bytes, kAlgorithms);
   return o;
 }

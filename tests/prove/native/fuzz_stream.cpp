@@ -145,7 +145,7 @@ void fuzz(FuzzedDataProvider* bytes) {
     int32_t out = width;
     switch (bytes->ConsumeIntegralInRange(0, 5)) {
       case 0:
-        step.elementwise = {Elementwise::Kind::kActivation, Activation::kTanh, 0};
+        step.elementwise = {Elementwise::Kind::kActivation, {Activation::kTanh}};
         break;
       case 1:
         if (width % 2 != 0) return;

@@ -202,8 +202,8 @@ void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Tria
 
 // The drawn layer, and beside it what a network has.
 std::vector<Step> network_of(const std::shared_ptr<Layer>& layer) {
-  const Elementwise add{Elementwise::Kind::kAdd, {}, 0};
-  const Elementwise tanh{Elementwise::Kind::kActivation, Activation::kTanh, 0};
+  const Elementwise add{Elementwise::Kind::kAdd, {}};
+  const Elementwise tanh{Elementwise::Kind::kActivation, {Activation::kTanh}};
   return {{0, 0, layer, {}}, {1, 1, nullptr, tanh}, {1, 2, nullptr, add}};
 }
 

@@ -83,7 +83,7 @@ class Checker {
     double share = 0;
     const auto mismatch = find_mismatch(draw_, expected_.values(), allowed, got, &share);
     // A float16 is rounded by just what it may be, and an activation by nearly that.
-    if (draw_.params.dtype == DType::kFloat32 && draw_.params.activation == Activation::kNone) {
+    if (draw_.params.dtype == DType::kFloat32 && draw_.params.finish.activation == Activation::kNone) {
       tally.worst = std::max(tally.worst, share);
     }
     if (!mismatch.empty()) fail(what + ": " + mismatch);
@@ -157,6 +157,21 @@ void write_array(const std::vector<T>& values) {
   std::fwrite(values.data(), sizeof(T), values.size(), stdout);
 }
 
+std::string json_of_activation(const Draw& draw) {
+  const Options& o = draw.options;
+  const ActivationEntry& entry = entry_of(draw.params.finish.activation);
+  std::string json = "{\"type\":" + quoted(o.activation);
+  const auto append = [&](const char* name, const std::string& value) { json += "," + quoted(name) + ":" + value; };
+  if (draw.params.finish.channels != nullptr) {
+    std::string list;
+    for (const double value : o.parameters) list += (list.empty() ? "[" : ",") + std::to_string(value);
+    append(entry.parameters[0].name, list + "]");
+  } else {
+    for (size_t i = 0; i < o.parameters.size(); ++i) append(entry.parameters[i].name, std::to_string(o.parameters[i]));
+  }
+  return json + "}";
+}
+
 // The JSON has the options as js/ names them. The arrays are input, weight and bias (float32), then what each output
 // should be and how far off it may be by each of `ways` (float64).
 void dump(const Draw& draw) {
@@ -180,22 +195,20 @@ void dump(const Draw& draw) {
     names += ",\"partitioned\"";
   }
   const Options& o = draw.options;
-  std::array<char, 1024> text{};
+  std::array<char, 4096> text{};
   const std::string padding = o.padding_rule == "explicit" ? "[" + std::to_string(draw.geometry.pad_left) + "," +
                                                                  std::to_string(draw.geometry.pad_right) + "]"
                                                            : quoted(o.padding_rule);
-  const std::string activation = o.activation == "leaky_relu"
-                                     ? R"({"type":"leaky_relu","slope":)" + std::to_string(o.slope) + "}"
-                                     : quoted(o.activation);
   const int length = std::snprintf(
       text.data(), text.size(),
       R"({"what":%s,"options":{"inChannels":%g,"outChannels":%g,"kernelSize":%g,"stride":%g,"dilation":%g,"groups":%g,)"
       R"("padding":%s,"paddingMode":"%s","bias":%s,"dtype":"%s","activation":%s},)"
       R"("inputShape":[%d,%d,%d],"outLength":%d,"maxChunk":%d,"streams":%s,"standsOut":%s,"spared":%zu,"ways":[%s]})",
       quoted(describe(draw)).c_str(), o.in_channels, o.out_channels, o.kernel_size, o.stride, o.dilation, o.groups,
-      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(), activation.c_str(),
-      draw.geometry.batch, draw.params.in_channels, draw.geometry.length, draw.geometry.out_length, max_chunk,
-      is_streamable(draw) ? "true" : "false", draw.stands_out ? "true" : "false", expected.spared(), names.c_str());
+      padding.c_str(), o.padding_mode.c_str(), o.bias ? "true" : "false", o.dtype.c_str(),
+      json_of_activation(draw).c_str(), draw.geometry.batch, draw.params.in_channels, draw.geometry.length,
+      draw.geometry.out_length, max_chunk, is_streamable(draw) ? "true" : "false", draw.stands_out ? "true" : "false",
+      expected.spared(), names.c_str());
   const auto size = static_cast<uint32_t>(length);
   std::fwrite(&size, sizeof(size), 1, stdout);
   std::fwrite(text.data(), 1, size, stdout);

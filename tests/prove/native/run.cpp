@@ -34,6 +34,7 @@ std::shared_ptr<Layer> make_layer(const Draw& draw, const std::string& algorithm
   if (validate(options, &params)) return nullptr;
   auto layer = std::make_shared<Layer>(params);
   if (!layer->allocate()) return nullptr;
+  if (draw.params.finish.channels != nullptr && !layer->give_channels(options.parameters)) return nullptr;
   const auto weight = stored(params.dtype, draw.weight);
   const auto bias = stored(params.dtype, draw.bias);
   std::ranges::copy(weight, static_cast<uint8_t*>(layer->weight()));
