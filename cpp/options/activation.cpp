@@ -77,6 +77,14 @@ struct Exp {
     return madd(madd(madd(madd(madd(c6, r, c5), r, c4), r, c3), r, c2), r, c1);
   }
 
+  // exp(unit * y) - 1, when shift is 0.
+  [[nodiscard]] v128_t less_1(v128_t y) const {
+    const v128_t n = rounded(y);
+    const v128_t r = reduced(y, n);
+    const v128_t two_to_n = scale(n);
+    return madd(mul(slope(r), r), two_to_n, sub(two_to_n, one));
+  }
+
   // exp(unit * y) * 2^shift.
   v128_t operator()(v128_t y) const {
     const v128_t n = rounded(y);
@@ -85,6 +93,30 @@ struct Exp {
   }
 
   Constant per_octave, rounder, octave_high, octave_low, c1, c2, c3, c4, c5, c6, one{1.0F};
+};
+
+// Four numbers as float64, and what of them is whole and what is left, in [-0.5, 0.5].
+struct Doubles {
+  static Doubles of(v128_t x) {
+    return {wasm_f64x2_promote_low_f32x4(x), wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(x, x, 2, 3, 2, 3))};
+  }
+  template <typename Function>
+  [[nodiscard]] Doubles map(const Function& f) const {
+    return {f(low), f(high)};
+  }
+  // `rounder` is 1.5 * 2^52 and what is to be added to the whole.
+  [[nodiscard]] Doubles rounded(v128_t rounder) const {
+    return {wasm_f64x2_add(low, rounder), wasm_f64x2_add(high, rounder)};
+  }
+  [[nodiscard]] v128_t rest(const Doubles& rounded, v128_t rounder) const {
+    const v128_t r01 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(low, wasm_f64x2_sub(rounded.low, rounder)));
+    const v128_t r23 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(high, wasm_f64x2_sub(rounded.high, rounder)));
+    return wasm_i32x4_shuffle(r01, r23, 0, 1, 4, 5);
+  }
+  // 2^whole, of rounded numbers whose rounder adds 127.
+  [[nodiscard]] v128_t scale() const { return Exp::scale(wasm_i32x4_shuffle(low, high, 0, 2, 4, 6)); }
+
+  v128_t low, high;
 };
 
 struct Relu {
@@ -126,11 +158,7 @@ struct Silu {
 // With m = exp(2|x|) - 1, m / (m + 2), and the sign of x.
 struct Tanh {
   v128_t operator()(v128_t x) const {
-    const v128_t a = at_most(wasm_f32x4_abs(x), high);
-    const v128_t n = exp.rounded(a);
-    const v128_t r = exp.reduced(a, n);
-    const v128_t scale = Exp::scale(n);
-    const v128_t m = madd(mul(exp.slope(r), r), scale, sub(scale, exp.one));
+    const v128_t m = exp.less_1(at_most(wasm_f32x4_abs(x), high));
     return wasm_v128_or(div(m, add(m, two)), wasm_v128_and(x, sign));
   }
   Constant high{10.0F};  // where the result has long been 1
@@ -180,15 +208,10 @@ struct Gelu {
 struct GeluTanh {
   v128_t operator()(v128_t x) const {
     const v128_t a = at_most(wasm_f32x4_abs(x), high);
-    const v128_t y01 = octaves(wasm_f64x2_promote_low_f32x4(a));
-    const v128_t y23 = octaves(wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(a, a, 2, 3, 2, 3)));
-    const v128_t n01 = wasm_f64x2_add(y01, rounder);
-    const v128_t n23 = wasm_f64x2_add(y23, rounder);
-    const v128_t r01 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(y01, wasm_f64x2_sub(n01, rounder)));
-    const v128_t r23 = wasm_f32x4_demote_f64x2_zero(wasm_f64x2_sub(y23, wasm_f64x2_sub(n23, rounder)));
-    const v128_t r = wasm_i32x4_shuffle(r01, r23, 0, 1, 4, 5);
-    const v128_t scale = Exp::scale(wasm_i32x4_shuffle(n01, n23, 0, 2, 4, 6));
-    const v128_t scaled_exp = mul(madd(exp2.slope(r), r, exp2.one), scale);
+    const Doubles y = Doubles::of(a).map([this](v128_t half) { return octaves(half); });
+    const Doubles n = y.rounded(rounder);
+    const v128_t r = y.rest(n, rounder);
+    const v128_t scaled_exp = mul(madd(exp2.slope(r), r, exp2.one), n.scale());
     return sub(at_least(x, zero), mul(div(a, add(one, scaled_exp)), one));
   }
   // 2u / ln(2) of a float64 x.
@@ -203,6 +226,122 @@ struct GeluTanh {
   Exp exp2{kLn2, 0};
   Constant one{0x1p-27F};
   Constant zero{-0.0F};
+};
+
+// x between two limits.
+struct Clamp {
+  v128_t operator()(v128_t x) const { return at_most(at_least(x, low), high); }
+  Constant low, high;
+};
+
+// x / (1 + |x|).
+struct Softsign {
+  v128_t operator()(v128_t x) const {
+    const v128_t y = at_most(at_least(x, least), most);
+    return div(y, add(one, wasm_f32x4_abs(y)));
+  }
+  Constant most{0x1.fffffeP127F}, least{-0x1.fffffeP127F};  // instead of Inf / Inf
+  Constant one{1.0F};
+};
+
+// Of SELU, which keeps means and variances (Klambauer et al., Self-normalizing neural networks, 2017).
+constexpr double kSeluScale = 1.0507009873554804934;
+constexpr double kSeluAlpha = 1.6732632423543772848;
+
+// (x + 3) / 6 between 0 and 1.
+struct HardSigmoid {
+  v128_t operator()(v128_t x) const { return mul(at_most(at_least(add(x, three), zero), six), sixth); }
+  Constant three{3.0F}, zero{0.0F}, six{6.0F}, sixth{1.0F / 6};
+};
+
+// x * HardSigmoid(x).
+struct HardSwish {
+  v128_t operator()(v128_t x) const { return mul(at_least(x, least), gate(x)); }
+  Constant least{-3.0F};  // instead of -Inf * 0
+  HardSigmoid gate;
+};
+
+// slope * x where x is positive, alpha * (exp(x) - 1) where it is negative.
+struct Elu {
+  v128_t operator()(v128_t x) const {
+    const v128_t m = exp.less_1(at_most(at_least(x, low), zero));
+    return wasm_v128_bitselect(mul(m, alpha), mul(x, slope), wasm_f32x4_lt(x, zero));
+  }
+  Constant slope, alpha;
+  Constant low{-20.0F};  // where exp(x) - 1 has long been -1
+  Exp exp{1.0, 0};
+  Constant zero{0.0F};
+};
+
+// log(1 + exp(beta x)) / beta, as max(x, 0) + log(1 + e) / beta with e = exp(-beta |x|). The logarithm is 2 atanh(s)
+// with s = e / (2 + e), which is s P(s^2); P was fitted on [0, 1/9], with an error of 2^-27.7. -beta |x| has more bits
+// than a float32.
+struct Softplus {
+  explicit Softplus(float b) : octaves{-b / kLn2}, beta{b}, two_betas{2 * b} {}
+  v128_t operator()(v128_t x) const {
+    const Doubles y = Doubles::of(wasm_f32x4_abs(x)).map([this](v128_t half) {
+      return wasm_f64x2_pmax(wasm_f64x2_mul(half, octaves), low);
+    });
+    const Doubles n = y.rounded(rounder);
+    const v128_t r = y.rest(n, rounder);
+    const v128_t scaled_e = mul(madd(exp2.slope(r), r, exp2.one), n.scale());
+    const v128_t e = mul(at_least(scaled_e, least), one);
+    const v128_t s = div(e, add(e, c0));
+    const v128_t z = mul(s, s);
+    const v128_t p = madd(madd(madd(madd(c4, z, c3), z, c2), z, c1), z, c0);
+    return add(at_least(x, zero), mul(mul(scaled_e, div(p, madd(e, beta, two_betas))), one));
+  }
+  DoubleConstant octaves;
+  Constant beta, two_betas;
+  DoubleConstant low{-187};  // exp2 is 0
+  DoubleConstant rounder{0x1.8p52 + 60 + 127};
+  Exp exp2{kLn2, 0};
+  Constant one{0x1p-60F};
+  Constant least{0x1p20F};  // where e has long been lost beside 2, and does not underflow
+  Constant c0{2.0F}, c1{0.666664183F}, c2{0.400214344F}, c3{0.280030966F}, c4{0.280063719F};
+  Constant zero{0.0F};
+};
+
+// x tanh(log(1 + exp(x))). With e = exp(-|x|), x is multiplied by (e^2 + 2e) / (e^2 + 2e + 2) where it is negative;
+// where it is positive, 2e^2 / (2e^2 + 2e + 1) of it is taken away.
+struct Mish {
+  v128_t operator()(v128_t x) const {
+    const v128_t a = at_most(wasm_f32x4_abs(x), high);
+    const v128_t negative = wasm_f32x4_lt(x, zero);
+    const v128_t scaled_e = scaled_exp(a);
+    const v128_t e = mul(at_least(scaled_e, least), one);
+    const v128_t e_and_2 = add(e, two);
+    const v128_t two_e = add(e, e);
+    const v128_t p = wasm_v128_bitselect(e_and_2, two_e, negative);
+    const v128_t q = wasm_v128_bitselect(madd(e, e_and_2, two), madd(e, add(two_e, two), scaled_exp.one), negative);
+    return sub(at_least(x, zero), mul(mul(mul(a, scaled_e), div(p, q)), one));
+  }
+  Constant high{110.2F};  // exp is 0
+  Exp scaled_exp{-1.0, 32};
+  Constant one{0x1p-32F};
+  Constant least{0x1p-8F};  // where e has long been lost beside 1, and does not underflow
+  Constant two{2.0F};
+  Constant zero{-0.0F};
+};
+
+// x + sin(alpha x)^2 / alpha. With f = alpha x / pi less a whole number, the square is f^2 P(f^2); P was fitted on
+// [0, 1/4], with an error of 2^-25.1.
+struct Snake {
+  explicit Snake(float a) : half_turns{a / std::numbers::pi}, alpha{a} {}
+  v128_t operator()(v128_t x) const {
+    const Doubles y = Doubles::of(x).map([this](v128_t half) {
+      return wasm_f64x2_pmin(wasm_f64x2_pmax(wasm_f64x2_mul(half, half_turns), least), most);
+    });
+    const v128_t f = y.rest(y.rounded(rounder), rounder);
+    const v128_t z = mul(f, f);
+    const v128_t p = madd(madd(madd(madd(madd(c5, z, c4), z, c3), z, c2), z, c1), z, c0);
+    return add(x, div(mul(z, p), alpha));
+  }
+  DoubleConstant half_turns;
+  Constant alpha;
+  DoubleConstant least{-0x1p30}, most{0x1p30};  // where the square is long lost beside alpha x
+  DoubleConstant rounder{0x1.8p52};
+  Constant c0{9.86960411F}, c1{-32.469635F}, c2{42.7260742F}, c3{-30.0890636F}, c4{12.9937277F}, c5{-3.26657677F};
 };
 
 // The first min(n, 4) floats at p, n >= 1; zeros follow.
@@ -243,6 +382,10 @@ constexpr Silu kSilu;
 constexpr Tanh kTanh;
 constexpr Gelu kGelu;
 constexpr GeluTanh kGeluTanh;
+constexpr Softsign kSoftsign;
+constexpr HardSigmoid kHardSigmoid;
+constexpr HardSwish kHardSwish;
+constexpr Mish kMish;
 
 }  // namespace
 
@@ -253,6 +396,7 @@ void apply_activation(Activation f, const float* parameters, float* values, size
     case Activation::kRelu:
       return apply(kRelu, values, n);
     case Activation::kLeakyRelu:
+    case Activation::kPrelu:
       return apply(LeakyRelu{.slope = {parameters[0]}}, values, n);
     case Activation::kGelu:
       return apply(kGelu, values, n);
@@ -264,6 +408,28 @@ void apply_activation(Activation f, const float* parameters, float* values, size
       return apply(kTanh, values, n);
     case Activation::kSigmoid:
       return apply(kSigmoid, values, n);
+    case Activation::kElu:
+      return apply(Elu{.slope = {1}, .alpha = {parameters[0]}}, values, n);
+    case Activation::kSelu:
+      return apply(
+          Elu{.slope = {static_cast<float>(kSeluScale)}, .alpha = {static_cast<float>(kSeluScale * kSeluAlpha)}},
+          values, n);
+    case Activation::kSoftplus:
+      return apply(Softplus(parameters[0]), values, n);
+    case Activation::kSoftsign:
+      return apply(kSoftsign, values, n);
+    case Activation::kHardTanh:
+      return apply(Clamp{.low = {parameters[0]}, .high = {parameters[1]}}, values, n);
+    case Activation::kHardSigmoid:
+      return apply(kHardSigmoid, values, n);
+    case Activation::kHardSwish:
+      return apply(kHardSwish, values, n);
+    case Activation::kMish:
+      return apply(kMish, values, n);
+    case Activation::kSnake:
+      return apply(Snake(parameters[0]), values, n);
+    case Activation::kRelu6:
+      return apply(Clamp{.low = {0}, .high = {6}}, values, n);
   }
 }
 

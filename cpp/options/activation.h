@@ -7,7 +7,27 @@
 
 namespace conv1d {
 
-enum class Activation : uint8_t { kNone, kRelu, kLeakyRelu, kGelu, kGeluTanh, kSilu, kTanh, kSigmoid };
+enum class Activation : uint8_t {
+  kNone,
+  kRelu,
+  kLeakyRelu,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kTanh,
+  kSigmoid,
+  kRelu6,
+  kElu,
+  kSelu,
+  kPrelu,
+  kSoftplus,
+  kSoftsign,
+  kMish,
+  kHardTanh,
+  kHardSigmoid,
+  kHardSwish,
+  kSnake
+};
 
 struct ActivationParameter {
   const char* name;  // null where there is none
@@ -41,8 +61,19 @@ inline constexpr ActivationEntry kActivations[] = {
     {"silu", 1.1, false, false, {}},
     {"tanh", 1, false, false, {}},
     {"sigmoid", 0.25, false, false, {}},
+    {"relu6", 1, false, false, {}},
+    {"elu", 1, true, false, {{"alpha", 1}}},
+    {"selu", 1.7581, false, false, {}},
+    {"prelu", 1, true, true, {{"slope", 0.25}}},
+    {"softplus", 1, false, false, {{"beta", 1}}},
+    {"softsign", 1, false, false, {}},
+    {"mish", 1.0885, false, false, {}},
+    {"hardtanh", 1, false, false, {{"minVal", -1}, {"maxVal", 1}}},
+    {"hardsigmoid", 1.0 / 6, false, false, {}},
+    {"hardswish", 1.5, false, false, {}},
+    {"snake", 2, false, true, {{"alpha", 1}}},
 };
-static_assert(std::size(kActivations) == static_cast<size_t>(Activation::kSigmoid) + 1);
+static_assert(std::size(kActivations) == static_cast<size_t>(Activation::kSnake) + 1);
 
 constexpr const ActivationEntry& entry_of(Activation activation) {
   return kActivations[static_cast<size_t>(activation)];

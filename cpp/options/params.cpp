@@ -38,6 +38,13 @@ std::optional<Error> check_divisible(const char* field, int32_t channels, int32_
                       field + format(" (%) must be divisible by groups (%)", {double(channels), double(groups)}));
 }
 
+// What a finite parameter breaks, or null.
+const char* broken_rule(Activation activation, float value) {
+  if (activation == Activation::kSnake && value == 0) return " must not be 0";
+  const bool fits = value >= 1e-6F && value <= 1e6F;
+  return activation == Activation::kSoftplus && !fits ? " must be from 1e-6 to 1e6" : nullptr;
+}
+
 std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
   return format(
       "output length must be >= 1, got % = floor((L (%) + padLeft (%) + padRight (%) - dilation (%) * (kernelSize (%) "
@@ -141,7 +148,15 @@ std::optional<Error> parse_activation(const std::string& name, std::span<const d
       return option_error("activation", "activation's " + std::string(entry.parameters[which].name) +
                                             " must be a finite float32, got " + number(parameters[i]));
     }
+    if (const char* rule = broken_rule(finish->activation, value)) {
+      return option_error("activation", "activation's " + std::string(entry.parameters[which].name) + rule + ", got " +
+                                            number(parameters[i]));
+    }
     if (!listed) finish->parameters[which] = value;
+  }
+  if (finish->activation == Activation::kHardTanh && finish->parameters[0] > finish->parameters[1]) {
+    return option_error("activation", "activation's minVal (" + number(finish->parameters[0]) +
+                                          ") must be at most maxVal (" + number(finish->parameters[1]) + ")");
   }
   return std::nullopt;
 }

@@ -33,7 +33,7 @@ export interface Conv1dOptions {
   paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular';
   /** Of input, weight, bias and output. Default `'float32'`. */
   dtype?: DType;
-  /** Applied to each output. leaky_relu's slope is 0.01 unless given. Default `'none'`. */
+  /** Applied to each output. Default `'none'`. */
   activation?: ActivationOption;
   /**
    * How sums are formed. `'direct'`: by the definition, in one order; the error of K products is at most (K + 2) * 2^-24 *

@@ -25,10 +25,15 @@ void apply_activation(Activation f, const float* parameters, float* values,
 namespace conv1d {
 namespace {
 
-constexpr float kSlope[] = {0.01F};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMaxUlp = 4;
+
+// Default parameters, in the table's order.
+std::array<float, kMostParameters> defaults_of(Activation f) {
+  const auto& [first, second] = entry_of(f).parameters;
+  return {static_cast<float>(first.initial), static_cast<float>(second.initial)};
+}
 
 bool has_fma() {
 #if defined(__x86_64__)
@@ -38,12 +43,19 @@ bool has_fma() {
 #endif
 }
 
-void apply(Activation f, bool fused, float* values, size_t n) {
+void apply(Activation f, const float* parameters, bool fused, float* values, size_t n) {
   if (fused) {
-    conv1d_fused::apply_activation(static_cast<conv1d_fused::Activation>(f), kSlope, values, n);
+    conv1d_fused::apply_activation(static_cast<conv1d_fused::Activation>(f), parameters, values, n);
   } else {
-    apply_activation(f, kSlope, values, n);
+    apply_activation(f, parameters, values, n);
   }
+}
+
+void apply(Activation f, bool fused, float* values, size_t n) { apply(f, defaults_of(f).data(), fused, values, n); }
+
+// A value with the infinities that float32 makes of large ones.
+double overflowed(double value) {
+  return std::abs(value) < 0x1p128 - 0x1p103 ? value : std::copysign(kInfinity, value);
 }
 
 // What a function should give, in float64. `exact` is right for any finite x. `small`, for |x| < kSmall, and `large`,
@@ -51,60 +63,70 @@ void apply(Activation f, bool fused, float* values, size_t n) {
 // float32.
 constexpr double kSmall = 0x1p-12;
 
-struct ReluReference {
-  static constexpr Activation kFunction = Activation::kRelu;
+template <Activation kActivation>
+struct Exact {
+  static constexpr Activation kFunction = kActivation;
   static constexpr double kLarge = kSmall;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
+  static double exact(double x) { return overflowed(exact_activation(kFunction, defaults_of(kFunction).data(), x)); }
   static double small(double x) { return exact(x); }
   static double large(double x) { return exact(x); }
 };
 
-struct LeakyReluReference {
-  static constexpr Activation kFunction = Activation::kLeakyRelu;
-  static constexpr double kLarge = kSmall;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
-  static double small(double x) { return exact(x); }
-  static double large(double x) { return exact(x); }
-};
-
-struct GeluReference {
-  static constexpr Activation kFunction = Activation::kGelu;
-  static constexpr double kLarge = 16;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
-  static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
+// Functions that are nearly 0 for large negative x, nearly x for large positive x.
+template <Activation kActivation, int kFarAway>
+struct Gated : Exact<kActivation> {
+  static constexpr double kLarge = kFarAway;
   static double large(double x) { return x > 0 ? x : 0; }
 };
 
-struct GeluTanhReference {
-  static constexpr Activation kFunction = Activation::kGeluTanh;
-  static constexpr double kLarge = 16;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
+struct Gelu : Gated<Activation::kGelu, 16> {
   static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
-  static double large(double x) { return x > 0 ? x : 0; }
 };
 
-struct SiluReference {
-  static constexpr Activation kFunction = Activation::kSilu;
-  static constexpr double kLarge = 128;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
+struct GeluTanh : Gated<Activation::kGeluTanh, 16> {
+  static double small(double x) { return x * (0.5 + x * 0.39894228040143268); }
+};
+
+struct Silu : Gated<Activation::kSilu, 128> {
   static double small(double x) { return x * (0.5 + x * 0.25); }
-  static double large(double x) { return x > 0 ? x : 0; }
 };
 
-struct TanhReference {
-  static constexpr Activation kFunction = Activation::kTanh;
+struct Mish : Gated<Activation::kMish, 128> {
+  static double small(double x) { return x * (0.6 + x * (0.32 - x * 0.016)); }
+};
+
+struct Softplus : Gated<Activation::kSoftplus, 128> {
+  static double small(double x) { return 0.69314718055994531 + x * (0.5 + x * 0.125); }
+};
+
+struct Tanh : Exact<Activation::kTanh> {
   static constexpr double kLarge = 16;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return x - x * x * x * (1.0 / 3); }
   static double large(double x) { return x > 0 ? 1 : -1; }
 };
 
-struct SigmoidReference {
-  static constexpr Activation kFunction = Activation::kSigmoid;
+struct Sigmoid : Exact<Activation::kSigmoid> {
   static constexpr double kLarge = 128;
-  static double exact(double x) { return exact_activation(kFunction, kSlope, x); }
   static double small(double x) { return 0.5 + x * 0.25; }
   static double large(double x) { return x > 0 ? 1 : 0; }
+};
+
+struct Elu : Exact<Activation::kElu> {
+  static constexpr double kLarge = 64;
+  static double small(double x) { return x < 0 ? x * (1 + x * (0.5 + x * (1.0 / 6))) : x; }
+  static double large(double x) { return x > 0 ? x : -1; }
+};
+
+struct Selu : Exact<Activation::kSelu> {
+  static constexpr double kLarge = 64;
+  static double small(double x) { return x < 0 ? 1.7580993408473766 * Elu::small(x) : exact(x); }
+  static double large(double x) { return x < 0 ? -1.7580993408473766 : exact(x); }
+};
+
+struct Snake : Exact<Activation::kSnake> {
+  static constexpr double kLarge = 0x1p35;
+  static double small(double x) { return x + x * x; }
+  static double large(double x) { return x; }
 };
 
 constexpr size_t kBlock = 1024;
@@ -167,8 +189,10 @@ class ActivationAccuracy : public testing::Test {};
 template <class Reference>
 class ActivationExhaustive : public testing::Test {};
 
-using References = testing::Types<ReluReference, LeakyReluReference, GeluReference, GeluTanhReference, SiluReference,
-                                  TanhReference, SigmoidReference>;
+using References = testing::Types<Exact<Activation::kRelu>, Exact<Activation::kRelu6>, Exact<Activation::kLeakyRelu>,
+                                  Exact<Activation::kPrelu>, Gelu, GeluTanh, Silu, Tanh, Sigmoid, Elu, Selu, Softplus,
+                                  Exact<Activation::kSoftsign>, Mish, Exact<Activation::kHardTanh>,
+                                  Exact<Activation::kHardSigmoid>, Exact<Activation::kHardSwish>, Snake>;
 struct ReferenceNames {
   template <class Reference>
   static std::string GetName(int) {  // NOLINT(readability-identifier-naming): GoogleTest's choice
@@ -179,9 +203,11 @@ TYPED_TEST_SUITE(ActivationAccuracy, References, ReferenceNames);
 TYPED_TEST_SUITE(ActivationExhaustive, References, ReferenceNames);
 
 // Applies the function with and without fused madd(), and includes the errors in worst[fused].
-template <class Reference>
-void check(const Floats& inputs, const Doubles& want, std::array<Worst, 2>* worst) {
-  const Doubles scale = per_ulp(want);
+void check(Activation f, const float* parameters, const Floats& inputs, const Doubles& want,
+           std::array<Worst, 2>* worst) {
+  Doubles scale;
+  for (size_t i = 0; i < kBlock; ++i) scale[i] = scale_of(f, inputs[i], want[i]);
+  scale = per_ulp(scale);
   const auto include = [&](const Floats& outputs, const Errors& errors, Worst* result) {
     if (errors.largest <= result->ulps) return;
     for (size_t i = 0; i < kBlock; ++i) {
@@ -190,17 +216,18 @@ void check(const Floats& inputs, const Doubles& want, std::array<Worst, 2>* wors
     }
   };
   Floats outputs = inputs;
-  apply(Reference::kFunction, false, outputs.data(), kBlock);
+  apply(f, parameters, false, outputs.data(), kBlock);
   const Errors errors(outputs, want, scale);
   include(outputs, errors, worst->data());
   if (!has_fma()) return;
   Floats fused = inputs;
-  apply(Reference::kFunction, true, fused.data(), kBlock);
+  apply(f, parameters, true, fused.data(), kBlock);
   const bool same = bits_of(fused) == bits_of(outputs);
   include(fused, same ? errors : Errors(fused, want, scale), worst->data() + 1);
 }
 
 TYPED_TEST(ActivationAccuracy, OfASample) {
+  const auto parameters = defaults_of(TypeParam::kFunction);
   std::array<Worst, 2> worst;
   Floats inputs;
   Doubles want;
@@ -210,10 +237,43 @@ TYPED_TEST(ActivationAccuracy, OfASample) {
       inputs[i] = std::isfinite(x) ? x : 0;
     }
     std::transform(inputs.begin(), inputs.end(), want.begin(), TypeParam::exact);
-    check<TypeParam>(inputs, want, &worst);
+    check(TypeParam::kFunction, parameters.data(), inputs, want, &worst);
   }
   worst[0].expect(TypeParam::kFunction, false);
   worst[1].expect(TypeParam::kFunction, true);
+}
+
+struct WithParameters {
+  Activation activation;
+  std::array<float, kMostParameters> parameters;
+};
+
+constexpr WithParameters kParameters[] = {
+    {Activation::kLeakyRelu, {3}},       {Activation::kPrelu, {-0.5F}},   {Activation::kPrelu, {1e-30F}},
+    {Activation::kElu, {-1.5F}},         {Activation::kElu, {0.3F}},      {Activation::kElu, {1e-30F}},
+    {Activation::kSoftplus, {1e-6F}},    {Activation::kSoftplus, {0.7F}}, {Activation::kSoftplus, {3}},
+    {Activation::kSoftplus, {50}},       {Activation::kSoftplus, {1e6F}}, {Activation::kHardTanh, {-2.5F, -0.1F}},
+    {Activation::kHardTanh, {0, 1e30F}}, {Activation::kSnake, {1e-40F}},  {Activation::kSnake, {0.01F}},
+    {Activation::kSnake, {-0.7F}},       {Activation::kSnake, {3.3F}},    {Activation::kSnake, {50}},
+    {Activation::kSnake, {1e6F}},        {Activation::kSnake, {-1e20F}},
+};
+
+TEST(ActivationAccuracyWith, OtherParameters) {
+  for (const auto& [f, parameters] : kParameters) {
+    std::array<Worst, 2> worst;
+    Floats inputs;
+    Doubles want;
+    for (uint32_t block = 0; block < 400; ++block) {
+      for (uint32_t i = 0; i < kBlock; ++i) {
+        const auto x = std::bit_cast<float>((block * static_cast<uint32_t>(kBlock) + i) * 10007);
+        inputs[i] = std::isfinite(x) ? x : 0;
+        want[i] = overflowed(exact_activation(f, parameters.data(), inputs[i]));
+      }
+      check(f, parameters.data(), inputs, want, &worst);
+    }
+    worst[0].expect(f, false);
+    worst[1].expect(f, true);
+  }
 }
 
 // The exhaustive test rests on the short forms.
@@ -247,13 +307,14 @@ void fill_reference(const Floats& inputs, Doubles* want) {
 TYPED_TEST(ActivationExhaustive, EveryFloat) {
   constexpr uint32_t kThreads = 2;
   std::array<std::array<Worst, 2>, kThreads> worst;
-  const auto work = [&worst](uint32_t thread) {
+  const auto parameters = defaults_of(TypeParam::kFunction);
+  const auto work = [&](uint32_t thread) {
     Floats inputs;
     Doubles want;
     for (uint32_t block = thread; block < (uint64_t{1} << 32) / kBlock; block += kThreads) {
       for (uint32_t i = 0; i < kBlock; ++i) inputs[i] = std::bit_cast<float>(block * static_cast<uint32_t>(kBlock) + i);
       fill_reference<TypeParam>(inputs, &want);
-      check<TypeParam>(inputs, want, &worst[thread]);
+      check(TypeParam::kFunction, parameters.data(), inputs, want, &worst[thread]);
     }
   };
   std::thread other(work, 1);
@@ -266,12 +327,15 @@ TYPED_TEST(ActivationExhaustive, EveryFloat) {
   }
 }
 
-constexpr std::array kFunctions = {Activation::kRelu,     Activation::kLeakyRelu, Activation::kGelu,
-                                   Activation::kGeluTanh, Activation::kSilu,      Activation::kTanh,
-                                   Activation::kSigmoid};
+// All but kNone.
+const std::vector<Activation> kFunctions = [] {
+  std::vector<Activation> all;
+  for (size_t i = 1; i < std::size(kActivations); ++i) all.push_back(static_cast<Activation>(i));
+  return all;
+}();
 
 float value(Activation f, float x) {
-  apply_activation(f, kSlope, &x, 1);
+  apply(f, false, &x, 1);
   return x;
 }
 
@@ -282,6 +346,8 @@ TEST(Activation, HasNames) {
   EXPECT_STREQ(entry_of(Activation::kNone).name, "none");
   EXPECT_STREQ(entry_of(Activation::kLeakyRelu).name, "leaky_relu");
   EXPECT_STREQ(entry_of(Activation::kSigmoid).name, "sigmoid");
+  EXPECT_STREQ(entry_of(Activation::kHardSwish).name, "hardswish");
+  EXPECT_STREQ(entry_of(Activation::kSnake).name, "snake");
 }
 
 TEST(Activation, KeepsNaN) {
@@ -293,30 +359,66 @@ TEST(Activation, KeepsNaN) {
 }
 
 TEST(Activation, HasLimits) {
-  for (const Activation f :
-       {Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
-    expect_same(value(f, kInfinity), kInfinity);
-    expect_same(value(f, 3e38F), 3e38F);
+  struct Limits {
+    Activation f;
+    float minus;
+    float plus;
+  };
+  for (const auto& [f, minus, plus] : {
+           Limits{Activation::kRelu, 0, kInfinity},
+           {Activation::kRelu6, 0, 6},
+           {Activation::kLeakyRelu, -kInfinity, kInfinity},
+           {Activation::kPrelu, -kInfinity, kInfinity},
+           {Activation::kGelu, -0.0F, kInfinity},
+           {Activation::kGeluTanh, -0.0F, kInfinity},
+           {Activation::kSilu, -0.0F, kInfinity},
+           {Activation::kMish, -0.0F, kInfinity},
+           {Activation::kSoftplus, 0, kInfinity},
+           {Activation::kElu, -1, kInfinity},
+           {Activation::kSelu, -1.75809934F, kInfinity},
+           {Activation::kTanh, -1, 1},
+           {Activation::kSoftsign, -1, 1},
+           {Activation::kHardTanh, -1, 1},
+           {Activation::kSigmoid, 0, 1},
+           {Activation::kHardSigmoid, 0, 1},
+           {Activation::kHardSwish, -0.0F, kInfinity},
+           {Activation::kSnake, -kInfinity, kInfinity},
+       }) {
+    SCOPED_TRACE(entry_of(f).name);
+    expect_same(value(f, kInfinity), plus);
+    expect_same(value(f, -kInfinity), minus);
+    if (f != Activation::kSelu) expect_same(value(f, 3e38F), std::min(plus, 3e38F));
+    if (std::isfinite(minus)) expect_same(value(f, -3e38F), minus);
   }
-  EXPECT_EQ(value(Activation::kRelu, -kInfinity), 0);
-  EXPECT_EQ(value(Activation::kLeakyRelu, -kInfinity), -kInfinity);
-  for (const Activation f : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
-    expect_same(value(f, -kInfinity), -0.0F);
-    expect_same(value(f, -3e38F), -0.0F);
-  }
-  expect_same(value(Activation::kTanh, kInfinity), 1);
-  expect_same(value(Activation::kTanh, -kInfinity), -1);
-  expect_same(value(Activation::kSigmoid, kInfinity), 1);
-  expect_same(value(Activation::kSigmoid, -kInfinity), 0);
 }
 
 TEST(Activation, KeepsTheSignOfZero) {
-  for (const Activation f :
-       {Activation::kLeakyRelu, Activation::kGelu, Activation::kGeluTanh, Activation::kSilu, Activation::kTanh}) {
-    expect_same(value(f, 0.0F), 0.0F);
-    expect_same(value(f, -0.0F), -0.0F);
+  for (const Activation f : kFunctions) {
+    SCOPED_TRACE(entry_of(f).name);
+    if (f == Activation::kSigmoid || f == Activation::kHardSigmoid) {
+      EXPECT_EQ(value(f, 0), 0.5F);
+    } else if (f == Activation::kSoftplus) {
+      EXPECT_EQ(value(f, 0), 0.693147182F);
+    } else {
+      expect_same(value(f, 0.0F), 0.0F);
+      if (f != Activation::kRelu && f != Activation::kRelu6) expect_same(value(f, -0.0F), -0.0F);
+    }
   }
-  EXPECT_EQ(value(Activation::kSigmoid, 0), 0.5F);
+}
+
+// The steepest that each is, by its definition: no more than the table says, and nearly that.
+TEST(Activation, IsAsSteepAsTheTableSays) {
+  constexpr double kStep = 0x1p-10;
+  for (const Activation f : kFunctions) {
+    const auto parameters = defaults_of(f);
+    double steepest = 0;
+    for (double x = -20; x < 20; x += kStep) {
+      const double rise = exact_activation(f, parameters.data(), x + kStep) - exact_activation(f, parameters.data(), x);
+      steepest = std::max(steepest, std::abs(rise) / kStep);
+    }
+    EXPECT_LE(steepest, lipschitz(f, parameters.data()) * (1 + 1e-9)) << entry_of(f).name;
+    EXPECT_GE(steepest, lipschitz(f, parameters.data()) * 0.998) << entry_of(f).name;
+  }
 }
 
 TEST(Activation, StaysWithinItsBounds) {
@@ -343,7 +445,7 @@ TEST(Activation, TakesTheSlopeOfLeakyRelu) {
 TEST(Activation, NoneChangesNothing) {
   std::array<float, 3> values = {-1, kNaN, 2};
   const auto before = values;
-  apply_activation(Activation::kNone, kSlope, values.data(), values.size());
+  apply(Activation::kNone, false, values.data(), values.size());
   EXPECT_EQ(bits_of(values), bits_of(before));
 }
 
@@ -377,7 +479,7 @@ TEST(Activation, TouchesNothingBeyondTheEnd) {
     for (size_t n = 0; n < 20; ++n) {
       const std::unique_ptr<float[]> values(new float[n]);
       std::fill_n(values.get(), n, -1.0F);
-      apply_activation(f, kSlope, values.get(), n);
+      apply(f, false, values.get(), n);
       for (size_t i = 0; i < n; ++i) EXPECT_EQ(values[i], value(f, -1.0F));
     }
   }
