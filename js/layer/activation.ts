@@ -67,7 +67,7 @@ function readParameter(name: string, value: unknown, initial: number, perChannel
   const isList = perChannel && (Array.isArray(value) || ArrayBuffer.isView(value));
   const values: unknown[] = isList ? Array.from(value as ArrayLike<unknown>) : [value ?? initial];
   if (values.length > 0 && values.every((one) => typeof one === 'number')) return values;
-  const rule = `given a ${name} that is a number${perChannel ? ', or a list of one for each channel' : ''}`;
+  const rule = `given ${name} as a number${perChannel ? ', or a list of one for each channel' : ''}`;
   throw optionError('activation', rule, value);
 }
 

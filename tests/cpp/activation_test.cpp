@@ -401,7 +401,8 @@ TEST(Activation, KeepsTheSignOfZero) {
       EXPECT_EQ(value(f, 0), 0.693147182F);
     } else {
       expect_same(value(f, 0.0F), 0.0F);
-      if (f != Activation::kRelu && f != Activation::kRelu6) expect_same(value(f, -0.0F), -0.0F);
+      const bool adds = f == Activation::kSnake;  // 0 to it
+      if (f != Activation::kRelu && f != Activation::kRelu6 && !adds) expect_same(value(f, -0.0F), -0.0F);
     }
   }
 }

@@ -91,6 +91,8 @@ describe('toConfig', () => {
     ['float16', { dtype: 'float16', compute_mode: 'float32' }],
     ['an activation', { activation: 'gelu', algorithm: 'direct' }],
     ['a slope', { activation: { type: 'leaky_relu', slope: 0.2 } }],
+    ['two parameters', { activation: { type: 'hardtanh', minVal: -2, maxVal: 0.5 } }],
+    ['a parameter of each channel', { out_channels: 4, activation: { type: 'snake', alpha: [1, 2, 3, 4] } }],
   ])('is what fromConfig took: %s', (_, more) => {
     const config = { ...sizes, ...defaults, ...more };
     const written = Conv1d.fromConfig(config).toConfig();

@@ -1,7 +1,17 @@
 // NaN and infinities, activations, and how outputs are rounded.
-import { Conv1d, Tensor } from 'conv1d-wasm';
+import { Conv1d, Network, Tensor } from 'conv1d-wasm';
 import { halfToNumber } from '../cases.js';
-import { differingBits, drawInteger, makeLayer, makeRandom, noise, openBuilds, product } from './support.js';
+import {
+  differingBits,
+  drawInteger,
+  halvesWhere,
+  makeLayer,
+  makeRandom,
+  noise,
+  openBuilds,
+  product,
+  runStream,
+} from './support.js';
 
 const builds = await openBuilds([1]);
 afterAll(() => builds.forEach(({ runtime }) => runtime.dispose()));
@@ -124,7 +134,39 @@ describe.each(builds)('$name', ({ runtime }) => {
     silu: (x) => x / (1 + Math.exp(-x)),
     tanh: Math.tanh,
     sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+    relu6: (x) => Math.min(Math.max(x, 0), 6),
+    elu: (x, { alpha }) => (x < 0 ? alpha * Math.expm1(x) : x),
+    selu: (x) => 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * Math.expm1(x) : x),
+    prelu: (x, { slope }) => (x < 0 ? slope * x : x),
+    softplus: (x, { beta }) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(beta * x))) / beta,
+    softsign: (x) => x / (1 + Math.abs(x)),
+    mish: (x) => x * Math.tanh(Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+    hardtanh: (x, { minVal, maxVal }) => Math.min(Math.max(x, minVal), maxVal),
+    hardsigmoid: (x) => Math.min(Math.max((x + 3) / 6, 0), 1),
+    hardswish: (x) => (x <= -3 ? 0 : x * Math.min((x + 3) / 6, 1)),
+    snake: (x, { alpha }) => x + Math.sin(alpha * x) ** 2 / alpha,
   };
+
+  test("there are no other activations, and their parameters have PyTorch's defaults", () => {
+    const defaults = runtime.activations.map(({ name, parameters }) => [
+      name,
+      Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.default])),
+    ]);
+    expect(Object.fromEntries(defaults)).toEqual({
+      ...Object.fromEntries(['none', ...Object.keys(activations)].map((name) => [name, {}])),
+      leaky_relu: { slope: 0.01 },
+      elu: { alpha: 1 },
+      prelu: { slope: 0.25 },
+      softplus: { beta: 1 },
+      hardtanh: { minVal: -1, maxVal: 1 },
+      snake: { alpha: 1 },
+    });
+    expect(runtime.activations.filter(({ perChannel }) => perChannel).map(({ name }) => name)).toEqual([
+      'prelu',
+      'snake',
+    ]);
+    expect(Object.isFrozen(runtime.activations) && Object.isFrozen(runtime.activations[0].parameters)).toBe(true);
+  });
 
   // The powers of two from 2^-149 to 2^127 and numbers between, and many where activations bend.
   const random = makeRandom(5);
@@ -136,16 +178,76 @@ describe.each(builds)('$name', ({ runtime }) => {
   ]);
   const ulp = (value) => 2 ** (Math.max(-126, Math.floor(Math.log2(Math.abs(value)))) - 23);
 
-  test.each(Object.entries(activations))('%s: 4 ulp of the float64 value', (activation, exact) => {
-    const got = through(samples, { activation }).data;
-    const wrong = [...samples].flatMap((x, i) => {
-      const expected = exact(x);
-      const off = Math.abs(got[i] - expected);
-      return off <= 4 * ulp(expected || 2 ** -149)
-        ? []
-        : [{ x, got: got[i], expected, ulps: off / ulp(expected || 2 ** -149) }];
+  /** Those outputs of `samples` that are off by more than 4 ulp, snake's of its input. */
+  const wrongOnes = (got, name, parameters) =>
+    [...samples].flatMap((x, i) => {
+      const expected = activations[name](x, parameters);
+      const scale = (name === 'snake' ? x : expected) || 2 ** -149;
+      const ulps = got[i] === Math.fround(expected) ? 0 : Math.abs(got[i] - expected) / ulp(scale);
+      return ulps <= 4 ? [] : [{ x, got: got[i], expected, ulps }];
     });
-    expect(wrong.slice(0, 5)).toEqual([]);
+
+  test.each(Object.keys(activations))('%s: 4 ulp of the float64 value', (activation) => {
+    const { parameters } = runtime.activations.find(({ name }) => name === activation);
+    const defaults = Object.fromEntries(parameters.map((one) => [one.name, Math.fround(one.default)]));
+    expect(wrongOnes(through(samples, { activation }).data, activation, defaults).slice(0, 5)).toEqual([]);
+  });
+
+  test.each([
+    ['elu', { alpha: 0.5 }],
+    ['elu', { alpha: -2 }],
+    ['prelu', { slope: -0.5 }],
+    ['softplus', { beta: 0.25 }],
+    ['softplus', { beta: 20 }],
+    ['hardtanh', { minVal: 0.25, maxVal: 3 }],
+    ['snake', { alpha: 0.125 }],
+    ['snake', { alpha: -3 }],
+  ])('%s with %p', (type, parameters) => {
+    expect(wrongOnes(through(samples, { activation: { type, ...parameters } }).data, type, parameters)).toEqual([]);
+  });
+
+  // Each channel gets its own, by every method, whole or streamed; in networks too.
+  test.each([
+    ['prelu', 'slope'],
+    ['snake', 'alpha'],
+  ])('%s with a parameter for each channel', async (type, name) => {
+    const list = [0.5, 2, -1.5, 0.25, 3];
+    const activation = { type, [name]: list };
+    for (const dtype of ['float32', 'float16']) {
+      for (const algorithm of ['direct', 'toom_cook', 'fft']) {
+        const options = { inChannels: 5, outChannels: 5, kernelSize: 9, padding: 'causal', algorithm, dtype, runtime };
+        const plain = makeLayer(options);
+        const layer = new Conv1d({ ...options, activation });
+        layer.loadStateDict(plain.stateDict());
+        const input = halvesWhere(dtype, new Tensor(noise(2 * 5 * 300, 7), [2, 5, 300]));
+        const whole = layer.forward(input);
+        const channels = list.map((value) => new Conv1d({ ...options, activation: { type, [name]: value } }));
+        channels.forEach((one, channel) => {
+          one.loadStateDict(plain.stateDict());
+          const same = one.forward(input);
+          for (const image of [0, 1]) {
+            const at = (image * 5 + channel) * 300;
+            expect(differingBits(whole.data.subarray(at, at + 300), same.data.subarray(at, at + 300))).toEqual([]);
+          }
+          one.dispose();
+        });
+        expect(differingBits((await layer.forwardAsync(input)).data, whole.data)).toEqual([]);
+        const network = new Network(5, (x) => x.conv(plain).activation(activation));
+        if (dtype === 'float32') expect(differingBits(network.forward(input).data, whole.data)).toEqual([]);
+        expect((await network.forwardAsync(input)).data).toEqual(network.forward(input).data);
+        if (algorithm === 'direct') {
+          for (const source of [layer, network]) {
+            const stream = source.stream({ batch: 2, maxChunk: 64, denormals: 'keep' });
+            const streamed = runStream(stream, input, () => 37);
+            expect(differingBits(streamed.data, source.forward(input).data)).toEqual([]);
+            stream.dispose();
+          }
+        }
+        network.dispose();
+        layer.dispose();
+        plain.dispose();
+      }
+    }
   });
 
   // Where x * 0 is infinity * 0, the limit and the float64 formula differ: both are right.
@@ -158,6 +260,17 @@ describe.each(builds)('$name', ({ runtime }) => {
     ['silu', [Infinity], [0, NaN]],
     ['tanh', [1], [-1]],
     ['sigmoid', [1], [0]],
+    ['relu6', [6], [0]],
+    ['elu', [Infinity], [-1]],
+    ['selu', [Infinity], [Math.fround(-1.7580993408473766)]],
+    ['prelu', [Infinity], [-Infinity]],
+    ['softplus', [Infinity], [0]],
+    ['softsign', [1], [-1]],
+    ['mish', [Infinity], [0]],
+    ['hardtanh', [1], [-1]],
+    ['hardsigmoid', [1], [0]],
+    ['hardswish', [Infinity], [0]],
+    ['snake', [Infinity], [-Infinity]],
   ])('%s of NaN and the infinities', (activation, plus, minus) => {
     // In each place of a vector and of its remainder.
     for (const count of [1, 2, 3, 4, 5, 9, 50]) {

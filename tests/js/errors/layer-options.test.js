@@ -92,7 +92,9 @@ describe('names and other options', () => {
     dtype: "'float32' or 'float16'",
     computeMode: "'default' or 'float32'",
     algorithm: "'auto', 'direct', 'toom_cook' or 'fft'",
-    activation: "'none', 'relu', 'leaky_relu', 'gelu', 'gelu_tanh', 'silu', 'tanh' or 'sigmoid'",
+    activation:
+      "'none', 'relu', 'leaky_relu', 'gelu', 'gelu_tanh', 'silu', 'tanh', 'sigmoid', 'relu6', 'elu', 'selu', 'prelu', " +
+      "'softplus', 'softsign', 'mish', 'hardtanh', 'hardsigmoid', 'hardswish' or 'snake'",
   };
   const of = (field, got, message) => [
     `${field}: ${JSON.stringify(got)}`,
@@ -139,16 +141,37 @@ describe('names and other options', () => {
   ];
   const [wild, unknown, huge] = [
     { type: 'leaky_relu', slope: NaN },
-    { type: 'elu' },
+    { type: 'swish' },
     { type: 'leaky_relu', slope: 1e39 }, // infinite in float32
   ];
   refused([
     ofActivation({}, undefined, 'activation must be a string, got undefined'),
     ofActivation(['relu'], ['relu'], "activation must be an object, got ['relu']"),
-    ofActivation(unknown, unknown, `activation must be ${names.activation}, got 'elu'`),
+    ofActivation(unknown, unknown, `activation must be ${names.activation}, got 'swish'`),
     ofActivation(wild, wild, /^activation's slope must be a finite (number|float32), got NaN$/),
     ofActivation(huge, huge, /^activation's slope must be a finite (number|float32), got 1e\+39$/),
-    ofActivation({ type: 'leaky_relu', slope: '1' }, '1', "activation must be given a slope that is a number, got '1'"),
+    ofActivation({ type: 'leaky_relu', slope: '1' }, '1', "activation must be given slope as a number, got '1'"),
+    ...[
+      [{ type: 'snake', alpha: 0 }, "activation's alpha must not be 0, got 0"],
+      [{ type: 'snake', alpha: 1e-50 }, "activation's alpha must not be 0, got 1e-50"],
+      [{ type: 'snake', alpha: [1, 0, 2, 3] }, "activation's alpha must not be 0, got 0"],
+      [{ type: 'prelu', slope: [1, 2, 3] }, "activation's slope must be a number or one for each of 4 channels, got 3"],
+      [{ type: 'prelu', slope: [1, NaN, 3, 4] }, "activation's slope must be a finite float32, got NaN"],
+      [{ type: 'softplus', beta: 0 }, "activation's beta must be from 1e-6 to 1e6, got 0"],
+      [{ type: 'softplus', beta: 2e6 }, "activation's beta must be from 1e-6 to 1e6, got 2000000"],
+      [{ type: 'hardtanh', minVal: 2 }, "activation's minVal (2) must be at most maxVal (1)"],
+      [{ type: 'elu', alpha: -Infinity }, "activation's alpha must be a finite float32, got -Infinity"],
+    ].map(([activation, message]) => [
+      `activation: ${JSON.stringify(activation)}`,
+      () => new Conv1d({ ...sizes, outChannels: 4, groups: 1, activation }),
+      { code: 'ERR_OPTION', field: 'activation', got: activation, message },
+    ]),
+    ofActivation({ type: 'elu', alpha: [1] }, [1], 'activation must be given alpha as a number, got [1]'),
+    ofActivation(
+      { type: 'prelu', slope: [] },
+      [],
+      'activation must be given slope as a number, or a list of one for each channel, got []',
+    ),
     [
       'activation: a slope of relu',
       () => new Conv1d({ ...sizes, activation: { type: 'relu', slope: 1 } }),

@@ -79,7 +79,7 @@ describe('unknown options name those that there are, and the nearest', () => {
     ['flush', 'outs', 'out', 'out', withStream((fed, options) => fed.flush(options))],
     ['activation', 'slop', 'slope', 'type, slope', (more) => create({ activation: { type: 'leaky_relu', ...more } })],
     [
-      ...['NetworkValue.activation', 'Type', 'type', 'type, slope'],
+      ...['NetworkValue.activation', 'Type', 'type', 'type, slope, alpha, beta, minVal, maxVal'],
       (activation) => new Network(3, (x) => x.conv(layer).activation(activation)),
     ],
     ['Network.stream', 'max_chunk', 'maxChunk', streamed, (options) => new Network([layer]).stream(options)],

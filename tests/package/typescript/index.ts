@@ -14,6 +14,7 @@ import {
   reverseTaps,
   Tensor,
   writeSafetensors,
+  type ActivationInfo,
   type Conv1dOptions,
   type Conv1dStream,
   type ConvolverLoad,
@@ -40,6 +41,13 @@ runtime.threads = 2;
 const layer = new Conv1d({ inChannels: 3, outChannels: 1, kernelSize: 3, runtime });
 const options: Conv1dOptions = { inChannels: 1, outChannels: 1, kernelSize: 1, padding: [1, 2] as const };
 new Conv1d({ ...options, padding: 'causal', activation: { type: 'leaky_relu', slope: 0.2 }, dtype: 'float16' });
+new Conv1d({ ...options, activation: { type: 'prelu', slope: [0.1] } });
+new Conv1d({ ...options, activation: { type: 'hardtanh', minVal: -2 } });
+// @ts-expect-error: it has no slope
+new Conv1d({ ...options, activation: { type: 'relu', slope: 1 } });
+// @ts-expect-error: one number for all channels
+new Conv1d({ ...options, activation: { type: 'elu', alpha: [1] } });
+expectType<readonly ActivationInfo[]>()(runtime.activations);
 // @ts-expect-error: kernelSize is required
 new Conv1d({ inChannels: 3, outChannels: 1 });
 // @ts-expect-error: PyTorch has it, too, and this is how it is spelt

@@ -44,4 +44,6 @@ export const activationName = ({ activation }: LayerConfig) =>
   typeof activation === 'string' ? activation : activation.type;
 
 export const slopeOf = ({ activation }: LayerConfig) =>
-  typeof activation === 'string' ? 0.01 : (activation.slope ?? 0.01);
+  typeof activation === 'object' && 'slope' in activation && typeof activation.slope === 'number'
+    ? activation.slope
+    : 0.01;

@@ -110,14 +110,10 @@ export function explainError(error: Conv1dError, config: LayerConfig, length: nu
       );
     }
   }
-  if (Number.isNaN(error.got) || (error.field === 'activation' && Number.isNaN(slopeOf(config)))) {
+  if (Number.isNaN(error.got) || (error.field === 'activation' && Object.values(config.activation).some(Number.isNaN))) {
     return say('Type a number here.');
   }
   return say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
-}
-
-function slopeOf({ activation }: LayerConfig): number {
-  return typeof activation === 'object' ? (activation.slope ?? 0) : 0;
 }
 
 export interface LayerResult {
