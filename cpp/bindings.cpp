@@ -194,16 +194,17 @@ void settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
 
 // The activations as JSON, in the order of their indices.
 std::string activations() {
-  std::string json;
+  std::string json = "[";
   for (const ActivationEntry& entry : kActivations) {
-    json += (json.empty() ? "[" : ",") + (R"({"name":")" + std::string(entry.name) + R"(","parameters":[)");
-    for (const ActivationParameter& parameter : entry.parameters) {
-      if (parameter.name == nullptr) break;
-      json += (&parameter == entry.parameters ? "" : ",") + (R"({"name":")" + std::string(parameter.name)) +
-              R"(","default":)" + number(parameter.initial) + "}";
+    const char* separator = "";
+    json += (json.size() > 1 ? ",{\"name\":\"" : "{\"name\":\"") + std::string(entry.name) + "\",\"parameters\":[";
+    for (size_t i = 0; i < entry.parameter_count(); ++i, separator = ",") {
+      const auto& [name, initial] = entry.parameters[i];
+      json += separator + format("{\"default\":%,\"name\":\"", {initial}) + name + "\"}";
     }
-    json += R"(],"perChannel":)" + std::string(entry.per_channel ? "true" : "false") + R"(,"lipschitz":)" +
-            number(entry.lipschitz) + R"(,"orParameter":)" + (entry.or_parameter ? "true}" : "false}");
+    json += std::string(R"(],"perChannel":)") + (entry.per_channel ? "true" : "false") +
+            (entry.or_parameter ? R"(,"orParameter":true)" : R"(,"orParameter":false)") +
+            format(R"(,"lipschitz":%})", {entry.lipschitz});
   }
   return json + "]";
 }

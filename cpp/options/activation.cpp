@@ -378,7 +378,7 @@ void apply(const Function& function, float* values, size_t n) {
 
 // The same, one vector at a time: a small part of the code that apply() makes.
 template <typename Function>
-void apply_in_short(const Function& function, float* values, size_t n) {
+[[gnu::noinline]] void apply_in_short(const Function& function, float* values, size_t n) {
   const Function* f = &function;
   asm("" : "+r"(f) : : "memory");
   for (size_t i = 0; i < n; i += 4) store_some(values + i, n - i, (*f)(load_some(values + i, n - i)));

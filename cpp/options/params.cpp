@@ -38,11 +38,12 @@ std::optional<Error> check_divisible(const char* field, int32_t channels, int32_
                       field + format(" (%) must be divisible by groups (%)", {double(channels), double(groups)}));
 }
 
-// What a finite parameter breaks, or null.
+// Which rule a parameter breaks, or null.
 const char* broken_rule(Activation activation, float value) {
-  if (activation == Activation::kSnake && value == 0) return " must not be 0";
+  if (!std::isfinite(value)) return " must be a finite float32, got %";
+  if (activation == Activation::kSnake && value == 0) return " must not be 0, got %";
   const bool fits = value >= 1e-6F && value <= 1e6F;
-  return activation == Activation::kSoftplus && !fits ? " must be from 1e-6 to 1e6" : nullptr;
+  return activation == Activation::kSoftplus && !fits ? " must be from 1e-6 to 1e6, got %" : nullptr;
 }
 
 std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
@@ -136,27 +137,23 @@ std::optional<Error> parse_activation(const std::string& name, std::span<const d
   const ActivationEntry& entry = entry_of(finish->activation);
   for (size_t i = 0; i < kMostParameters; ++i) finish->parameters[i] = static_cast<float>(entry.parameters[i].initial);
   const bool listed = entry.per_channel && parameters.size() > 1;
+  const auto refuse = [&](size_t which, const char* rule, std::initializer_list<double> numbers) {
+    return option_error("activation",
+                        "activation's " + std::string(entry.parameters[which].name) + format(rule, numbers));
+  };
   if (listed && parameters.size() != static_cast<size_t>(channels)) {
-    return option_error("activation", "activation's " + std::string(entry.parameters[0].name) +
-                                          " must be a number or one for each of " + number(channels) +
-                                          " channels, got " + number(static_cast<double>(parameters.size())));
+    return refuse(0, " must be a number or one for each of % channels, got %",
+                  {static_cast<double>(channels), static_cast<double>(parameters.size())});
   }
   for (size_t i = 0; i < parameters.size(); ++i) {
     const size_t which = listed ? 0 : i;
     const auto value = static_cast<float>(parameters[i]);
-    if (!std::isfinite(value)) {
-      return option_error("activation", "activation's " + std::string(entry.parameters[which].name) +
-                                            " must be a finite float32, got " + number(parameters[i]));
-    }
-    if (const char* rule = broken_rule(finish->activation, value)) {
-      return option_error("activation", "activation's " + std::string(entry.parameters[which].name) + rule + ", got " +
-                                            number(parameters[i]));
-    }
+    if (const char* rule = broken_rule(finish->activation, value)) return refuse(which, rule, {parameters[i]});
     if (!listed) finish->parameters[which] = value;
   }
-  if (finish->activation == Activation::kHardTanh && finish->parameters[0] > finish->parameters[1]) {
-    return option_error("activation", "activation's minVal (" + number(finish->parameters[0]) +
-                                          ") must be at most maxVal (" + number(finish->parameters[1]) + ")");
+  const auto [first, second] = finish->parameters;
+  if (finish->activation == Activation::kHardTanh && first > second) {
+    return refuse(0, " (%) must be at most maxVal (%)", {first, second});
   }
   return std::nullopt;
 }

@@ -110,7 +110,10 @@ export function explainError(error: Conv1dError, config: LayerConfig, length: nu
       );
     }
   }
-  if (Number.isNaN(error.got) || (error.field === 'activation' && Object.values(config.activation).some(Number.isNaN))) {
+  if (
+    Number.isNaN(error.got) ||
+    (error.field === 'activation' && Object.values(config.activation).some(Number.isNaN))
+  ) {
     return say('Type a number here.');
   }
   return say(`${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
