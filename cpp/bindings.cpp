@@ -192,19 +192,18 @@ void settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
   stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output));
 }
 
-// The activations as JSON, in the order of their indices.
+// The activations as JSON, in the order of their indices; 0 and 1 stand for false and true.
 std::string activations() {
-  std::string json = "[";
+  std::string json;
   for (const ActivationEntry& entry : kActivations) {
-    const char* separator = "";
-    json += (json.size() > 1 ? ",{\"name\":\"" : "{\"name\":\"") + std::string(entry.name) + "\",\"parameters\":[";
-    for (size_t i = 0; i < entry.parameter_count(); ++i, separator = ",") {
-      const auto& [name, initial] = entry.parameters[i];
-      json += separator + format("{\"default\":%,\"name\":\"", {initial}) + name + "\"}";
+    json += json.empty() ? "[" : ",";
+    json += format(R"({"perChannel":%,"lipschitz":%,"orParameter":%,"parameters":[)",
+                   {static_cast<double>(entry.per_channel), entry.lipschitz, static_cast<double>(entry.or_parameter)});
+    for (size_t i = 0; i < entry.parameter_count(); ++i) {
+      json += format(i == 0 ? R"({"default":%,"name":")" : R"(,{"default":%,"name":")", {entry.parameters[i].initial});
+      json.append(entry.parameters[i].name).append("\"}");
     }
-    json += std::string(R"(],"perChannel":)") + (entry.per_channel ? "true" : "false") +
-            (entry.or_parameter ? R"(,"orParameter":true)" : R"(,"orParameter":false)") +
-            format(R"(,"lipschitz":%})", {entry.lipschitz});
+    json.append(R"(],"name":")").append(entry.name).append("\"}");
   }
   return json + "]";
 }

@@ -14,6 +14,11 @@ constexpr const char* kDTypeNames[] = {"float32", "float16"};
 constexpr const char* kAlgorithmNames[] = {"auto", "direct", "toom_cook", "fft"};
 constexpr const char* kComputeModeNames[] = {"default", "float32"};
 constexpr const char* kSchemeNames[] = {"megengine", "pytorch"};
+constexpr auto kActivationNames = [] {
+  std::array<const char*, std::size(kActivations)> names{};
+  for (size_t i = 0; i < names.size(); ++i) names[i] = kActivations[i].name;
+  return names;
+}();
 constexpr double kMaxInt = 2147483647;
 
 template <class Enum>
@@ -131,9 +136,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
 
 std::optional<Error> parse_activation(const std::string& name, std::span<const double> parameters, int32_t channels,
                                       Finish* finish) {
-  std::array<const char*, std::size(kActivations)> names;
-  std::ranges::transform(kActivations, names.begin(), [](const ActivationEntry& entry) { return entry.name; });
-  if (std::optional<Error> error = parse_name("activation", name, names, &finish->activation)) return error;
+  if (auto error = parse_name("activation", name, kActivationNames, &finish->activation)) return error;
   const ActivationEntry& entry = entry_of(finish->activation);
   for (size_t i = 0; i < kMostParameters; ++i) finish->parameters[i] = static_cast<float>(entry.parameters[i].initial);
   const bool listed = entry.per_channel && parameters.size() > 1;

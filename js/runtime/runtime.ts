@@ -125,7 +125,7 @@ export class LoadedRuntime implements Runtime {
   get activations(): readonly ActivationInfo[] {
     this.#activations ??= JSON.parse(
       this.guard((core) => core.activations()),
-      (_, value: unknown) => Object.freeze(value),
+      (key, value: unknown) => Object.freeze(/^(perChannel|orParameter)$/.test(key) ? value === 1 : value),
     ) as readonly ActivationInfo[];
     return this.#activations;
   }

@@ -59,7 +59,7 @@ Step conv(int32_t input, double taps, double stride, double dilation, double pad
   return {input, input, TestLayer(o, 1).share(), {}};
 }
 
-Step sum(int32_t a, int32_t b) { return {a, b, nullptr, {Elementwise::Kind::kAdd, {}, 0}}; }
+Step sum(int32_t a, int32_t b) { return {a, b, nullptr, {Elementwise::Kind::kAdd, {}}}; }
 
 std::vector<Network> networks() {
   std::vector<Network> result = {

@@ -49,6 +49,11 @@ Expected::Expected(const Draw& draw)
     const Finish& finish = draw.params.finish;
     values_[i] = sounding_[i] == 0 ? activated_bias(draw, channel)
                                    : exact_activation(finish.activation, finish.parameters_of(channel), values_[i]);
+    if (!std::isfinite(bounds_[i])) {  // a limit, which comes out as the dtype has it
+      auto limit = static_cast<float>(values_[i]);
+      if (draw.params.dtype == DType::kFloat16) round_to_halves(&limit, 1);
+      values_[i] = limit;
+    }
   }
 }
 
