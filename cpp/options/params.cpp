@@ -140,25 +140,30 @@ std::optional<Error> parse_activation(const std::string& name, std::span<const d
   const ActivationEntry& entry = entry_of(finish->activation);
   for (size_t i = 0; i < kMostParameters; ++i) finish->parameters[i] = static_cast<float>(entry.parameters[i].initial);
   const bool listed = entry.per_channel && parameters.size() > 1;
-  const auto refuse = [&](size_t which, const char* rule, std::initializer_list<double> numbers) {
-    return option_error("activation",
-                        "activation's " + std::string(entry.parameters[which].name) + format(rule, numbers));
-  };
+  // The rule that is broken, if any, by which parameter, and the numbers of its text.
+  struct {
+    const char* rule;
+    size_t which;
+    double first;
+    double second;
+  } broken{};
   if (listed && parameters.size() != static_cast<size_t>(channels)) {
-    return refuse(0, " must be a number or one for each of % channels, got %",
-                  {static_cast<double>(channels), static_cast<double>(parameters.size())});
+    broken = {" must be a number or one for each of % channels, got %", 0, static_cast<double>(channels),
+              static_cast<double>(parameters.size())};
   }
-  for (size_t i = 0; i < parameters.size(); ++i) {
+  for (size_t i = 0; i < parameters.size() && broken.rule == nullptr; ++i) {
     const size_t which = listed ? 0 : i;
     const auto value = static_cast<float>(parameters[i]);
-    if (const char* rule = broken_rule(finish->activation, value)) return refuse(which, rule, {parameters[i]});
+    broken = {broken_rule(finish->activation, value), which, parameters[i], 0};
     if (!listed) finish->parameters[which] = value;
   }
   const auto [first, second] = finish->parameters;
-  if (finish->activation == Activation::kHardTanh && first > second) {
-    return refuse(0, " (%) must be at most maxVal (%)", {first, second});
+  if (broken.rule == nullptr && finish->activation == Activation::kHardTanh && first > second) {
+    broken = {" (%) must be at most maxVal (%)", 0, first, second};
   }
-  return std::nullopt;
+  if (broken.rule == nullptr) return std::nullopt;
+  return option_error("activation", std::string("activation's ") + entry.parameters[broken.which].name +
+                                        format(broken.rule, {broken.first, broken.second}));
 }
 
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
