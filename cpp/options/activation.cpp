@@ -285,40 +285,41 @@ struct Softplus {
     const Doubles n = y.rounded(rounder);
     const v128_t r = y.rest(n, rounder);
     const v128_t scaled_e = mul(madd(exp2.slope(r), r, exp2.one), n.scale());
-    const v128_t e = mul(at_least(scaled_e, least), one);
+    const v128_t e = mul(at_least(scaled_e, least), scale);
     const v128_t s = div(e, add(e, c0));
     const v128_t z = mul(s, s);
     const v128_t p = madd(madd(madd(madd(c4, z, c3), z, c2), z, c1), z, c0);
-    return add(at_least(x, zero), mul(mul(scaled_e, div(p, madd(e, beta, two_betas))), one));
+    return add(at_least(x, zero), mul(mul(scaled_e, div(p, madd(e, beta, two_betas))), scale));
   }
   DoubleConstant octaves;
   Constant beta, two_betas;
   DoubleConstant low{-187};  // exp2 is 0
   DoubleConstant rounder{0x1.8p52 + 60 + 127};
   Exp exp2{kLn2, 0};
-  Constant one{0x1p-60F};
+  Constant scale{0x1p-60F};
   Constant least{0x1p20F};  // where e has long been lost beside 2, and does not underflow
   Constant c0{2.0F}, c1{0.666664183F}, c2{0.400214344F}, c3{0.280030966F}, c4{0.280063719F};
   Constant zero{0.0F};
 };
 
-// x tanh(log(1 + exp(x))). With e = exp(-|x|), x is multiplied by (e^2 + 2e) / (e^2 + 2e + 2) where it is negative;
-// where it is positive, 2e^2 / (2e^2 + 2e + 1) of it is taken away.
+// x tanh(log(1 + exp(x))). With e = exp(-|x|) and m = e (e + 1), x is multiplied by e (1 - m / (m + e + 2)) where it is
+// negative; where it is positive, e 2e / (2m + 1) of it is taken away.
 struct Mish {
   v128_t operator()(v128_t x) const {
     const v128_t a = at_most(wasm_f32x4_abs(x), high);
     const v128_t negative = wasm_f32x4_lt(x, zero);
     const v128_t scaled_e = scaled_exp(a);
-    const v128_t e = mul(at_least(scaled_e, least), one);
-    const v128_t e_and_2 = add(e, two);
-    const v128_t two_e = add(e, e);
-    const v128_t p = wasm_v128_bitselect(e_and_2, two_e, negative);
-    const v128_t q = wasm_v128_bitselect(madd(e, e_and_2, two), madd(e, add(two_e, two), scaled_exp.one), negative);
-    return sub(at_least(x, zero), mul(mul(mul(a, scaled_e), div(p, q)), one));
+    const v128_t e = mul(at_least(scaled_e, least), scale);
+    const v128_t m = mul(e, add(e, scaled_exp.one));
+    const v128_t p = wasm_v128_bitselect(m, add(e, e), negative);
+    const v128_t q = wasm_v128_bitselect(add(m, add(e, two)), add(add(m, m), scaled_exp.one), negative);
+    const v128_t quotient = div(p, q);
+    const v128_t share = wasm_v128_bitselect(sub(scaled_exp.one, quotient), quotient, negative);
+    return sub(at_least(x, zero), mul(mul(mul(a, scaled_e), share), scale));
   }
   Constant high{110.2F};  // exp is 0
   Exp scaled_exp{-1.0, 32};
-  Constant one{0x1p-32F};
+  Constant scale{0x1p-32F};
   Constant least{0x1p-8F};  // where e has long been lost beside 1, and does not underflow
   Constant two{2.0F};
   Constant zero{-0.0F};

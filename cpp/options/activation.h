@@ -80,8 +80,9 @@ constexpr const ActivationEntry& entry_of(Activation activation) {
 }
 
 // values[i] = f(values[i]) for i < n, in place. No alignment needed; nothing is read or written beyond n. Within 4 ulp
-// of the true value for every float32, denormal results too; NaN stays NaN, and -Inf and +Inf give the limits. An
-// element's result depends on its value and the parameters alone, never on its position or its neighbours.
+// of the true value for every float32 (snake, whose terms may cancel: 4 ulp of its input), denormal results too; NaN
+// stays NaN, and -Inf and +Inf give the limits. An element's result depends on its value and the parameters alone,
+// never on its position or its neighbours.
 void apply_activation(Activation f, const float* parameters, float* values, size_t n);
 
 }  // namespace conv1d
