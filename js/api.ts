@@ -2,7 +2,12 @@ export { Conv1d } from './layer/conv1d.js';
 export { type ForwardAsyncOptions } from './layer/async-options.js';
 export { type ForwardOptions } from './layer/output.js';
 export { type ResetOptions } from './layer/parameters.js';
-export { type ActivationInfo, type ActivationName, type ActivationOption } from './layer/activation.js';
+export {
+  type ActivationInfo,
+  type ActivationName,
+  type ActivationOption,
+  type PerChannel,
+} from './layer/activation.js';
 export { type Conv1dOptions } from './layer/options.js';
 export { type Conv1dConfig } from './layer/config.js';
 export {

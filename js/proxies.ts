@@ -16,10 +16,15 @@ function proxyError(name: string, got: object): Conv1dError {
 
 const guarded = (name: keyof typeof classes, method: Method): Method =>
   function (...args) {
+    const explain = (error: unknown) => (classes[name].owns(this) ? error : proxyError(name, this));
     try {
-      return method.apply(this, args);
+      const result = method.apply(this, args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: unknown) => {
+        throw explain(error);
+      });
     } catch (error) {
-      throw classes[name].owns(this) ? error : proxyError(name, this);
+      throw explain(error);
     }
   };
 

@@ -6,7 +6,12 @@ usePlatform(workletPlatform);
 export { Conv1d } from './layer/conv1d.js';
 export { type ForwardOptions } from './layer/output.js';
 export { type ResetOptions } from './layer/parameters.js';
-export { type ActivationInfo, type ActivationName, type ActivationOption } from './layer/activation.js';
+export {
+  type ActivationInfo,
+  type ActivationName,
+  type ActivationOption,
+  type PerChannel,
+} from './layer/activation.js';
 export { type Conv1dOptions } from './layer/options.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { reverseTaps } from './audio/impulse-response.js';

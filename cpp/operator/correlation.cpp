@@ -1,5 +1,7 @@
 #include "operator/correlation.h"
 
+#include <numeric>
+
 #include "integers.h"
 
 namespace conv1d {
@@ -7,7 +9,7 @@ namespace conv1d {
 std::optional<TransposedPhase> transposed_of(const Correlation& forward, int32_t phase, int64_t begin, int64_t end) {
   const int32_t phases = forward.phases();
   const int64_t stride = forward.stride;
-  const int64_t remainder = int64_t{phase} * (stride / phases);  // of p - first, when divided by the stride
+  const int64_t remainder = int64_t{phase} * std::gcd(forward.stride, forward.dilation);  // of p - first, by the stride
   // The taps that lead there are first_of_phase, first_of_phase + phases, ...
   int32_t first_of_phase = 0;
   while (first_of_phase < phases && int64_t{first_of_phase} * forward.dilation % stride != remainder) ++first_of_phase;

@@ -26,7 +26,7 @@ std::optional<Error> parse_name(const char* field, const std::string& value, std
                                 Enum* result, size_t first = 0) {
   for (size_t i = first; i < names.size(); ++i) {
     if (value == names[i]) {
-      *result = static_cast<Enum>(i);
+      *result = static_cast<Enum>(i);  // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange): it has as many values
       return std::nullopt;
     }
   }

@@ -18,8 +18,8 @@
 // The same source with fused multiply-add: activation_fused.cpp.
 namespace conv1d_fused {
 enum class Activation : uint8_t;
-void apply_activation(Activation f, const float* parameters, float* values,
-                      size_t n);  // NOLINT(misc-use-internal-linkage)
+// NOLINTNEXTLINE(misc-use-internal-linkage)
+void apply_activation(Activation f, const float* parameters, float* values, size_t n);
 }  // namespace conv1d_fused
 
 namespace conv1d {
@@ -174,8 +174,9 @@ struct Errors {
   float largest;  // NaN if one of them is
 
   Errors(const Floats& got, const Doubles& want, const Doubles& per_ulp) {
-    for (size_t i = 0; i < kBlock; ++i)
+    for (size_t i = 0; i < kBlock; ++i) {
       ulps[i] = static_cast<float>(std::fabs(bounded(got[i]) - bounded(want[i])) * per_ulp[i]);
+    }
     // As integers positive floats keep their order, and NaN comes last.
     int32_t bits = 0;
     for (size_t i = 0; i < kBlock; ++i) bits = std::max(bits, std::bit_cast<int32_t>(ulps[i]) & INT32_MAX);
@@ -412,7 +413,8 @@ TEST(Activation, IsAsSteepAsTheTableSays) {
   for (const Activation f : kFunctions) {
     const auto parameters = defaults_of(f);
     double steepest = 0;
-    for (double x = -20; x < 20; x += kStep) {
+    for (int32_t i = -20480; i < 20480; ++i) {
+      const double x = i * kStep;
       const double rise = exact_activation(f, parameters.data(), x + kStep) - exact_activation(f, parameters.data(), x);
       steepest = std::max(steepest, std::abs(rise) / kStep);
     }

@@ -91,12 +91,12 @@ TEST(Elementwise, OfFloat16IsThatOfFloat32RoundedOnce) {
 }
 
 TEST(Elementwise, AChannelHasItsOwnParameter) {
-  constexpr std::array slopes{0.5F, -3.0F};
-  const Elementwise prelu{Elementwise::Kind::kActivation, {Activation::kPrelu, {}, slopes.data()}};
+  constexpr std::array kSlopes{0.5F, -3.0F};
+  const Elementwise prelu{Elementwise::Kind::kActivation, {Activation::kPrelu, {}, kSlopes.data()}};
   for (int32_t channel = 0; channel < 2; ++channel) {
     float value = -2;
     apply_elementwise(prelu, channel, &value, &value, &value, 1);
-    EXPECT_EQ(value, -2 * slopes[static_cast<size_t>(channel)]);
+    EXPECT_EQ(value, -2 * kSlopes[static_cast<size_t>(channel)]);
   }
 }
 

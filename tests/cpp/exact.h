@@ -8,11 +8,15 @@
 
 namespace conv1d {
 
+inline double exact_softplus(double x, double beta) {
+  // log(1 + exp(u)) would lose all of a small exp(u), or be infinite.
+  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(beta * x))) / beta;
+}
+
 // As PyTorch defines them, and snake (Ziyin et al., Neural networks fail to learn periodic
 // functions and how to fix it, 2020, eq. 3). Right for any finite x, to an error far below one ulp of float32; at the
 // infinities the limits.
 inline double exact_activation(Activation f, const float* parameters, double x) {
-  constexpr float one = 1;
   const double first = parameters[0];
   switch (f) {
     case Activation::kNone:
@@ -38,8 +42,8 @@ inline double exact_activation(Activation f, const float* parameters, double x) 
       return std::tanh(x);
     case Activation::kSigmoid:
       return 1 / (1 + std::exp(-x));
-    case Activation::kSoftplus:  // log(1 + exp(u)) would lose all of a small exp(u), or be infinite
-      return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(first * x))) / first;
+    case Activation::kSoftplus:
+      return exact_softplus(x, first);
     default:
       break;
   }
@@ -47,7 +51,7 @@ inline double exact_activation(Activation f, const float* parameters, double x) 
   if (f == Activation::kSnake) return std::isinf(x) ? x : x + std::pow(std::sin(first * x), 2) / first;
   if (std::isinf(x)) return x < 0 ? 0 : x;
   if (f == Activation::kSilu) return x / (1 + std::exp(-x));
-  if (f == Activation::kMish) return x * std::tanh(exact_activation(Activation::kSoftplus, &one, x));
+  if (f == Activation::kMish) return x * std::tanh(exact_softplus(x, 1));
   if (f == Activation::kGelu) return x * 0.5 * std::erfc(x * -0.70710678118654752);
   // 1 + tanh(u) would lose everything for negative u; it is 2 / (1 + exp(-2u)).
   return x / (1 + std::exp(-1.5957691216057308 * (x + 0.044715 * x * x * x)));

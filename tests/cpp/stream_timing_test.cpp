@@ -26,6 +26,7 @@ struct Span {
 };
 
 // Of sample t of value `v` of a network, in a signal without an end.
+// NOLINTNEXTLINE(misc-no-recursion): networks are shallow here
 Span span_of(const std::vector<Step>& steps, int32_t v, int64_t t) {
   if (v == 0) return {t, t};
   const Step& step = steps[static_cast<size_t>(v) - 1];

@@ -79,9 +79,9 @@ double by_definition(const Problem& problem, std::vector<double>* input_gradient
         const int64_t position = c.first + int64_t{t} * c.stride + int64_t{i % c.kernel_size} * c.dilation;
         const int64_t source = source_index(c.padding_mode, position, c.length);
         if (source < 0) continue;
-        const size_t at = static_cast<size_t>(image * c.in_channels + channel) * static_cast<size_t>(c.length) +
-                          static_cast<size_t>(source);
-        const double w = problem.weight[static_cast<size_t>(oc * c.group_in() * c.kernel_size + i)];
+        const size_t row = static_cast<size_t>(image) * c.in_channels + channel;
+        const size_t at = row * c.length + static_cast<size_t>(source);
+        const double w = problem.weight[static_cast<size_t>(oc) * c.group_in() * c.kernel_size + i];
         product += w * problem.input[at] * *g;
         (*input_gradient)[at] += w * *g;
       }

@@ -4,10 +4,12 @@
 #include <new>
 
 // The linker leads the core's calls of malloc and free here, and its real ones to these names.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
-void* __real_malloc(size_t bytes);  // NOLINT(bugprone-reserved-identifier)
-void __real_free(void* block);      // NOLINT(bugprone-reserved-identifier)
+void* __real_malloc(size_t bytes);
+void __real_free(void* block);
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace conv1d::heap {
 namespace {
@@ -76,10 +78,10 @@ void reset_peak() { most_in_use = bytes_in_use; }
 
 }  // namespace conv1d::heap
 
-// NOLINTBEGIN(bugprone-reserved-identifier,misc-use-internal-linkage)
+// NOLINTBEGIN(bugprone-reserved-identifier,misc-use-internal-linkage,readability-identifier-naming)
 extern "C" void* __wrap_malloc(size_t bytes) { return conv1d::heap::allocate(bytes, true); }
 extern "C" void __wrap_free(void* block) { conv1d::heap::release(block); }
-// NOLINTEND(bugprone-reserved-identifier,misc-use-internal-linkage)
+// NOLINTEND(bugprone-reserved-identifier,misc-use-internal-linkage,readability-identifier-naming)
 
 void* operator new(size_t bytes) {
   void* block = conv1d::heap::allocate(bytes, false);

@@ -5,9 +5,10 @@
 // each as the length of a JSON text (uint32), that text, and the arrays that it lists.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cinttypes>
+#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -121,7 +122,8 @@ class Checker {
   static bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
     if (a.size() != b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i) {
-      if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0 && !(a[i] != a[i] && b[i] != b[i])) return false;
+      const bool same = std::bit_cast<uint32_t>(a[i]) == std::bit_cast<uint32_t>(b[i]);
+      if (!same && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
     }
     return true;
   }
