@@ -214,7 +214,7 @@ const tests = {
     async run(demo) {
       await demo.set({ length: 90, taps: '1 -2 1', biasValue: -0.3 });
       await demo.expectOutput({ bias: -0.3, ...same(90, 3) });
-      for (const activation of ['relu', 'silu', 'tanh', 'sigmoid']) {
+      for (const activation of ['relu', 'silu', 'tanh', 'sigmoid', 'elu', 'mish', 'hardtanh', 'snake']) {
         await demo.choose('activation', activation);
         await demo.expectOutput({ bias: -0.3, activation, ...same(90, 3) });
       }

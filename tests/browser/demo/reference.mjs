@@ -15,6 +15,10 @@ const activations = {
   silu: (x) => x / (1 + Math.exp(-x)),
   tanh: Math.tanh,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  elu: (x) => (x < 0 ? Math.expm1(x) : x),
+  mish: (x) => x * Math.tanh(Math.log1p(Math.exp(x))),
+  hardtanh: (x) => Math.min(Math.max(x, -1), 1),
+  snake: (x) => x + Math.sin(x) ** 2,
 };
 
 /**
@@ -54,10 +58,10 @@ export function convolve(input, kernel, options = {}) {
       }
       const result = activations[activation](sum, Math.fround(slope));
       output[o].push(result);
-      // The sum's own error, through a function that is nowhere much steeper than 1; then the function's and the storage's.
+      // The sum's own error, through a function that is nowhere steeper than 2; then the function's and the storage's.
       const sumError = (taps * perGroup.in + 2) * 2 ** -24 * size;
       const stored = Math.abs(result) * (half ? 2 ** -11 : 2 ** -21) + (half ? 2 ** -25 : 2 ** -149);
-      tolerance[o].push(1.2 * sumError + (half || activation !== 'none' ? stored : 0));
+      tolerance[o].push(2 * sumError + (half || activation !== 'none' ? stored : 0));
     }
   }
   return { output, tolerance };

@@ -1,20 +1,6 @@
+import { activations } from '../common/activations';
 import { leftOut, list, weightShape, type LayerCode } from './layer-code';
 import { activationName, pythonArguments, pythonPadding, remarked, slopeOf } from './python';
-
-/** What follows `y = layer(x)`. */
-const activations: Record<string, (slope: number) => readonly string[]> = {
-  none: () => [],
-  relu: () => ['y = F.relu(y)'],
-  leaky_relu: (slope) => [`y = F.leaky_relu(y, ${slope})`],
-  gelu: () => ['y = F.gelu(y)'],
-  gelu_tanh: () => [
-    '# MegEngine has no tanh form of GELU',
-    'y = 0.5 * y * (1 + F.tanh(0.7978845608 * (y + 0.044715 * y**3)))',
-  ],
-  silu: () => ['y = F.silu(y)'],
-  tanh: () => ['y = F.tanh(y)'],
-  sigmoid: () => ['y = F.sigmoid(y)'],
-};
 
 export function megengine(layer: LayerCode): string {
   const { config, length, padding: ends, taps, tapCount, repeats, samples } = layer;
@@ -49,7 +35,7 @@ export function megengine(layer: LayerCode): string {
   lines.push(remarked(`x = mge.tensor(${array(input, [1, inChannels, length])})`, samples ? null : 'your signal here'));
   if (padding.before) lines.push(...padded(padding.before, paddingMode, length, padding.remark));
   const activation = activations[activationName(config)];
-  lines.push('y = layer(x)', ...(activation?.(slopeOf(config)) ?? []), 'print(y.numpy())');
+  lines.push('y = layer(x)', ...activation.megengine(slopeOf(config)), 'print(y.numpy())');
   return `${lines.join('\n')}\n`;
 }
 

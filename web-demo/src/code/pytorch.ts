@@ -1,16 +1,6 @@
+import { activations } from '../common/activations';
 import { leftOut, list, weightShape, type LayerCode } from './layer-code';
 import { activationName, pythonArguments, pythonPadding, remarked, slopeOf } from './python';
-
-const activations: Record<string, (y: string, slope: number) => string> = {
-  none: (y) => y,
-  relu: (y) => `F.relu(${y})`,
-  leaky_relu: (y, slope) => `F.leaky_relu(${y}, ${slope})`,
-  gelu: (y) => `F.gelu(${y})`,
-  gelu_tanh: (y) => `F.gelu(${y}, approximate='tanh')`,
-  silu: (y) => `F.silu(${y})`,
-  tanh: (y) => `torch.tanh(${y})`,
-  sigmoid: (y) => `torch.sigmoid(${y})`,
-};
 
 const padModes = { zeros: 'constant', reflect: 'reflect', replicate: 'replicate', circular: 'circular' } as const;
 
@@ -50,6 +40,6 @@ export function pytorch(layer: LayerCode): string {
     lines.push(remarked(`    x = F.pad(x, (${padding.before.join(', ')})${mode})`, padding.remark));
   }
   const activation = activations[activationName(config)];
-  lines.push(`    y = ${activation?.('layer(x)', slopeOf(config)) ?? 'layer(x)'}`, 'print(y)');
+  lines.push(`    y = ${activation.pytorch('layer(x)', slopeOf(config))}`, 'print(y)');
   return `${lines.join('\n')}\n`;
 }

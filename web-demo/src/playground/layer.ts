@@ -1,4 +1,5 @@
 import { Conv1d, Conv1dError, Tensor, type Conv1dOptions, type Explanation, type Runtime } from 'conv1d-wasm';
+import { activationNames } from '../common/activations';
 import { count, plural } from '../common/format';
 
 type Choice<Key extends keyof Conv1dOptions> = Extract<Conv1dOptions[Key], string>;
@@ -6,16 +7,7 @@ type Choice<Key extends keyof Conv1dOptions> = Extract<Conv1dOptions[Key], strin
 /** What each select offers; TypeScript checks the names against the library. */
 export const choices = {
   paddingMode: ['zeros', 'reflect', 'replicate', 'circular'] satisfies Choice<'paddingMode'>[],
-  activation: [
-    'none',
-    'relu',
-    'leaky_relu',
-    'gelu',
-    'gelu_tanh',
-    'silu',
-    'tanh',
-    'sigmoid',
-  ] satisfies Choice<'activation'>[],
+  activation: activationNames,
   dtype: ['float32', 'float16'] satisfies Choice<'dtype'>[],
   computeMode: ['default', 'float32'] satisfies Choice<'computeMode'>[],
   algorithm: ['auto', 'direct'] satisfies Choice<'algorithm'>[],
