@@ -129,6 +129,7 @@ void Direct::run_piece(const Piece& piece, const void* input, void* output, floa
     strip.weights = panels_ + static_cast<size_t>(oc) * depth;
     strip.bias = bias_ + oc;
     tile.run(strip);
+    if (finish_.activation == Activation::kNone && outputs.in_place()) return;  // saves depthwise layers a call a row
     finish_rows(finish_, strip.output, strip.row_stride,
                 {.image = piece.image, .channel = oc, .rows = tile.rows, .begin = piece.begin, .count = piece.count},
                 outputs);
