@@ -226,16 +226,21 @@ void check(Activation f, const float* parameters, const Floats& inputs, const Do
   include(fused, same ? errors : Errors(fused, want, scale), worst->data() + 1);
 }
 
+// Block `block` of floats from all over their range; 0 in place of those that are not finite.
+void fill_sample(uint32_t block, Floats* inputs) {
+  for (uint32_t i = 0; i < kBlock; ++i) {
+    const auto x = std::bit_cast<float>((block * static_cast<uint32_t>(kBlock) + i) * 10007);
+    (*inputs)[i] = std::isfinite(x) ? x : 0;
+  }
+}
+
 TYPED_TEST(ActivationAccuracy, OfASample) {
   const auto parameters = defaults_of(TypeParam::kFunction);
   std::array<Worst, 2> worst;
   Floats inputs;
   Doubles want;
   for (uint32_t block = 0; block < 400; ++block) {
-    for (uint32_t i = 0; i < kBlock; ++i) {
-      const auto x = std::bit_cast<float>((block * static_cast<uint32_t>(kBlock) + i) * 10007);
-      inputs[i] = std::isfinite(x) ? x : 0;
-    }
+    fill_sample(block, &inputs);
     std::transform(inputs.begin(), inputs.end(), want.begin(), TypeParam::exact);
     check(TypeParam::kFunction, parameters.data(), inputs, want, &worst);
   }
@@ -264,11 +269,9 @@ TEST(ActivationAccuracyWith, OtherParameters) {
     Floats inputs;
     Doubles want;
     for (uint32_t block = 0; block < 400; ++block) {
-      for (uint32_t i = 0; i < kBlock; ++i) {
-        const auto x = std::bit_cast<float>((block * static_cast<uint32_t>(kBlock) + i) * 10007);
-        inputs[i] = std::isfinite(x) ? x : 0;
-        want[i] = exact_activation(f, parameters.data(), inputs[i]);
-      }
+      fill_sample(block, &inputs);
+      std::transform(inputs.begin(), inputs.end(), want.begin(),
+                     [&](float x) { return exact_activation(f, parameters.data(), x); });
       check(f, parameters.data(), inputs, want, &worst);
     }
     worst[0].expect(f, false);
