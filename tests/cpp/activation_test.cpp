@@ -270,8 +270,7 @@ TEST(ActivationAccuracyWith, OtherParameters) {
     Doubles want;
     for (uint32_t block = 0; block < 400; ++block) {
       fill_sample(block, &inputs);
-      std::transform(inputs.begin(), inputs.end(), want.begin(),
-                     [&](float x) { return exact_activation(f, parameters.data(), x); });
+      std::ranges::transform(inputs, want.begin(), [&](float x) { return exact_activation(f, parameters.data(), x); });
       check(f, parameters.data(), inputs, want, &worst);
     }
     worst[0].expect(f, false);
