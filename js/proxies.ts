@@ -1,4 +1,4 @@
-import { Conv1dError, copyOf, proxyRemedy, thisCopy } from './common/errors.js';
+import { Conv1dError, copyOf, proxyRemedy } from './common/errors.js';
 import { Conv1d } from './layer/conv1d.js';
 import { Tensor } from './layer/tensor.js';
 import { Network, NetworkValue } from './network/network.js';
@@ -44,6 +44,6 @@ export function guardAgainstProxies(): void {
       }
       Object.defineProperty(prototype, key, member);
     }
-    Object.defineProperties(prototype, { [Symbol.toStringTag]: { value: name }, [copyOf]: { value: thisCopy } });
+    Object.defineProperties(prototype, { [Symbol.toStringTag]: { value: name }, [copyOf]: { value: Conv1dError } });
   }
 }

@@ -16,6 +16,14 @@ const entries = ['index', 'index.node', 'worklet'];
 // What a page starts by its address has its glue within: some bundlers copy what is so addressed as it is, others not at
 // all.
 const scripts = ['convolver-processor', 'worker', 'worker.node'];
+// js/models.ts uses the classes of the entry that it comes with, for there must be one of each: a file for each entry.
+const models = { models: 'index', 'models.node': 'index.node', 'models.worklet': 'worklet' };
+
+/** Takes the classes from `entry`, which lies beside the file. */
+const classesOf = (entry) => ({
+  name: 'classes',
+  resolveId: (source) => (/\/(api|conv1d-error)\.js$/.test(source) ? { id: `./${entry}.js`, external: true } : null),
+});
 
 // What was made of js/ is all in dist/ but dist/wasm/.
 function compiledFiles() {
@@ -31,10 +39,12 @@ async function bundleFiles() {
   const { build: bundle } = await import('rolldown');
   const { minify } = await import('terser');
   const code = new Map();
-  for (const name of [...entries, ...scripts]) {
+  for (const name of [...entries, ...scripts, ...Object.keys(models)]) {
+    const entry = models[name];
     const { output } = await bundle({
-      input: inRoot(`dist/${name}.js`),
+      input: inRoot(entry ? 'dist/models.js' : `dist/${name}.js`),
       external: entries.includes(name) ? /\/wasm\// : [],
+      plugins: entry ? [classesOf(entry)] : [],
       platform: name.endsWith('.node') ? 'node' : 'browser',
       logLevel: 'warn',
       write: false,

@@ -1,41 +1,10 @@
-/** The stable names of what can go wrong; they never change between versions. */
-export type ErrorCode =
-  | 'ERR_OPTION'
-  | 'ERR_SHAPE'
-  | 'ERR_DTYPE'
-  | 'ERR_DISPOSED'
-  | 'ERR_NOT_INITIALIZED'
-  | 'ERR_WASM_LOAD'
-  | 'ERR_OUT_OF_MEMORY'
-  | 'ERR_STATE_DICT'
-  | 'ERR_STREAM_STATE'
-  | 'ERR_UNSUPPORTED';
+import { Conv1dError, type ErrorCode } from './conv1d-error.js';
 
-/**
- * Every error that this library throws.
- *
- * `message` states the rule and the value: `inChannels (6) must be divisible by groups (4)`.
- */
-export class Conv1dError extends Error {
-  override readonly name = 'Conv1dError';
-  /** What kind of error, for programs. */
-  readonly code: ErrorCode;
-  /** The option or argument at fault, such as `'kernelSize'` or `'input'`. */
-  readonly field: string;
-  /** What was given there. */
-  readonly got: unknown;
+export { Conv1dError, type ErrorCode };
 
-  constructor(code: ErrorCode, field: string, message: string, got?: unknown, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-    this.field = field;
-    this.got = got;
-  }
-}
-
-// A page may hold two copies of the package, of any versions: each object says by this name which copy it is of.
+// A page may hold two copies of the package, of any versions: each object says by this name which copy it is of, by that
+// copy's Conv1dError.
 export const copyOf = Symbol.for('conv1d-wasm copy');
-export const thisCopy = {};
 
 /** `value` as an error text shows it: short, on one line, strings in quotes. */
 export function show(value: unknown): string {
@@ -57,8 +26,8 @@ function describe(value: unknown, depth: number): string {
   if (value instanceof Error) return String(value);
   if (typeof value === 'object' && value !== null) {
     const tag = Object.prototype.toString.call(value);
-    const { [copyOf]: copy = thisCopy } = value as { [copyOf]?: object };
-    return copy === thisCopy ? tag : `${tag} of another copy of conv1d-wasm; import the package from one place`;
+    const { [copyOf]: copy = Conv1dError } = value as { [copyOf]?: object };
+    return copy === Conv1dError ? tag : `${tag} of another copy of conv1d-wasm; import the package from one place`;
   }
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'bigint') return `${String(value)}n`;

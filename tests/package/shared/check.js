@@ -1,5 +1,6 @@
 // What every consumer computes with the package, whatever brought it there.
-import { conv1d, Conv1d, createConvolverNode, createRuntime, init, Tensor } from 'conv1d-wasm';
+import { conv1d, Conv1d, createConvolverNode, createRuntime, init, Network, Tensor } from 'conv1d-wasm';
+import { readNam } from 'conv1d-wasm/models';
 
 function expectEqual(got, expected, what) {
   const [a, b] = [got, expected].map((value) => JSON.stringify(value));
@@ -47,6 +48,19 @@ const checks = {
     expectEqual((await makeLayer().forwardAsync(signal())).toArray(), valid, 'the output of forwardAsync');
   },
 
+  /** The file of a model that adds its input's last two samples, by the classes that are here. */
+  models() {
+    const stack = {
+      ...{ input_size: 1, condition_size: 1, channels: 1, kernel_size: 2, dilations: [1], activation: 'ReLU' },
+      ...{ head_size: 1, head_bias: false },
+    };
+    const weights = [1, 1, 1, 0, 0, 0, 0, 1, 1];
+    const config = { layers: [stack], head_scale: 1 };
+    const { network } = readNam(JSON.stringify({ version: '0.5.4', architecture: 'WaveNet', config, weights }));
+    if (!(network instanceof Network)) throw new Error('models have a copy of the classes of their own');
+    expectEqual(network.forward(signal()).toArray(), [[1, 3, 6, 12]], "the model's output");
+  },
+
   async audio() {
     const context = new OfflineAudioContext(1, 4, 48000);
     const buffer = context.createBuffer(1, 4, 48000);
@@ -67,7 +81,7 @@ const canThread = typeof SharedArrayBuffer !== 'undefined';
 export async function check() {
   const threads = canThread ? 2 : 1;
   expectEqual((await init({ threads })).threads, threads, 'the number of threads');
-  const names = ['forward', 'forwardAsync'];
+  const names = ['forward', 'models', 'forwardAsync'];
   if (canThread) names.push('threads');
   if (typeof OfflineAudioContext !== 'undefined') names.push('audio');
   for (const name of names) await checks[name](threads);

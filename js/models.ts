@@ -1,0 +1,1 @@
+export { readNam, type NamMetadata, type NamModel, type NamOptions } from './models/nam.js';

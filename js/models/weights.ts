@@ -1,0 +1,97 @@
+import { Conv1d, type NetworkValue, type Runtime, Tensor } from '../api.js';
+import { show, stateDictError } from '../common/errors.js';
+import type { Field } from './field.js';
+
+/** What a part of a model makes of a signal. Makes its layers. */
+export type Operation = (x: NetworkValue) => NetworkValue;
+
+/** A causal convolution. */
+export interface ConvSizes {
+  inChannels: number;
+  outChannels: number;
+  /** Default 1. */
+  kernelSize?: number;
+  /** Default 1. */
+  dilation?: number;
+  /** Default 1. */
+  groups?: number;
+  /** Default true. */
+  bias?: boolean;
+  /** What the output is multiplied by, asked for when the layer is made. Default 1. */
+  scale?: () => number;
+}
+
+/** Where layers are made, and those that were. */
+export interface Workshop {
+  runtime: Runtime | undefined;
+  layers: Conv1d[];
+}
+
+/** A model's weights, one after the other: all are counted and checked before the first layer is made. */
+export class Weights {
+  #count = 0;
+  #numbers = new Float32Array(0);
+  readonly #field: Field;
+  readonly #workshop: Workshop;
+
+  constructor(field: Field, workshop: Workshop) {
+    this.#field = field;
+    this.#workshop = workshop;
+  }
+
+  /** The next `count`, to be asked for after `read`. */
+  take(count: number): () => Float32Array<ArrayBuffer> {
+    const begin = this.#count;
+    this.#count += count;
+    return () => this.#numbers.subarray(begin, begin + count);
+  }
+
+  /** The last of all, to be asked for after `read`. */
+  get last(): number {
+    return this.#numbers.at(-1) ?? NaN;
+  }
+
+  /** A convolution of the next weights: (outChannels, inChannels / groups, kernelSize), then the bias. */
+  conv(sizes: ConvSizes, { path }: Field): Operation {
+    const { inChannels, outChannels, kernelSize = 1, dilation = 1, groups = 1, bias = true, scale = () => 1 } = sizes;
+    for (const channels of [inChannels, outChannels]) {
+      if (channels % groups === 0) continue;
+      const text = `${path}: ${String(groups)} groups must divide the channels, got ${String(channels)}`;
+      throw stateDictError(path, text, groups);
+    }
+    const shape = [outChannels, inChannels / groups, kernelSize];
+    const weight = this.take(outChannels * (inChannels / groups) * kernelSize);
+    const shift = bias ? this.take(outChannels) : null;
+    return (x) => {
+      const { runtime, layers } = this.#workshop;
+      const options = { inChannels, outChannels, kernelSize, dilation, groups, bias, runtime };
+      const layer = new Conv1d({ ...options, padding: 'causal' });
+      layers.push(layer);
+      const factor = scale();
+      const scaled = (numbers: Float32Array) => numbers.map((number) => number * factor);
+      layer.weight = new Tensor(scaled(weight()), shape);
+      if (shift) layer.bias = new Tensor(scaled(shift()), [outChannels]);
+      return x.conv(layer);
+    };
+  }
+
+  /** Reads all that were taken, of which the file must have as many, each finite in float32. */
+  read(): void {
+    const { value, path } = this.#field;
+    if (!Array.isArray(value)) throw this.#field.error('a list of numbers');
+    if (value.length !== this.#count) {
+      const text = `${path} must be ${String(this.#count)} numbers, as the configuration says, got ${String(value.length)}`;
+      throw stateDictError(path, text, value.length);
+    }
+    const wrong = value.findIndex((number) => typeof number !== 'number' || !Number.isFinite(Math.fround(number)));
+    if (wrong >= 0) {
+      const name = `${path}[${String(wrong)}]`;
+      throw stateDictError(
+        name,
+        `${name} must be a number that is finite in float32, got ${show(value[wrong])}`,
+        value[wrong],
+      );
+    }
+    this.#numbers = Float32Array.from(value as number[]);
+  }
+}

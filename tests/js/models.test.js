@@ -1,0 +1,377 @@
+// Models from files: by the definition, by other implementations where their files lie beside the project, and broken ones.
+import { readFileSync } from 'node:fs';
+import { createRuntime, init, Network, readNpy, Tensor } from 'conv1d-wasm';
+import { readNam } from 'conv1d-wasm/models';
+import { model as defined, weightCount } from './nam-definition.js';
+import { expectSameBits, fromRoot, isPresent, noise, openBuilds, print, thrown } from './support.js';
+
+const runtime = await init({ threads: 1 });
+const builds = await openBuilds([1]);
+afterAll(() => [runtime, ...builds.map((build) => build.runtime)].forEach((each) => each.dispose()));
+
+const row = (samples) => new Tensor(Float32Array.from(samples), [1, samples.length]);
+
+/** `file` with weights, the same in every run. */
+function filled(file, seed = 1) {
+  const weights = Array.from(noise(weightCount(file), seed), (value) => value / 2);
+  return { ...file, weights };
+}
+
+const stack = {
+  ...{ input_size: 1, condition_size: 1, channels: 3, kernel_size: 3, dilations: [1, 2], activation: 'Tanh' },
+  ...{ gated: false, head_size: 2, head_bias: false },
+};
+const second = { ...stack, input_size: 3, channels: 2, dilations: [4], head_size: 1, head_bias: true };
+const waveNet = (config) => ({ version: '0.5.4', architecture: 'WaveNet', config: { head_scale: 0.1, ...config } });
+const small = filled(waveNet({ layers: [stack, second], head: null }));
+
+/** The largest difference of two signals as a part of the largest magnitude of the second. */
+function relativeError(got, expected) {
+  expect(got).toHaveLength(expected.length);
+  const peak = Math.max(...expected.map(Math.abs));
+  return Math.max(...expected.map((value, i) => Math.abs(value - got[i]))) / peak;
+}
+
+/** The outputs of a stream that was settled, in pushes of `chunk`. */
+function streamed(network, samples, chunk) {
+  const stream = network.stream({ maxChunk: chunk });
+  stream.settle();
+  const outputs = [];
+  for (let t = 0; t < samples.length; t += chunk) {
+    outputs.push(...stream.push(row(samples.slice(t, t + chunk))).data);
+  }
+  stream.dispose();
+  return outputs;
+}
+
+/** The outputs of a whole signal after as much silence as the model needs to settle. */
+function settled({ network, prewarm }, samples) {
+  return Array.from(network.forward(row([...new Array(prewarm).fill(0), ...samples])).data.slice(prewarm));
+}
+
+const folder = '../shared/models/nam';
+const references = [
+  { file: 'wavenet_a1_standard', architecture: 'WaveNet', sizes: [1] },
+  { file: 'A2', output: 'A2_full', architecture: 'WaveNet', sizes: [0.5, 1] },
+  { file: 'A2', output: 'A2_lite', size: 'lite', architecture: 'WaveNet', sizes: [0.5, 1] },
+  { file: 'wavenet_tiny', architecture: 'WaveNet', sizes: [1] },
+];
+
+if (isPresent(folder)) {
+  const read = (name) => readFileSync(fromRoot(`${folder}/${name}`));
+  const samples = (name) => Array.from(readNpy(read(`${name}.npy`)).data);
+  describe.each(builds)("NeuralAmpModelerCore's outputs, $name", (build) => {
+    test.each(references)('$file $size', ({ file, output = file, size, architecture, sizes }) => {
+      const model = readNam(read(`${file}.nam`).toString(), { size, runtime: build.runtime });
+      expect(model).toMatchObject({ architecture, sizes, sampleRate: 48000 });
+      const input = samples('input');
+      const expected = samples(`${output}.output`);
+      expect(relativeError(settled(model, input), expected)).toBeLessThan(1e-5);
+      expect(relativeError(streamed(model.network, input, 128), expected)).toBeLessThan(1e-5);
+    });
+  });
+} else {
+  print('The models of other projects are not here: their tests are skipped');
+  test.skip('models of other projects', () => {});
+}
+
+describe('by the definition', () => {
+  const input = Array.from(noise(200, 7));
+  const wide = { ...stack, channels: 4, head_size: 1 };
+  test.each([
+    ['two stacks', small],
+    ['the older gate', filled(waveNet({ layers: [{ ...stack, gated: true }, second] }))],
+    [
+      'a kernel size and an activation for each layer',
+      filled(
+        waveNet({
+          layers: [
+            {
+              ...wide,
+              ...{ kernel_size: undefined, kernel_sizes: [2, 5] },
+              activation: [{ type: 'LeakyReLU', negative_slope: 0.2 }, 'Hardtanh'],
+            },
+          ],
+        }),
+      ),
+    ],
+    [
+      'all other activations',
+      filled(
+        waveNet({
+          layers: [
+            {
+              ...wide,
+              dilations: [1, 2, 3, 4, 5, 6, 7],
+              activation: [
+                ...['ReLU', 'LeakyReLU', 'PReLU', 'Sigmoid', 'SiLU', 'Hardswish'],
+                { type: 'PReLU', negative_slopes: [0.1, 0.2, 0.3, 0.4] },
+              ],
+            },
+          ],
+        }),
+      ),
+    ],
+    [
+      'bottleneck, groups, a 1x1 before the sum, none of the residual',
+      filled(
+        waveNet({
+          layers: [
+            {
+              ...wide,
+              ...{ bottleneck: 6, groups_input: 2, layer1x1: { active: true, groups: 2 } },
+              ...{ head1x1: { active: true, out_channels: 3, groups: 3 }, head_size: 2 },
+            },
+            { ...second, input_size: 4, channels: 2, layer1x1: { active: false, groups: 1 } },
+          ],
+        }),
+      ),
+    ],
+    [
+      'a head with taps, and what follows it',
+      filled(
+        waveNet({
+          layers: [{ ...stack, head: { out_channels: 2, kernel_size: 4, bias: true } }],
+          head: { channels: 3, out_channels: 1, kernel_sizes: [3, 2], activation: 'Softsign' },
+        }),
+      ),
+    ],
+    [
+      'a condition of its own',
+      filled(
+        waveNet({
+          condition_dsp: filled(waveNet({ layers: [stack] }), 3),
+          layers: [{ ...wide, condition_size: 2, groups_input_mixin: 2 }],
+        }),
+      ),
+    ],
+  ])('%s', (_, file) => {
+    const model = readNam(file);
+    const [expected] = defined(file, [input]);
+    expect(relativeError(Array.from(model.network.forward(row(input)).data), expected)).toBeLessThan(1e-5);
+    const [later] = defined(file, [[...new Array(model.prewarm).fill(0), ...input]]);
+    expect(relativeError(streamed(model.network, input, 7), later.slice(model.prewarm))).toBeLessThan(1e-5);
+  });
+});
+
+test('the silence that it needs to settle', () => {
+  const { network, prewarm } = readNam(small);
+  const stream = network.stream({ maxChunk: 32 });
+  expect(prewarm).toBe(stream.receptiveField);
+  stream.push(row(new Array(prewarm - 1).fill(0)));
+  const input = Array.from(noise(32, 5));
+  expectSameBits(stream.push(row(input)).data, Float32Array.from(streamed(network, input, 32)));
+});
+
+describe('what the file says beside the network', () => {
+  test('all of it', () => {
+    const metadata = {
+      ...{ name: 'A', modeled_by: 'B', gear_type: 'amp', gear_make: 'C', gear_model: 'D', tone_type: 'clean' },
+      ...{ loudness: -20.5, gain: 0.25, input_level_dbu: 18.3, output_level_dbu: null, training: { settings: 1 } },
+    };
+    expect(readNam(JSON.stringify({ ...small, metadata, sample_rate: 44100 }))).toEqual({
+      ...{ architecture: 'WaveNet', sampleRate: 44100, sizes: [1], prewarm: 15 },
+      metadata: {
+        ...{ name: 'A', modeledBy: 'B', gearType: 'amp', gearMake: 'C', gearModel: 'D', toneType: 'clean' },
+        ...{ loudness: -20.5, gain: 0.25, inputLevelDbu: 18.3 },
+      },
+      network: expect.any(Network),
+    });
+  });
+
+  test('none of it', () => {
+    expect(readNam(small)).toMatchObject({ sampleRate: 48000, metadata: {} });
+  });
+});
+
+describe('a file of several sizes', () => {
+  const sized = (max_value, loudness, seed) => ({
+    max_value,
+    model: { ...filled(small, seed), sample_rate: 48000, metadata: { loudness } },
+  });
+  const file = {
+    ...{ version: '0.7.0', architecture: 'SlimmableContainer', weights: [], sample_rate: 48000 },
+    metadata: { loudness: -3, name: 'several' },
+    config: { submodels: [sized(0.25, -1, 1), sized(0.5, -2, 2), sized(1, -3, 3)] },
+  };
+  test.each([
+    [undefined, 2],
+    ['full', 2],
+    [1, 2],
+    [0.5, 2],
+    [0.49, 1],
+    [0.25, 1],
+    [0, 0],
+    ['lite', 0],
+  ])('size %p gives model %p', (size, index) => {
+    const { model } = file.config.submodels[index];
+    const input = row(noise(50, 3));
+    const { network, metadata, sizes } = readNam(file, { size });
+    expect(sizes).toEqual([0.25, 0.5, 1]);
+    expect(metadata).toEqual({ name: 'several', loudness: model.metadata.loudness });
+    expectSameBits(network.forward(input).data, readNam(model).network.forward(input).data);
+  });
+
+  test.each(['small', -0.1, 1.1, NaN, null])('no size %p', (size) => {
+    const text = `size must be 'lite', 'full' or a number from 0 to 1, got ${typeof size === 'string' ? "'small'" : size}`;
+    expect(thrown(() => readNam(file, { size }))).toMatchObject({ code: 'ERR_OPTION', field: 'size', message: text });
+  });
+
+  test.each([
+    [[0.5, 0.5], 'config.submodels[1].max_value must be above that of the model before, 0.5, got 0.5'],
+    [[0.5, 0.9], 'config.submodels[1].max_value must be at least 1 in the last model, got 0.9'],
+  ])('sizes %p', (sizes, message) => {
+    const submodels = sizes.map((size) => sized(size, 0, 1));
+    const error = thrown(() => readNam({ ...file, config: { submodels } }));
+    expect(error).toMatchObject({ code: 'ERR_STATE_DICT', message });
+  });
+});
+
+test('another runtime, and the one of the audio thread', async () => {
+  const own = await createRuntime({ threads: 1 });
+  const input = row(noise(50, 3));
+  const expected = readNam(small).network.forward(input).data;
+  expectSameBits(readNam(small, { runtime: own }).network.forward(input).data, expected);
+  own.dispose();
+  expect(thrown(() => readNam(small, { runtime: own }))).toMatchObject({ code: 'ERR_DISPOSED' });
+
+  const worklet = await import('conv1d-wasm/worklet');
+  const { readNam: readThere } = await import('conv1d-wasm/worklet/models');
+  expect(() => readThere(small)).toThrow(worklet.Conv1dError);
+  worklet.initSync(new WebAssembly.Module(readFileSync(fromRoot('dist/wasm/conv1d-simd.wasm'))));
+  const { network } = readThere(small);
+  expect(network).toBeInstanceOf(worklet.Network);
+  const there = network.forward(new worklet.Tensor(input.data, input.shape));
+  expect(relativeError(Array.from(there.data), Array.from(expected))).toBeLessThan(1e-5);
+});
+
+/** A copy of `value` with `change` made to what is at `path`. */
+function changed(value, [key, ...rest], change) {
+  const copy = Array.isArray(value) ? [...value] : { ...value };
+  copy[key] = rest.length === 0 ? change(copy[key]) : changed(copy[key], rest, change);
+  return copy;
+}
+
+describe('files that are refused', () => {
+  const layers = (index, ...path) => ['config', 'layers', index, ...path];
+  const set = (path, value) => changed(small, path, () => value);
+  test.each([
+    ['no JSON', '{', 'ERR_STATE_DICT', 'json', /^not a \.nam file: SyntaxError: /],
+    [
+      'a list',
+      [],
+      'ERR_STATE_DICT',
+      'json',
+      'json must be the text of a .nam file, or the object that it holds, got []',
+    ],
+    ['bytes', new Uint8Array(2), 'ERR_STATE_DICT', 'json', /got \[object Uint8Array\]$/],
+    ['nothing in it', {}, 'ERR_STATE_DICT', 'version', 'version must be a string, got undefined'],
+    [
+      'no version',
+      set(['version'], 'new'),
+      'ERR_STATE_DICT',
+      'version',
+      /^version must be a version such as '0\.5\.4'/,
+    ],
+    ['an older version', set(['version'], '0.4.9'), 'ERR_UNSUPPORTED', 'version', /known are 0\.5 to 0\.7$/],
+    [
+      'a newer version',
+      set(['version'], '1.5.0'),
+      'ERR_UNSUPPORTED',
+      'version',
+      /^version: '1\.5\.0' is not supported/,
+    ],
+    [
+      'another architecture',
+      set(['architecture'], 'CatNet'),
+      ...['ERR_UNSUPPORTED', 'architecture', /^architecture: 'CatNet' is not supported; there are WaveNet, /],
+    ],
+    [
+      'another activation',
+      set(layers(0, 'activation'), 'Fasttanh'),
+      ...[
+        'ERR_UNSUPPORTED',
+        'config.layers[0].activation.type',
+        /^config\.layers\[0\]\.activation\.type: 'Fasttanh' is/,
+      ],
+    ],
+    [
+      'an option that nobody knows',
+      set(layers(1, 'dropout'), 0.5),
+      ...[
+        'ERR_UNSUPPORTED',
+        'config.layers[1].dropout',
+        /^config\.layers\[1\]\.dropout: 0\.5 is not supported; known beside/,
+      ],
+    ],
+    [
+      'a weight too few',
+      { ...small, weights: small.weights.slice(1) },
+      ...['ERR_STATE_DICT', 'weights', 'weights must be 131 numbers, as the configuration says, got 130'],
+    ],
+    ['a weight too many', { ...small, weights: [...small.weights, 0] }, 'ERR_STATE_DICT', 'weights', /got 132$/],
+    ['no weights', { ...small, weights: undefined }, 'ERR_STATE_DICT', 'weights', /must be a list of numbers/],
+    [
+      'NaN',
+      set(['weights', 5], NaN),
+      ...['ERR_STATE_DICT', 'weights[5]', 'weights[5] must be a number that is finite in float32, got NaN'],
+    ],
+    ['a weight too large', set(['weights', 0], 1e39), 'ERR_STATE_DICT', 'weights[0]', /got 1e\+39$/],
+    ['a weight that is a string', set(['weights', 0], '1'), 'ERR_STATE_DICT', 'weights[0]', /got '1'$/],
+    [
+      'a count beyond all',
+      set(layers(0, 'channels'), 2 ** 40),
+      ...['ERR_STATE_DICT', 'config.layers[1].input_size'],
+      'config.layers[1].input_size must be 1099511627776, the channels of what comes in, got 3',
+    ],
+  ])('%s', (_, file, code, field, message) => {
+    const { used } = runtime.memory;
+    const error = thrown(() => readNam(file));
+    expect(runtime.memory.used).toBe(used);
+    expect(error).toMatchObject({
+      code,
+      message: typeof message === 'string' ? message : expect.stringMatching(message),
+    });
+    expect(error.field).toBe(field);
+  });
+});
+
+test('whatever stands anywhere in a file', () => {
+  const nested = filled(
+    waveNet({
+      condition_dsp: filled(waveNet({ layers: [second, stack].map((each) => ({ ...each, input_size: 1 })).slice(1) })),
+      layers: [{ ...stack, condition_size: 2, head1x1: { active: true, out_channels: 2, groups: 1 } }],
+      head: { channels: 3, out_channels: 1, kernel_sizes: [3], activation: { type: 'PReLU', negative_slopes: [1, 2] } },
+    }),
+  );
+  const file = {
+    ...{ version: '0.7.0', architecture: 'SlimmableContainer', sample_rate: 48000, metadata: { name: 'x', gain: 1 } },
+    config: { submodels: [{ max_value: 1, model: nested }] },
+  };
+  /** Where there is anything, but for all weights beside the first. */
+  function* paths(value, path = []) {
+    if (path.length > 0) yield path;
+    if (typeof value !== 'object' || value === null) return;
+    for (const key of Object.keys(value)) {
+      if (path.at(-1) !== 'weights' || key === '0') yield* paths(value[key], [...path, key]);
+    }
+  }
+  const values = [undefined, null, false, true, 0, -1, 1.5, 2, 1e9, 2 ** 53, NaN, 'x', '', 'Tanh', [], [1], [[]], {}];
+  values.push([{}], { active: true }, { type: 'PReLU', negative_slopes: [] }, small, file);
+  let refused = 0;
+  for (const path of paths(file)) {
+    for (const value of values) {
+      const hostile = changed(file, path, () => value);
+      const attempt = () => thrown(() => readNam(hostile).network.dispose());
+      const error = attempt();
+      if (!error) continue;
+      expect(error.code).toMatch(/^ERR_(STATE_DICT|UNSUPPORTED|OPTION)$/);
+      // What it took is free again; the room in which an error is kept may have grown the first time.
+      const { used } = runtime.memory;
+      attempt();
+      expect(runtime.memory.used).toBe(used);
+      ++refused;
+    }
+  }
+  expect(refused).toBeGreaterThan(500);
+});
