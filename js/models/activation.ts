@@ -1,37 +1,63 @@
+// NeuralAmpModelerCore's activations, by its names.
 import type { ActivationOption } from '../api.js';
 import { Field } from './field.js';
+import type { Operation, Workshop } from './weights.js';
 
-type Table = Readonly<Record<string, (field: Field, channels: number) => ActivationOption>>;
+type Table = Readonly<Record<string, (field: Field, channels: number, workshop: Workshop) => Operation>>;
 
-const slopes = (field: Field, channels: number): number[] => {
-  const items = field.list();
-  if (items.length !== channels) throw field.error(`a list of ${String(channels)}, one for each channel`);
-  return items.map((item) => item.number());
-};
+function readSlopes(field: Field, channels: number): number | number[] {
+  const list = field.at('negative_slopes');
+  if (!list.isThere) return field.at('negative_slope').number(0.01);
+  const slopes = list.list().map((item) => item.number());
+  if (slopes.length === channels) return slopes;
+  throw list.error(`a list of ${String(channels)}, one for each channel`);
+}
 
-// NeuralAmpModelerCore's names.
+const apply =
+  (activation: ActivationOption): Operation =>
+  (x) =>
+    x.activation(activation);
+
+function readLeakyHardtanh(field: Field, _: number, workshop: Workshop): Operation {
+  const [minVal, maxVal] = [field.at('min_val').number(-1), field.at('max_val').number(1)];
+  const [below, above] = [field.at('min_slope').number(0.01), field.at('max_slope').number(0.01)];
+  if (minVal > maxVal) throw field.at('max_val').error('at least min_val');
+  return (x) => {
+    // What lies beyond an end goes on with that end's slope.
+    const beyond = (sign: number, end: number, slope: number) =>
+      workshop.affine(workshop.affine(x, sign, -sign * end).activation('relu'), sign * slope, 0);
+    return x
+      .activation({ type: 'hardtanh', minVal, maxVal })
+      .add(beyond(1, maxVal, above))
+      .add(beyond(-1, minVal, below));
+  };
+}
+
 const table: Table = {
-  Tanh: () => 'tanh',
-  Hardtanh: () => 'hardtanh',
-  ReLU: () => 'relu',
-  LeakyReLU: (field) => ({ type: 'leaky_relu', slope: field.at('negative_slope').number(0.01) }),
-  PReLU: (field, channels) => {
-    const list = field.at('negative_slopes');
-    const one = field.at('negative_slope');
-    return { type: 'prelu', slope: one.isThere || !list.isThere ? one.number(0.01) : slopes(list, channels) };
-  },
-  Sigmoid: () => 'sigmoid',
-  SiLU: () => 'silu',
-  Hardswish: () => 'hardswish',
-  Softsign: (field) => {
+  Tanh: () => apply('tanh'),
+  Hardtanh: () => apply('hardtanh'),
+  ReLU: () => apply('relu'),
+  LeakyReLU: (field) => apply({ type: 'leaky_relu', slope: field.at('negative_slope').number(0.01) }),
+  PReLU: (field, channels) => apply({ type: 'prelu', slope: readSlopes(field, channels) }),
+  Sigmoid: () => apply('sigmoid'),
+  SiLU: () => apply('silu'),
+  Hardswish: () => apply('hardswish'),
+  Softsign(field) {
     const alpha = field.at('alpha');
     if (alpha.number(1) !== 1) throw alpha.unsupported('known is 1');
-    return 'softsign';
+    return apply('softsign');
   },
+  LeakyHardtanh: readLeakyHardtanh,
+  LeakyHardTanh: readLeakyHardtanh,
 };
 
 /** An activation as a file has it: a name, or an object of its type and parameters. */
-export function readActivation(field: Field, channels: number): ActivationOption {
+export function readActivation(
+  field: Field,
+  channels: number,
+  workshop: Workshop,
+): { name: unknown; apply: Operation } {
   const given = typeof field.value === 'string' ? new Field({ type: field.value }, field.path) : field;
-  return given.at('type').choice(table)(given, channels);
+  const type = given.at('type');
+  return { name: type.value, apply: type.choice(table)(given, channels, workshop) };
 }

@@ -3,7 +3,7 @@ import { Network, type Runtime } from '../api.js';
 import { optionError, pickOptions, reading, stateDictError } from '../common/errors.js';
 import { Field } from './field.js';
 import { readWaveNet } from './wavenet.js';
-import { type Operation, Weights, type Workshop } from './weights.js';
+import { type Operation, Weights, Workshop } from './weights.js';
 
 /** Options of `readNam`. */
 export interface NamOptions {
@@ -182,14 +182,14 @@ function chooseModel(config: Field, size: number): { field: Field; sizes: readon
 export function readNam(json: string | object, options: NamOptions = {}): NamModel {
   const { size = 'full', runtime } = pickOptions(options, ['size', 'runtime']);
   const share = readSize(size);
-  const workshop: Workshop = { runtime, layers: [] };
+  const workshop = new Workshop(runtime);
   const model = reading('ERR_STATE_DICT', 'json', json, () => readModel(parse(json), share, workshop));
   const { architecture, sampleRate = 48000, sizes, metadata, reach } = model;
   let network;
   try {
     network = new Network(model.inChannels, model.apply);
   } catch (error) {
-    for (const layer of workshop.layers) layer.dispose();
+    workshop.dispose();
     throw error;
   }
   return { network, sampleRate, architecture, sizes, prewarm: reach + 1, metadata };

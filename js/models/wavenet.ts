@@ -1,18 +1,16 @@
 // WaveNet in NeuralAmpModelerCore's forms, A1 and A2.
-import type { ActivationOption, NetworkValue } from '../api.js';
+import type { NetworkValue } from '../api.js';
 import { readActivation } from './activation.js';
-import type { Field } from './field.js';
+import { Field } from './field.js';
 import type { Model } from './nam.js';
 import type { Operation, Weights } from './weights.js';
 
-const filmNames = [
-  ...['conv_pre_film', 'conv_post_film', 'input_mixin_pre_film', 'input_mixin_post_film'],
-  ...['activation_pre_film', 'activation_post_film', 'layer1x1_post_film', 'head1x1_post_film'],
-];
 const stackNames = [
   ...['input_size', 'condition_size', 'channels', 'bottleneck', 'kernel_size', 'kernel_sizes', 'dilations'],
   ...['activation', 'gating_mode', 'gated', 'secondary_activation', 'groups_input', 'groups_input_mixin'],
-  ...['head', 'head_size', 'head_bias', 'head1x1', 'layer1x1', ...filmNames],
+  ...['head', 'head_size', 'head_bias', 'head1x1', 'layer1x1', 'conv_pre_film', 'conv_post_film'],
+  ...['input_mixin_pre_film', 'input_mixin_post_film', 'activation_pre_film', 'activation_post_film'],
+  ...['layer1x1_post_film', 'head1x1_post_film'],
 ];
 
 /** What goes from layer to layer and from stack to stack: a signal, and the sum that the output is made of. */
@@ -50,25 +48,68 @@ function isActive(field: Field, initial: boolean): boolean {
   return field.at('active').flag(initial);
 }
 
-/** Layer `i`'s activation, gated or not, and of how many channels it makes `channels`. */
-function readGate(fieldOf: (name: string) => Field, channels: number): { width: number; apply: Operation } {
-  const own = fieldOf('activation');
-  const activation = readActivation(own, channels);
-  const mode = fieldOf('gating_mode');
-  const isGated = mode.isThere ? mode.choice({ none: false, gated: true }) : fieldOf('gated').flag(false);
-  if (!isGated) return { width: channels, apply: (x) => x.activation(activation) };
-  const secondary = fieldOf('secondary_activation');
-  const gate: ActivationOption = secondary.isThere ? readActivation(secondary, channels) : 'sigmoid';
-  if (activation !== 'tanh') throw own.unsupported('that of a gated layer is Tanh');
-  if (gate !== 'sigmoid') throw secondary.unsupported('that of a gated layer is Sigmoid');
-  return { width: 2 * channels, apply: (x) => x.gate() };
+interface Gate {
+  /** Channels that go in. */
+  width: number;
+  isBlended: boolean;
+  apply: Operation;
+}
+
+const modes = { none: 'none', gated: 'gated', blended: 'blended' } as const;
+
+/** A layer's activation, gated or blended or neither, and of how many channels it makes `channels`. */
+function readGate(fieldOf: (name: string) => Field, channels: number, { workshop }: Weights): Gate {
+  const activation = readActivation(fieldOf('activation'), channels, workshop);
+  const given = fieldOf('gating_mode');
+  const mode = given.isThere ? given.choice(modes) : fieldOf('gated').flag(false) ? 'gated' : 'none';
+  if (mode === 'none') return { width: channels, isBlended: false, apply: activation.apply };
+  const second = fieldOf('secondary_activation');
+  const gate = readActivation(second.isThere ? second : new Field('Sigmoid', second.path), channels, workshop);
+  const width = 2 * channels;
+  const isBlended = mode === 'blended';
+  if (!isBlended && activation.name === 'Tanh' && gate.name === 'Sigmoid') {
+    return { width, isBlended, apply: (x) => x.gate() };
+  }
+  return {
+    width,
+    isBlended,
+    apply(x) {
+      const own = workshop.slice(x, 0, channels);
+      const share = gate.apply(workshop.slice(x, channels, width));
+      const active = activation.apply(own).multiply(share);
+      return isBlended ? active.add(own.multiply(workshop.affine(share, -1, 1))) : active;
+    },
+  };
+}
+
+type Modulation = (x: NetworkValue, condition: NetworkValue) => NetworkValue;
+
+function isFilmActive(field: Field): boolean {
+  if (!field.isThere || field.value === false) return false;
+  field.checkNames(['active', 'shift', 'groups']);
+  return field.at('active').flag(true);
+}
+
+/** Feature-wise linear modulation of `channels`: what the condition says is their scale and, if there is one, their shift. */
+function readFilm(field: Field, channels: number, conditionSize: number, weights: Weights): Modulation {
+  if (!isFilmActive(field)) return (x) => x;
+  const hasShift = field.at('shift').flag(true);
+  const groups = field.at('groups').integer(1);
+  const sizes = { inChannels: conditionSize, outChannels: hasShift ? 2 * channels : channels, groups };
+  const modulate = weights.conv(sizes, field.at('groups'));
+  const { workshop } = weights;
+  return (x, condition) => {
+    const rows = modulate(condition);
+    if (!hasShift) return x.multiply(rows);
+    return x.multiply(workshop.slice(rows, 0, channels)).add(workshop.slice(rows, channels, 2 * channels));
+  };
 }
 
 /** Layer `i` of `count`. */
 function readLayer(config: Field, [i, count]: [number, number], sizes: StackSizes, weights: Weights): Part {
   const { channels, conditionSize, bottleneck, headSize } = sizes;
   const fieldOf = (name: string) => config.at(name).ofLayer(i, count);
-  const gate = readGate(fieldOf, bottleneck);
+  const gate = readGate(fieldOf, bottleneck, weights);
   if (config.at('kernel_sizes').isThere && config.at('kernel_size').isThere) {
     throw config.at('kernel_sizes').error('left out where there is a kernel_size');
   }
@@ -82,12 +123,26 @@ function readLayer(config: Field, [i, count]: [number, number], sizes: StackSize
   const mix = conv(config.at('groups_input_mixin'), conditionSize, gate.width, { bias: false });
   const residual = pointwise('layer1x1', channels, true);
   const toHead = pointwise('head1x1', headSize, false);
+  const film = (name: string, width: number) => readFilm(config.at(name), width, conditionSize, weights);
+  const [beforeConv, afterConv] = [film('conv_pre_film', channels), film('conv_post_film', gate.width)];
+  const [beforeMix, afterMix] = [
+    film('input_mixin_pre_film', conditionSize),
+    film('input_mixin_post_film', gate.width),
+  ];
+  const [beforeGate, afterGate] = [film('activation_pre_film', gate.width), film('activation_post_film', bottleneck)];
+  const [afterResidual, afterHead] = [film('layer1x1_post_film', channels), film('head1x1_post_film', headSize)];
   return {
     reach: (kernelSize - 1) * dilation,
     apply({ x, head }, condition) {
-      const z = gate.apply(dilated(x).add(mix(condition)));
-      const share = toHead ? toHead(z) : z;
-      return { x: residual ? x.add(residual(z)) : x, head: head ? head.add(share) : share };
+      const convolved = afterConv(dilated(beforeConv(x, condition)), condition);
+      const mixed = convolved.add(afterMix(mix(beforeMix(condition, condition)), condition));
+      const z = afterGate(gate.apply(beforeGate(mixed, condition)), condition);
+      const share = toHead ? afterHead(toHead(z), condition) : z;
+      const sum = head ? head.add(share) : share;
+      if (!residual) return { x, head: sum };
+      const own = residual(z);
+      // As in NeuralAmpModelerCore, which has this modulation in all layers but uses it in blended ones.
+      return { x: x.add(gate.isBlended ? afterResidual(own, condition) : own), head: sum };
     },
   };
 }
@@ -122,9 +177,6 @@ function readStack(
   scale?: () => number,
 ): Stack {
   config.checkNames(stackNames);
-  for (const film of filmNames.map((name) => config.at(name))) {
-    if (film.isThere && film.value !== false && film.at('active').flag(true)) throw film.unsupported('known is none');
-  }
   const channels = config.at('channels').integer();
   const bottleneck = config.at('bottleneck').integer(channels);
   const head1x1 = config.at('head1x1');
@@ -135,8 +187,15 @@ function readStack(
     const rule = `so that layers add to the ${String(before.headSize)} channels of the sum before, not to ${String(headIn)}`;
     throw config.at('channels').error(rule);
   }
-  if (!isActive(config.at('layer1x1'), true) && bottleneck !== channels) {
+  const hasResidual = isActive(config.at('layer1x1'), true);
+  if (!hasResidual && bottleneck !== channels) {
     throw config.at('bottleneck').error('as many as channels, where there is no layer1x1');
+  }
+  for (const [film, isUsed] of [
+    [config.at('layer1x1_post_film'), hasResidual],
+    [config.at('head1x1_post_film'), isActive(head1x1, false)],
+  ] as const) {
+    if (!isUsed && isFilmActive(film)) throw film.error('left out where there is no such 1x1');
   }
   const sizes = { channels, conditionSize, bottleneck, headSize: headIn };
   const count = config.at('dilations').list().length;
@@ -168,9 +227,9 @@ function readHeadNetwork(config: Field, inChannels: number, weights: Weights): M
     reach += kernelSize - 1;
     const from = i === 0 ? inChannels : channels;
     const to = i === kernelSizes.length - 1 ? outChannels : channels;
-    const activation = readActivation(config.at('activation'), from);
+    const activation = readActivation(config.at('activation'), from, weights.workshop);
     const conv = weights.conv({ inChannels: from, outChannels: to, kernelSize }, field);
-    return (x) => conv(x.activation(activation));
+    return (x) => conv(activation.apply(x));
   });
   return { inChannels, outChannels, reach, apply: (x) => steps.reduce((value, step) => step(value), x) };
 }

@@ -1,4 +1,4 @@
-import { Conv1d, type NetworkValue, type Runtime, Tensor } from '../api.js';
+import { Conv1d, type Conv1dOptions, type NetworkValue, type Runtime, Tensor } from '../api.js';
 import { show, stateDictError } from '../common/errors.js';
 import type { Field } from './field.js';
 
@@ -21,10 +21,54 @@ export interface ConvSizes {
   scale?: () => number;
 }
 
-/** Where layers are made, and those that were. */
-export interface Workshop {
-  runtime: Runtime | undefined;
-  layers: Conv1d[];
+/** Makes the layers of a network and keeps count of them. */
+export class Workshop {
+  readonly #runtime: Runtime | undefined;
+  readonly #layers: Conv1d[] = [];
+
+  constructor(runtime: Runtime | undefined) {
+    this.#runtime = runtime;
+  }
+
+  conv(
+    x: NetworkValue,
+    options: Omit<Conv1dOptions, 'inChannels'>,
+    weight: Float32Array,
+    bias?: Float32Array,
+  ): NetworkValue {
+    const inChannels = x.channels;
+    const layer = new Conv1d({
+      ...options,
+      inChannels,
+      padding: 'causal',
+      bias: bias !== undefined,
+      runtime: this.#runtime,
+    });
+    this.#layers.push(layer);
+    const { outChannels, kernelSize, groups = 1 } = options;
+    layer.weight = new Tensor(weight, [outChannels, inChannels / groups, kernelSize]);
+    if (bias) layer.bias = new Tensor(bias, [outChannels]);
+    return x.conv(layer);
+  }
+
+  /** Channels `begin` to `end`. */
+  slice(x: NetworkValue, begin: number, end: number): NetworkValue {
+    const outChannels = end - begin;
+    const weight = new Float32Array(outChannels * x.channels);
+    for (let o = 0; o < outChannels; ++o) weight[o * x.channels + begin + o] = 1;
+    return this.conv(x, { outChannels, kernelSize: 1 }, weight);
+  }
+
+  /** scale * x + shift. */
+  affine(x: NetworkValue, scale: number, shift: number): NetworkValue {
+    const { channels } = x;
+    const filled = (value: number) => new Float32Array(channels).fill(value);
+    return this.conv(x, { outChannels: channels, kernelSize: 1, groups: channels }, filled(scale), filled(shift));
+  }
+
+  dispose(): void {
+    for (const layer of this.#layers) layer.dispose();
+  }
 }
 
 /** A model's weights, one after the other: all are counted and checked before the first layer is made. */
@@ -32,11 +76,11 @@ export class Weights {
   #count = 0;
   #numbers = new Float32Array(0);
   readonly #field: Field;
-  readonly #workshop: Workshop;
+  readonly workshop: Workshop;
 
   constructor(field: Field, workshop: Workshop) {
     this.#field = field;
-    this.#workshop = workshop;
+    this.workshop = workshop;
   }
 
   /** The next `count`, to be asked for after `read`. */
@@ -59,19 +103,13 @@ export class Weights {
       const text = `${path}: ${String(groups)} groups must divide the channels, got ${String(channels)}`;
       throw stateDictError(path, text, groups);
     }
-    const shape = [outChannels, inChannels / groups, kernelSize];
     const weight = this.take(outChannels * (inChannels / groups) * kernelSize);
     const shift = bias ? this.take(outChannels) : null;
     return (x) => {
-      const { runtime, layers } = this.#workshop;
-      const options = { inChannels, outChannels, kernelSize, dilation, groups, bias, runtime };
-      const layer = new Conv1d({ ...options, padding: 'causal' });
-      layers.push(layer);
       const factor = scale();
       const scaled = (numbers: Float32Array) => numbers.map((number) => number * factor);
-      layer.weight = new Tensor(scaled(weight()), shape);
-      if (shift) layer.bias = new Tensor(scaled(shift()), [outChannels]);
-      return x.conv(layer);
+      const options = { outChannels, kernelSize, dilation, groups };
+      return this.workshop.conv(x, options, scaled(weight()), shift ? scaled(shift()) : undefined);
     };
   }
 

@@ -55,6 +55,7 @@ const references = [
   { file: 'A2', output: 'A2_full', architecture: 'WaveNet', sizes: [0.5, 1] },
   { file: 'A2', output: 'A2_lite', size: 'lite', architecture: 'WaveNet', sizes: [0.5, 1] },
   { file: 'wavenet_tiny', architecture: 'WaveNet', sizes: [1] },
+  { file: 'wavenet_a2_max', architecture: 'WaveNet', sizes: [1] },
 ];
 
 if (isPresent(folder)) {
@@ -133,6 +134,49 @@ describe('by the definition', () => {
         waveNet({
           layers: [{ ...stack, head: { out_channels: 2, kernel_size: 4, bias: true } }],
           head: { channels: 3, out_channels: 1, kernel_sizes: [3, 2], activation: 'Softsign' },
+        }),
+      ),
+    ],
+    [
+      'gates and blends of all kinds',
+      filled(
+        waveNet({
+          layers: [
+            {
+              ...wide,
+              ...{ dilations: [1, 2, 3, 4], kernel_size: 2, bottleneck: 2 },
+              gating_mode: ['gated', 'blended', 'none', 'blended'],
+              activation: [
+                'Tanh',
+                'Softsign',
+                'ReLU',
+                { type: 'LeakyHardtanh', min_val: -0.1, max_val: 0.2, max_slope: 0.5 },
+              ],
+              secondary_activation: ['Sigmoid', 'Hardswish', 'Tanh', { type: 'LeakyHardTanh', min_slope: 0 }],
+            },
+          ],
+        }),
+      ),
+    ],
+    [
+      'modulation wherever there can be one',
+      filled(
+        waveNet({
+          condition_dsp: filled(waveNet({ layers: [stack] }), 3),
+          layers: [
+            {
+              ...wide,
+              ...{ condition_size: 2, bottleneck: 6, gating_mode: ['blended', 'gated'] },
+              ...{ layer1x1: { active: true, groups: 2 }, head1x1: { active: true, out_channels: 2, groups: 1 } },
+              ...{
+                conv_pre_film: { active: true, shift: false, groups: 2 },
+                conv_post_film: {},
+                activation_pre_film: {},
+              },
+              ...{ input_mixin_pre_film: { shift: false, groups: 2 }, input_mixin_post_film: { groups: 2 } },
+              ...{ activation_post_film: {}, layer1x1_post_film: {}, head1x1_post_film: { active: true } },
+            },
+          ],
         }),
       ),
     ],
@@ -294,6 +338,18 @@ describe('files that are refused', () => {
         'config.layers[0].activation.type',
         /^config\.layers\[0\]\.activation\.type: 'Fasttanh' is/,
       ],
+    ],
+    [
+      'modulation of what is not there',
+      set(layers(0, 'head1x1_post_film'), { active: true }),
+      ...['ERR_STATE_DICT', 'config.layers[0].head1x1_post_film'],
+      /^config\.layers\[0\]\.head1x1_post_film must be left out where there is no such 1x1, got/,
+    ],
+    [
+      'slopes for other channels',
+      set(layers(0, 'activation'), { type: 'PReLU', negative_slopes: [1, 2] }),
+      ...['ERR_STATE_DICT', 'config.layers[0].activation.negative_slopes'],
+      /must be a list of 3, one for each channel, got \[1, 2\]$/,
     ],
     [
       'an option that nobody knows',

@@ -26,6 +26,7 @@ const functions = {
     ({ min_val: min = -1, max_val: max = 1, min_slope: below = 0.01, max_slope: above = 0.01 }) =>
     (x) =>
       x < min ? (x - min) * below + min : x > max ? (x - max) * above + max : x,
+  LeakyHardTanh: (parameters) => functions.LeakyHardtanh(parameters),
   Softsign: () => (x) => x / (1 + Math.abs(x)),
 };
 
