@@ -9,6 +9,8 @@
 #include <new>
 
 #include "buffer.h"
+#include "operations/make_operation.h"
+#include "operations/recurrent.h"
 #include "options/initialize.h"
 #include "passes/forward.h"
 #include "passes/stream.h"
@@ -105,58 +107,63 @@ NamedExplanation explain(uintptr_t layer) {
   return {e.algorithm, e.reason, e.kernel, e.flops, e.bytes, e.scratch_bytes, e.threads};
 }
 
-// A Step as js/ writes it into memory.
-struct StepRecord {
-  int32_t input;
-  int32_t other;
-  uint32_t layer;  // a handle, or 0
-  int32_t kind;    // Elementwise::Kind
-  int32_t activation;
-  float parameters[kMostParameters];
-  int32_t channels;  // how many floats follow the record, see Finish::channels
-
-  const float* floats() const { return reinterpret_cast<const float*>(this + 1); }
-  const StepRecord* next() const { return reinterpret_cast<const StepRecord*>(floats() + channels); }
-  Elementwise elementwise() const {
-    return {static_cast<Elementwise::Kind>(kind),
-            {static_cast<Activation>(activation), std::to_array(parameters), channels > 0 ? floats() : nullptr}};
-  }
-};
-
-// `records` are `count` StepRecords, one behind the other. Has no steps when memory is short.
-Graph graph_from(uintptr_t records, int count, bool half, int in_channels) {
-  Graph graph{.steps = {}, .dtype = half ? DType::kFloat16 : DType::kFloat32, .in_channels = in_channels};
-  const auto* record = reinterpret_cast<const StepRecord*>(records);
-  for (int i = 0; i < count; ++i, record = record->next()) {
-    Step& step = graph.steps.emplace_back(
-        record->input, record->other, record->layer == 0 ? nullptr : share_layer(record->layer), record->elementwise());
-    if (record->channels > 0 && !step.own_channels(static_cast<size_t>(record->channels))) {
-      last_error = no_room(static_cast<double>(record->channels) * sizeof(float), "parameters");
-      return {};
-    }
-  }
-  return graph;
-}
+// What an operation's handle points to: one that steps share, its weights too.
+using SharedRecurrent = std::shared_ptr<Recurrent>;
+SharedRecurrent& recurrent_at(uintptr_t handle) { return *reinterpret_cast<SharedRecurrent*>(handle); }
 
 // 0 when refused.
-uintptr_t create_network(uintptr_t records, int count, bool half, int in_channels) {
-  Graph graph = graph_from(records, count, half, in_channels);
-  if (graph.steps.empty()) return 0;
-  return reinterpret_cast<uintptr_t>(new Forward(std::move(graph)));
+uintptr_t create_recurrent(const std::string& cell, int inputs, int hidden) {
+  auto made = Recurrent::make(cell == "lstm" ? Recurrent::Cell::kLstm : Recurrent::Cell::kGru, inputs, hidden);
+  if (!made) return failed(std::move(made.error())), 0;
+  return reinterpret_cast<uintptr_t>(new SharedRecurrent(std::move(*made)));
 }
 
+void destroy_recurrent(uintptr_t recurrent) { delete &recurrent_at(recurrent); }
+uintptr_t recurrent_weights(uintptr_t recurrent) {
+  return reinterpret_cast<uintptr_t>(recurrent_at(recurrent)->weights());
+}
+void recurrent_changed(uintptr_t recurrent) { recurrent_at(recurrent)->changed(); }
+
+// The graph that the next create_network() or create_stream() takes, described step by step.
+Graph described;
+
+void begin_graph(bool half, int in_channels) {
+  described = {.steps = {}, .dtype = half ? DType::kFloat16 : DType::kFloat32, .in_channels = in_channels};
+}
+
+Step& add_step(uintptr_t operands, size_t count) {
+  const auto* values = reinterpret_cast<const int32_t*>(operands);
+  return described.steps.emplace_back(Step{{values, values + count}, nullptr, nullptr});
+}
+
+void add_layer(uintptr_t operands, uintptr_t layer) { add_step(operands, 1).layer = share_layer(layer); }
+void add_recurrent(uintptr_t operands, uintptr_t recurrent) {
+  add_step(operands, 1).operation = recurrent_at(recurrent);
+}
+
+// Its numbers are `number_count` doubles, see operations/. False when refused.
+bool add_operation(const std::string& kind, uintptr_t operands, size_t count, uintptr_t numbers, size_t number_count) {
+  std::vector<int32_t> channels;
+  const auto* values = reinterpret_cast<const int32_t*>(operands);
+  for (size_t i = 0; i < count; ++i) channels.push_back(described.channels(values[i]));
+  auto made = make_operation({.kind = kind, .channels = channels, .numbers = doubles_at(numbers, number_count)});
+  if (!made) return !failed(std::move(made.error()));
+  add_step(operands, count).operation = std::move(*made);
+  return true;
+}
+
+uintptr_t create_network() { return reinterpret_cast<uintptr_t>(new Forward(std::move(described))); }
+
 // 0 when refused.
-uintptr_t create_stream(uintptr_t records, int count, bool half, int in_channels, double batch, double max_chunk,
-                        bool flush_tiny) {
-  Graph graph = graph_from(records, count, half, in_channels);
+uintptr_t create_stream(double batch, double max_chunk, bool flush_tiny) {
   std::unique_ptr<Stream> stream;
-  if (graph.steps.empty() || failed(Stream::create(std::move(graph), batch, max_chunk, flush_tiny, &stream))) return 0;
+  if (failed(Stream::create(std::move(described), batch, max_chunk, flush_tiny, &stream))) return 0;
   return reinterpret_cast<uintptr_t>(stream.release());
 }
 
 void destroy_stream(uintptr_t stream) { delete stream_at(stream); }
-double stream_latency(uintptr_t stream) { return static_cast<double>(stream_at(stream)->latency()); }
-double stream_receptive_field(uintptr_t stream) { return static_cast<double>(stream_at(stream)->receptive_field()); }
+double stream_latency(uintptr_t stream) { return stream_at(stream)->latency(); }
+double stream_receptive_field(uintptr_t stream) { return stream_at(stream)->receptive_field(); }
 int stream_output_count(uintptr_t stream, int samples) { return stream_at(stream)->output_count(samples); }
 
 void push_stream(uintptr_t stream, uintptr_t chunk, int samples, uintptr_t output) {
@@ -188,8 +195,8 @@ uintptr_t clone_stream(uintptr_t stream) {
   return failed(stream_at(stream)->clone(&made)) ? 0 : reinterpret_cast<uintptr_t>(made.release());
 }
 
-void settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
-  stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output));
+bool settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
+  return !failed(stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output)));
 }
 
 // The activations as JSON, in the order of their indices; 0 and 1 stand for false and true.
@@ -244,7 +251,9 @@ EMSCRIPTEN_BINDINGS(conv1d) {
       .field("paddingMode", &Options::padding_mode)
       .field("dtype", &Options::dtype)
       .field("activation", &Options::activation)
-      .field("algorithm", &Options::algorithm);
+      .field("algorithm", &Options::algorithm)
+      .field("transposed", &Options::transposed)
+      .field("outputPadding", &Options::output_padding);
   emscripten::value_object<NamedExplanation>("Explanation")
       .field("algorithm", &NamedExplanation::algorithm)
       .field("reason", &NamedExplanation::reason)
@@ -259,6 +268,14 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("startThreads", &start_threads);
   function("createLayer", &create_layer);
   function("destroyGraph", &destroy_graph);
+  function("createRecurrent", &create_recurrent);
+  function("destroyRecurrent", &destroy_recurrent);
+  function("recurrentWeights", &recurrent_weights);
+  function("recurrentChanged", &recurrent_changed);
+  function("beginGraph", &begin_graph);
+  function("addLayer", &add_layer);
+  function("addRecurrent", &add_recurrent);
+  function("addOperation", &add_operation);
   function("createNetwork", &create_network);
   function("outputLength", &output_length);
   function("prepare", &prepare);

@@ -85,8 +85,14 @@ Error fft_too_large(const Dimensions& p) {
 }
 
 Error different_lengths(double length, double other) {
-  return shape_error(
-      "other", format("both operands of a sum or product must have the same length, got % and %", {length, other}));
+  return shape_error("other", format("the operands of a step must have the same length, got % and %", {length, other}));
+}
+
+Error bad_output_length(const char* operation, double length, double out_length) {
+  return shape_error("input",
+                     std::string(operation) +
+                         format(" of % samples would give %: there must be at least 1, and at most % values in all",
+                                {length, out_length, double(kMaxElements)}));
 }
 
 }  // namespace conv1d

@@ -52,7 +52,10 @@ std::string format(const char* text, std::initializer_list<double> numbers);
 // That the spectra of a layer's weights are too large for any transform (ERR_UNSUPPORTED).
 Error fft_too_large(const Dimensions& layer);
 
-// That the operands of a sum or product differ in length (ERR_SHAPE).
+// That a step's operands differ in length (ERR_SHAPE).
 Error different_lengths(double length, double other);
+
+// That an operation of `length` samples gives too few or too many (ERR_SHAPE).
+Error bad_output_length(const char* operation, double length, double out_length);
 
 }  // namespace conv1d

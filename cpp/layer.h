@@ -1,6 +1,7 @@
 // A layer as its user made it: options, weight and bias. Handles, streams and passes share it.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "buffer.h"
@@ -23,19 +24,33 @@ class Layer {
   const Params& params() const { return params_; }
   const Finish& finish() const { return params_.finish; }
 
-  // Weight (groups, group_out, group_in, kernel_size) and bias (out_channels; null where there is none),
-  // params().dtype. Whoever writes there calls changed() afterwards; packing happens at the next run.
+  // Weight (groups, group_out, group_in, kernel_size), or (groups, group_in, group_out, kernel_size) of a transposed
+  // layer, and bias (out_channels; null where there is none), params().dtype. Whoever writes there calls changed()
+  // afterwards; packing happens at the next run.
   void* weight() { return weight_.data(); }
   void* bias() { return params_.bias ? bias_.data() : nullptr; }
   void changed();
   // Counts the changes, from 1 on.
   uint32_t version() const { return version_; }
 
+  // What a transposed layer is made of: convolutions with stride 1, one for each remainder of output positions that
+  // meets taps. `transposed` is that of output positions [0, stride).
+  struct Phase {
+    int32_t number;
+    TransposedPhase transposed;
+    PackedForms forms;
+  };
+  std::span<Phase> phases() { return {phases_.get(), phase_count_}; }
+
   PackedForms& forms() { return forms_; }
-  // As methods read them: the bias as floats, zeros where there is none.
+  // As methods read them: the bias as floats, zeros where there is none. Of a phase, or of a layer that has none.
   Weights weights();
+  Weights weights(Phase* phase);
 
  private:
+  bool allocate_phases();
+  const float* wide_bias();
+
   Params params_;
   Buffer<uint8_t> weight_;
   Buffer<uint8_t> bias_;
@@ -44,6 +59,8 @@ class Layer {
   bool bias_changed_ = true;
   uint32_t version_ = 1;
   PackedForms forms_;
+  std::unique_ptr<Phase[]> phases_;
+  size_t phase_count_ = 0;
 };
 
 }  // namespace conv1d

@@ -24,7 +24,19 @@ export { conv1d, type FunctionalOptions } from './layer/functional.js';
 export { type Explanation } from './runtime/core.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { type ImpulseResponse, reverseTaps } from './audio/impulse-response.js';
-export { Network, NetworkValue } from './network/network.js';
+export { Network, type NetworkOptions, type SequentialItem, type SequentialOptions } from './network/network.js';
+export {
+  type AveragePoolOptions,
+  type Layer,
+  NetworkValue,
+  type NormOptions,
+  type PoolOptions,
+} from './network/value.js';
+export { BatchNorm1d, ChannelLayer, GroupNorm, InstanceNorm1d, LayerNorm } from './network/norm.js';
+export { Convolution, type GivenParameters } from './layer/convolution.js';
+export { ConvTranspose1d, type ConvTranspose1dOptions } from './layer/conv-transpose1d.js';
+export { Linear, type LinearOptions } from './layer/linear.js';
+export { Gru, type LoadOptions, Lstm, Recurrent, type RecurrentOptions } from './layer/recurrent.js';
 export { readNpy, readNpz, type ReadNpzOptions } from './files/numpy.js';
 export { compileModule, createRuntime, init, type InitOptions } from './runtime/load.js';
 export { type Runtime } from './runtime/runtime.js';

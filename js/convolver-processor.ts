@@ -8,8 +8,8 @@ import type {
 import { initSync } from './audio/init-sync.js';
 import { asMessage } from './background/messages.js';
 import type { NetworkCopy } from './background/network-copy.js';
-import { createLayer, writeParameters } from './background/from-copy.js';
-import { withHandle } from './network/steps.js';
+import { createLayer, destroyLayer, type OwnedLayer, writeParameters } from './background/from-copy.js';
+import { withHandles } from './network/steps.js';
 import { Conv1dStream } from './network/stream.js';
 import { workletPlatform } from './platform.worklet.js';
 import { requireRuntime } from './runtime/default.js';
@@ -23,15 +23,15 @@ const nothing: readonly Float32Array[] = [];
 const noSamples = new Float32Array();
 
 /** All but the weights of a network, to tell whether another differs in those alone. */
-function structureOf({ records, layers }: NetworkCopy): string {
-  return JSON.stringify([records.map((record) => [...record]), layers.map(({ options }) => options)]);
+function structureOf({ steps, layers }: NetworkCopy): string {
+  return JSON.stringify([steps, layers.map(({ options }) => options)]);
 }
 
 /** A network with its stream and the memory through which samples pass. */
 class Player {
   readonly #runtime = requireRuntime();
   readonly #network: NetworkCopy;
-  readonly #layers: number[] = [];
+  readonly #layers: OwnedLayer[] = [];
   #stream: Conv1dStream | null = null;
   readonly #quantum: number;
   #chunk = 0;
@@ -54,8 +54,9 @@ class Player {
     const runtime = this.#runtime;
     const { layers, inChannels, outChannels } = this.#network;
     for (const copy of layers) this.#layers.push(createLayer(runtime, copy));
-    const records = this.#network.records.map((record) => withHandle(record, this.#layers));
-    this.#stream = new Conv1dStream({ ...this.#network, runtime, records }, { maxChunk: this.#quantum });
+    const handles = this.#layers.map(({ handle }) => handle);
+    const steps = withHandles(this.#network.steps, handles);
+    this.#stream = new Conv1dStream({ ...this.#network, runtime, steps }, { maxChunk: this.#quantum });
     this.#chunk = runtime.allocate(inChannels * this.#quantum * floatBytes, 'sound');
     this.#output = runtime.allocate(outChannels * this.#quantum * floatBytes, 'sound');
   }
@@ -71,8 +72,9 @@ class Player {
   /** Changes to the weights of a network of the same structure, keeping the history; false when it is of another. */
   updateWeights(network: NetworkCopy): boolean {
     if (structureOf(network) !== structureOf(this.#network)) return false;
-    network.layers.forEach((copy, i) => {
-      writeParameters(this.#runtime, this.#layers[i] ?? 0, copy);
+    this.#layers.forEach((layer, i) => {
+      const copy = network.layers[i];
+      if (copy) writeParameters(this.#runtime, layer, copy);
     });
     return true;
   }
@@ -109,11 +111,7 @@ class Player {
 
   dispose(): void {
     this.#stream?.dispose();
-    for (const layer of this.#layers) {
-      this.#runtime.free((core) => {
-        core.destroyGraph(layer);
-      });
-    }
+    for (const layer of this.#layers) destroyLayer(this.#runtime, layer);
     this.#runtime.release(this.#chunk);
     this.#runtime.release(this.#output);
   }

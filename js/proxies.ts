@@ -1,22 +1,33 @@
 import { Conv1dError, copyOf, proxyRemedy } from './common/errors.js';
 import { Conv1d } from './layer/conv1d.js';
 import { Tensor } from './layer/tensor.js';
-import { Network, NetworkValue } from './network/network.js';
+import { Convolution } from './layer/convolution.js';
+import { ConvTranspose1d } from './layer/conv-transpose1d.js';
+import { Linear } from './layer/linear.js';
+import { Gru, Lstm, Recurrent } from './layer/recurrent.js';
+import { Network } from './network/network.js';
+import { BatchNorm1d, ChannelLayer, GroupNorm, InstanceNorm1d, LayerNorm } from './network/norm.js';
+import { NetworkValue } from './network/value.js';
 import { Conv1dStream } from './network/stream.js';
 import { LoadedRuntime } from './runtime/runtime.js';
 
-const classes = { Conv1d, Conv1dStream, Network, NetworkValue, Runtime: LoadedRuntime, Tensor };
+const classes = {
+  ...{ Convolution, Conv1d, ConvTranspose1d, Linear, Recurrent, Lstm, Gru },
+  ...{ ChannelLayer, BatchNorm1d, LayerNorm, GroupNorm, InstanceNorm1d },
+  ...{ Conv1dStream, Network, NetworkValue, Runtime: LoadedRuntime, Tensor },
+};
 
 type Method = (this: object, ...args: unknown[]) => unknown;
 
-function proxyError(name: string, got: object): Conv1dError {
+function proxyError(got: object): Conv1dError {
+  const name = Object.prototype.toString.call(got).slice('[object '.length, -1);
   const text = `this ${name} is reached through a proxy, which cannot pass on private fields: ${proxyRemedy}`;
   return new Conv1dError('ERR_OPTION', 'this', text, got);
 }
 
 const guarded = (name: keyof typeof classes, method: Method): Method =>
   function (...args) {
-    const explain = (error: unknown) => (classes[name].owns(this) ? error : proxyError(name, this));
+    const explain = (error: unknown) => (classes[name].owns(this) ? error : proxyError(this));
     try {
       const result = method.apply(this, args);
       if (!(result instanceof Promise)) return result;

@@ -16,7 +16,19 @@ export { type Conv1dOptions } from './layer/options.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { reverseTaps } from './audio/impulse-response.js';
 export { initSync } from './audio/init-sync.js';
-export { Network, NetworkValue } from './network/network.js';
+export { Network, type NetworkOptions, type SequentialItem, type SequentialOptions } from './network/network.js';
+export {
+  type AveragePoolOptions,
+  type Layer,
+  NetworkValue,
+  type NormOptions,
+  type PoolOptions,
+} from './network/value.js';
+export { BatchNorm1d, ChannelLayer, GroupNorm, InstanceNorm1d, LayerNorm } from './network/norm.js';
+export { Convolution, type GivenParameters } from './layer/convolution.js';
+export { ConvTranspose1d, type ConvTranspose1dOptions } from './layer/conv-transpose1d.js';
+export { Linear, type LinearOptions } from './layer/linear.js';
+export { Gru, type LoadOptions, Lstm, Recurrent, type RecurrentOptions } from './layer/recurrent.js';
 export { type Runtime } from './runtime/runtime.js';
 export { type Variant } from './runtime/runtime-options.js';
 export { Conv1dStream, type StreamOptions } from './network/stream.js';

@@ -31,7 +31,7 @@ std::optional<TransposedPhase> transposed_of(const Correlation& forward, int32_t
   t.dilation = forward.phase_dilation();
   t.groups = forward.groups;
   t.padding_mode = PaddingMode::kZeros;
-  t.dtype = DType::kFloat32;
+  t.dtype = forward.dtype;
   t.batch = forward.batch;
   t.length = forward.out_length;
   t.first = first_output + (remainder - int64_t{first_of_phase} * forward.dilation) / stride - t.reach();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace conv1d {
 
@@ -35,6 +36,12 @@ struct Dimensions {
   // Whether several taps meet the same phase, which Toom-Cook combines.
   bool has_toom_cook() const { return kernel_size > phases(); }
 };
+
+// Of the convolution that has the same weights the other way round.
+constexpr Dimensions transposed_dimensions(Dimensions d) {
+  std::swap(d.in_channels, d.out_channels);
+  return d;
+}
 
 // One input shape with it:
 //
@@ -72,7 +79,7 @@ struct TransposedPhase {
 };
 
 // Of those, the one for `phase`, for the positions p in [begin, end) of x, which become a row. Nothing where it meets
-// no tap or none of the positions. float32; gx is dense.
+// no tap or none of the positions. gx is dense.
 std::optional<TransposedPhase> transposed_of(const Correlation& forward, int32_t phase, int64_t begin, int64_t end);
 
 }  // namespace conv1d

@@ -53,7 +53,9 @@ void initialize(const Params& params, InitScheme scheme, uint64_t seed, void* we
     fill(params.dtype, weight, params.weight_size(), [&] { return deviation * random.normal(); });
     fill(params.dtype, bias, biases, [] { return 0.0; });
   } else {
-    const double limit = 1 / std::sqrt(static_cast<double>(params.group_in()) * params.kernel_size);
+    // PyTorch takes the second extent of the weight for the number of inputs, transposed or not.
+    const double inputs = params.transposed ? params.group_out() : params.group_in();
+    const double limit = 1 / std::sqrt(inputs * params.kernel_size);
     const auto draw = [&] { return limit * (2 * random.uniform() - 1); };
     fill(params.dtype, weight, params.weight_size(), draw);
     fill(params.dtype, bias, biases, draw);

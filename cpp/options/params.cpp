@@ -5,6 +5,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "integers.h"
+
 namespace conv1d {
 namespace {
 
@@ -51,7 +53,34 @@ const char* broken_rule(Activation activation, float value) {
   return activation == Activation::kSoftplus && !fits ? " must be from 1e-6 to 1e6, got %" : nullptr;
 }
 
+std::optional<Error> check_transposed(const Options& options, Params* p) {
+  p->transposed = options.transposed;
+  if (!options.transposed) return std::nullopt;
+  if (p->padding_mode != PaddingMode::kZeros) {
+    return option_error("paddingMode",
+                        "paddingMode of a transposed convolution must be 'zeros', got '" + options.padding_mode + "'");
+  }
+  if (p->padding_rule != PaddingRule::kExplicit && p->padding_rule != PaddingRule::kValid) {
+    return option_error("padding",
+                        "padding of a transposed convolution must be a number, [left, right] or 'valid', "
+                        "got '" +
+                            options.padding_rule + "'; it is cut off the output");
+  }
+  p->padding_rule = PaddingRule::kExplicit;  // 'valid' comes with zeros
+  if (auto error = parse_integer("outputPadding", options.output_padding, 0, &p->output_padding)) return error;
+  if (p->output_padding < std::max(p->stride, p->dilation)) return std::nullopt;
+  return option_error("outputPadding", format("outputPadding (%) must be less than stride (%) or dilation (%)",
+                                              {options.output_padding, options.stride, options.dilation}));
+}
+
 std::string output_length_text(const Params& params, const Geometry& g, int64_t out_length) {
+  if (params.transposed) {
+    return format(
+        "output length must be >= 1, got % = (L (%) - 1) * stride (%) - padLeft (%) - padRight (%) + dilation (%) * "
+        "(kernelSize (%) - 1) + outputPadding (%) + 1",
+        {double(out_length), double(g.length), double(params.stride), double(g.pad_left), double(g.pad_right),
+         double(params.dilation), double(params.kernel_size), double(params.output_padding)});
+  }
   return format(
       "output length must be >= 1, got % = floor((L (%) + padLeft (%) + padRight (%) - dilation (%) * (kernelSize (%) "
       "- "
@@ -107,6 +136,7 @@ std::optional<Error> validate(const Options& options, Params* params) {
       [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
       [&] { return parse_activation(options.activation, options.parameters, p.out_channels, &p.finish); },
       [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
+      [&] { return check_transposed(options, &p); },
       [&]() -> std::optional<Error> {
         if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
         return unsupported(
@@ -209,9 +239,10 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
     return shape_error("input", format("replicate padding needs L >= 1, got %", {length}));
   }
 
-  const int64_t room = l + left + right - params.reach() - 1;
-  // Division must round down, also below zero.
-  const int64_t out_length = room >= 0 ? room / params.stride + 1 : -((-room + params.stride - 1) / params.stride) + 1;
+  const int64_t out_length =
+      params.transposed
+          ? (l < 1 ? 0 : (l - 1) * params.stride - left - right + params.reach() + params.output_padding + 1)
+          : floor_div(l + left + right - params.reach() - 1, params.stride) + 1;
   if (out_length < 1) return shape_error("input", output_length_text(params, g, out_length));
   if (batch * params.out_channels * static_cast<double>(out_length) > static_cast<double>(kMaxElements)) {
     return shape_error("input", format("output shape (%, %, %) has more than % elements",
@@ -224,7 +255,8 @@ std::optional<Error> resolve(const Params& params, double batch, double length, 
 
 Correlation correlation_of(const Params& params, const Geometry& geometry) {
   Correlation correlation{};
-  static_cast<Dimensions&>(correlation) = params;
+  const Dimensions own = params;
+  static_cast<Dimensions&>(correlation) = params.transposed ? transposed_dimensions(own) : own;
   correlation.padding_mode = params.padding_mode;
   correlation.dtype = params.dtype;
   correlation.batch = geometry.batch;
@@ -233,6 +265,7 @@ Correlation correlation_of(const Params& params, const Geometry& geometry) {
   correlation.out_length = geometry.out_length;
   correlation.out_row = geometry.out_length;
   correlation.out_step = 1;
+  if (params.transposed) std::swap(correlation.length, correlation.out_length);
   return correlation;
 }
 

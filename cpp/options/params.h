@@ -39,10 +39,14 @@ struct Options {
   // all, or out_channels of them.
   std::span<const double> parameters;
   std::string algorithm = "auto";
+  bool transposed = false;
+  double output_padding = 0;  // of a transposed one
 };
 
 // Options that passed validation. Products of the sizes fit an index.
 struct Params : Dimensions {
+  bool transposed;  // the transpose of a convolution from out_channels to in_channels
+  int32_t output_padding;
   PaddingRule padding_rule;
   int32_t pad_left;   // of PaddingRule::kExplicit
   int32_t pad_right;  // of PaddingRule::kExplicit
@@ -76,12 +80,13 @@ std::optional<Error> validate(const Options& options, Params* params);
 std::optional<Error> parse_activation(const std::string& name, std::span<const double> parameters, int32_t channels,
                                       Finish* finish);
 
-// The geometry of an input (batch, in_channels, length), or why there is none (ERR_SHAPE):
+// The geometry of an input (batch, in_channels, length), or why there is none (ERR_SHAPE). Transposed, out_length =
+// (length - 1) * stride - pad_left - pad_right + dilation * (kernel_size - 1) + output_padding + 1 must be >= 1; else
 // out_length = floor((length + pad_left + pad_right - dilation * (kernel_size - 1) - 1) / stride) + 1 must be >= 1,
 // 'reflect' needs pads <= length - 1, 'circular' pads <= length, 'replicate' length >= 1.
 std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry);
 
-// The correlation that a layer is for an input of that geometry.
+// The correlation that a layer is for an input of that geometry, or whose transpose it is.
 Correlation correlation_of(const Params& params, const Geometry& geometry);
 
 // Reads the name of an initialisation scheme, or says which there are (ERR_OPTION).

@@ -1,29 +1,72 @@
 #include "passes/forward.h"
 
 #include <algorithm>
+#include <array>
 #include <new>
 
 #include "choose/threads.h"
+#include "half.h"
 #include "integers.h"
 #include "methods/make_method.h"
 
 namespace conv1d {
+namespace {
+
+// What a pool of threads shares, one after the other.
+struct Run {
+  int32_t begin;
+  int32_t end;
+};
+
+// The part of pieces [begin, end) that lies in the `count` pieces from `before` on, counted from there.
+Run own_run(int32_t begin, int32_t end, int32_t before, int32_t count) {
+  return {std::max(begin - before, 0), std::min(end - before, count)};
+}
+
+// Calls f(first, last, thread) for stretches of `run`, on up to `threads` threads.
+template <class F>
+void share(ThreadPool& pool, int threads, const Run& run, const F& f) {
+  const int32_t count = run.end - run.begin;
+  if (count <= 0) return;
+  const int32_t runs = std::min(count, threads * kRunsPerThread);
+  pool.parallel_for(runs, threads, [&](int index, int thread) {
+    f(run.begin + static_cast<int32_t>(int64_t{count} * index / runs),
+      run.begin + static_cast<int32_t>(int64_t{count} * (index + 1) / runs), thread);
+  });
+}
+
+}  // namespace
 
 std::optional<Error> Forward::measure(double batch, double length, Node* nodes) const {
-  const auto length_of_value = [&](int32_t value) { return value == 0 ? length : nodes[value - 1].length; };
+  if (Params any{}; !graph_.steps[0].layer) {
+    // The limits of an input are those of a layer that leaves it as it is.
+    any.in_channels = any.out_channels = graph_.in_channels;
+    any.kernel_size = any.stride = any.dilation = any.groups = 1;
+    Geometry geometry{};
+    if (auto error = resolve(any, batch, length, &geometry)) return error;
+  }
   for (size_t i = 0; i < graph_.steps.size(); ++i) {
     const Step& step = graph_.steps[i];
     Node& node = nodes[i];
-    node.channels = graph_.channels_after(step, step.input == 0 ? graph_.in_channels : nodes[step.input - 1].channels);
-    const double in_length = length_of_value(step.input);
+    node.channels = step.out_channels();
+    const double in_length = length_of(step.input(), length, nodes);
     if (step.layer) {
-      if (auto error = resolve(step.layer->params(), batch, in_length, &node.geometry)) return error;
+      const double own_length = step.input() == 0 ? length : in_length;
+      if (auto error = resolve(step.layer->params(), batch, own_length, &node.geometry)) return error;
       node.length = node.geometry.out_length;
-    } else if (const double other = length_of_value(step.other); other != in_length) {
-      return different_lengths(in_length, other);
-    } else {
-      node.length = static_cast<int32_t>(in_length);
+      continue;
     }
+    for (const int32_t operand : step.operands) {
+      const double other = length_of(operand, length, nodes);
+      if (other != in_length) return different_lengths(in_length, other);
+    }
+    node.operand_length = static_cast<int32_t>(in_length);
+    const int64_t out_length = step.operation->length(node.operand_length);
+    const double elements = batch * node.channels * static_cast<double>(out_length);
+    if (out_length < 1 || elements > static_cast<double>(kMaxElements)) {
+      return bad_output_length(step.operation->id().name, in_length, static_cast<double>(out_length));
+    }
+    node.length = static_cast<int32_t>(out_length);
   }
   return std::nullopt;
 }
@@ -45,10 +88,12 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
   for (size_t i = 0; i < steps; ++i) {
     Node& node = nodes[i];
     if (const Step& step = graph_.steps[i]; step.layer) {
-      if (auto error = choose_method(step, threads, &node)) return error;
-      node.pieces = node.method->pieces();
+      if (auto error = choose_methods(step, threads, &node)) return error;
+      for (const Part& part : node.parts) pieces += part.method->pieces();
     } else {
-      node.pieces = images * image_pieces(node);
+      cut_operation(step, images, &node);
+      const double floats = static_cast<double>(node.scratch_floats) * threads;
+      if (!reserve_scratch(floats)) return no_room(floats * sizeof(float), "scratch");
     }
     pieces += node.pieces;
   }
@@ -58,29 +103,77 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
   return std::nullopt;
 }
 
-std::optional<Error> Forward::choose_method(const Step& step, int threads, Node* node) {
+bool Forward::reserve_scratch(double floats) {
+  return floats <= static_cast<double>(kMaxElements) && scratch_.reserve(static_cast<size_t>(floats));
+}
+
+std::optional<Error> Forward::choose_methods(const Step& step, int threads, Node* node) {
   const Params& params = step.layer->params();
   const Correlation correlation = correlation_of(params, node->geometry);
-  node->choice = choose_algorithm(params.algorithm, correlation);
+  if (!params.transposed) {
+    node->parts.resize(1);
+    return choose_method(correlation, step, threads, node->parts.data());
+  }
+  node->parts.reserve(step.layer->phases().size());
+  for (Layer::Phase& phase : step.layer->phases()) {
+    const auto transposed = transposed_of(correlation, phase.number, 0, node->length);
+    if (!transposed) continue;  // none of so few outputs is of this phase
+    Part& part = node->parts.emplace_back();
+    part.phase = &phase;
+    part.begin = static_cast<size_t>(transposed->begin);
+    if (auto error = choose_method(transposed->correlation, step, threads, &part)) return error;
+  }
+  const bool has_gaps = static_cast<int32_t>(step.layer->phases().size()) < params.stride;
+  node->pieces = has_gaps ? node->geometry.batch : 0;
+  return std::nullopt;
+}
+
+std::optional<Error> Forward::choose_method(const Correlation& correlation, const Step& step, int threads, Part* part) {
+  Algorithm wanted = step.layer->params().algorithm;
+  // A phase may have too few taps of a kernel that has enough.
+  if (wanted == Algorithm::kToomCook && !correlation.has_toom_cook()) wanted = Algorithm::kDirect;
+  part->choice = choose_algorithm(wanted, correlation);
+  PackedForms& forms = part->phase == nullptr ? step.layer->forms() : part->phase->forms;
   const auto make = [&]() -> std::optional<Error> {
-    auto made = make_method(node->choice.algorithm, node->choice.asked_for, correlation, step.layer->finish(),
-                            &step.layer->forms(), threads);
+    auto made =
+        make_method(part->choice.algorithm, part->choice.asked_for, correlation, step.layer->finish(), &forms, threads);
     if (!made) return std::move(made.error());
-    const int64_t floats = static_cast<int64_t>((*made)->scratch_floats()) * (*made)->threads();
-    if (floats > kMaxElements || !scratch_.reserve(static_cast<size_t>(floats))) {
-      return no_room(static_cast<double>(floats) * sizeof(float), "scratch");
-    }
-    node->method = std::move(*made);
+    const double floats = static_cast<double>((*made)->scratch_floats()) * (*made)->threads();
+    if (!reserve_scratch(floats)) return no_room(floats * sizeof(float), "scratch");
+    part->method = std::move(*made);
     return std::nullopt;
   };
   auto error = make();
-  if (error && !node->choice.asked_for && node->choice.algorithm != Algorithm::kDirect) {
+  if (error && !part->choice.asked_for && part->choice.algorithm != Algorithm::kDirect) {
     // Direct needs the least memory.
-    node->choice.algorithm = Algorithm::kDirect;
-    node->choice.short_of_memory = true;
+    part->choice.algorithm = Algorithm::kDirect;
+    part->choice.short_of_memory = true;
     error = make();
   }
   return error;
+}
+
+void Forward::cut_operation(const Step& step, int32_t batch, Node* node) const {
+  const Operation& operation = *step.operation;
+  const Timing timing = operation.timing();
+  int32_t operand_channels = 0;
+  for (const int32_t operand : step.operands) operand_channels += graph_.channels(operand);
+  const size_t state = operation.state_floats() + operation.scratch_floats();
+  const bool whole = state > 0 || operation.why_not_in_streams() != nullptr;
+  const int32_t widest = std::max(node->channels, operand_channels);
+  node->piece_length = whole ? node->length : std::clamp(kElementwisePiece / widest, 16, node->length);
+  if (node->piece_length > node->length) node->piece_length = node->length;
+  node->pieces = batch * ceil_div(node->length, node->piece_length);
+  node->longest_stretch = node->operand_length;
+  if (!whole) {
+    const int64_t needed = timing.last_sample(node->piece_length) - timing.first_sample(0) + 2;
+    node->longest_stretch = static_cast<int32_t>(std::min<int64_t>(needed, node->operand_length));
+  }
+  node->scratch_floats = state;
+  if (graph_.dtype == DType::kFloat16) {
+    node->scratch_floats += static_cast<size_t>(operand_channels) * static_cast<size_t>(node->longest_stretch) +
+                            static_cast<size_t>(node->channels) * static_cast<size_t>(node->piece_length);
+  }
 }
 
 std::optional<Error> Forward::place_values(int32_t batch, Node* nodes) {
@@ -111,14 +204,23 @@ Explanation Forward::explain() const {
   const Geometry& g = node.geometry;
   const double images = g.batch;
   const double outputs = images * p.out_channels * g.out_length;
-  return {.algorithm = algorithm_name(node.choice.algorithm),
-          .reason = node.choice.reason(),
-          .kernel = node.method->kernel(),
-          .flops = 2 * outputs * p.group_in() * p.kernel_size,
-          .bytes = element_bytes(p.dtype) * (images * p.in_channels * g.length + outputs +
-                                             static_cast<double>(p.weight_size()) + (p.bias ? p.out_channels : 0)),
-          .scratch_bytes = static_cast<double>(node.method->scratch_floats()) * node.method->threads() * sizeof(float),
-          .threads = node.method->threads()};
+  const double inputs = images * p.in_channels * g.length;
+  const double products = p.transposed ? inputs * p.group_out() : outputs * p.group_in();
+  const Part& part = node.parts[0];
+  double scratch_floats = 0;
+  int threads = 1;
+  for (const auto& [phase, begin, choice, method] : node.parts) {
+    scratch_floats = std::max(scratch_floats, static_cast<double>(method->scratch_floats()) * method->threads());
+    threads = std::max(threads, method->threads());
+  }
+  return {.algorithm = algorithm_name(part.choice.algorithm),
+          .reason = part.choice.reason(),
+          .kernel = part.method->kernel(),
+          .flops = 2 * products * p.kernel_size,
+          .bytes = element_bytes(p.dtype) *
+                   (inputs + outputs + static_cast<double>(p.weight_size()) + (p.bias ? p.out_channels : 0)),
+          .scratch_bytes = scratch_floats * sizeof(float),
+          .threads = threads};
 }
 
 void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end) {
@@ -126,57 +228,100 @@ void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int3
   const auto value = [&](int32_t index) -> const void* {
     return index == 0 ? input : values_.data() + nodes_[index - 1].at;
   };
-  int32_t before = 0;  // pieces of earlier nodes
-  for (size_t i = 0; i < steps && before < end; before += nodes_[i].pieces, ++i) {
-    const int32_t own_begin = std::max(begin - before, 0);
-    const int32_t own_count = std::min(end - before, nodes_[i].pieces) - own_begin;
-    if (own_count <= 0) continue;
+  const auto element = static_cast<size_t>(element_bytes(graph_.dtype));
+  std::array<const void*, kMostOperands> operands;
+  int32_t before = 0;  // pieces of what comes earlier
+  for (size_t i = 0; i < steps && before < end; ++i) {
     const Step& step = graph_.steps[i];
     const Node& node = nodes_[i];
     void* out = i + 1 == steps ? output : values_.data() + node.at;
-    const int threads = node.method ? node.method->threads() : pool.threads();
-    if (node.method) node.method->pack(step.layer->weights());
-    const int32_t runs = std::min(own_count, threads * kRunsPerThread);
-    pool.parallel_for(runs, threads, [&](int run, int thread) {
-      const auto first = own_begin + static_cast<int32_t>(int64_t{own_count} * run / runs);
-      const auto last = own_begin + static_cast<int32_t>(int64_t{own_count} * (run + 1) / runs);
-      if (node.method) {
-        float* scratch = scratch_.data() + static_cast<size_t>(thread) * node.method->scratch_floats();
-        node.method->run(first, last, value(step.input), out, scratch);
-      } else {
-        for (int32_t piece = first; piece < last; ++piece) {
-          combine(step, node, value(step.input), value(step.other), out, piece);
-        }
+    for (const Part& part : node.parts) {
+      const Method& method = *part.method;
+      const Run run = own_run(begin, end, before, method.pieces());
+      if (run.begin < run.end) part.method->pack(step.layer->weights(part.phase));
+      share(pool, method.threads(), run, [&](int32_t first, int32_t last, int thread) {
+        float* scratch = scratch_.data() + static_cast<size_t>(thread) * method.scratch_floats();
+        method.run(first, last, value(step.input()), static_cast<uint8_t*>(out) + part.begin * element, scratch);
+      });
+      before += method.pieces();
+    }
+    std::ranges::transform(step.operands, operands.begin(), value);
+    if (step.layer) step.layer->weights();  // brings what threads read up to date
+    share(pool, pool.threads(), own_run(begin, end, before, node.pieces), [&](int32_t first, int32_t last, int thread) {
+      float* scratch = scratch_.data() + static_cast<size_t>(thread) * node.scratch_floats;
+      for (int32_t piece = first; piece < last; ++piece) {
+        step.layer ? fill_gaps(step, node, out, piece)
+                   : operate(step, node, std::span(operands).first(step.operands.size()), out, scratch, piece);
       }
     });
+    before += node.pieces;
   }
 }
 
-int32_t Forward::image_pieces(const Node& node) {
-  return static_cast<int32_t>(ceil_div<int64_t>(int64_t{node.channels} * node.length, kElementwisePiece));
+void Forward::operate(const Step& step, const Node& node, std::span<const void* const> operands, void* out,
+                      float* scratch, int32_t piece) const {
+  const Operation& operation = *step.operation;
+  const Timing timing = operation.timing();
+  const bool narrow = graph_.dtype == DType::kFloat16;
+  const int32_t pieces_an_image = ceil_div(node.length, node.piece_length);
+  const auto image = static_cast<size_t>(piece / pieces_an_image);
+  const int32_t first = piece % pieces_an_image * node.piece_length;
+  const int32_t count = std::min(node.piece_length, node.length - first);
+  const auto length = static_cast<size_t>(node.operand_length);
+  // What a piece of float16 needs of its operands, as float32.
+  const bool whole = node.longest_stretch == node.operand_length;
+  const int64_t begin = whole ? 0 : std::clamp<int64_t>(timing.first_sample(first), 0, node.operand_length);
+  const int64_t stretch_end =
+      whole ? node.operand_length
+            : std::clamp<int64_t>(timing.last_sample(first + count - 1) + 1, begin, node.operand_length);
+  const auto stretch = static_cast<size_t>(stretch_end - begin);
+
+  float* state = scratch;
+  scratch += operation.state_floats() + operation.scratch_floats();
+  std::array<Stretch, kMostOperands> stretches;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const auto channels = static_cast<size_t>(graph_.channels(step.operands[i]));
+    const size_t at = image * channels * length;
+    if (!narrow) {
+      stretches[i] = {static_cast<const float*>(operands[i]) + at, length, 0, node.operand_length};
+      continue;
+    }
+    const uint16_t* halves = static_cast<const uint16_t*>(operands[i]) + at + static_cast<size_t>(begin);
+    for (size_t c = 0; c < channels; ++c) halves_to_floats(halves + c * length, scratch + c * stretch, stretch);
+    stretches[i] = {scratch, stretch, begin, node.operand_length};
+    scratch += channels * stretch;
+  }
+
+  const size_t row = static_cast<size_t>(node.length);
+  const size_t at = image * static_cast<size_t>(node.channels) * row + static_cast<size_t>(first);
+  const OutputStretch to =
+      narrow ? OutputStretch{scratch, static_cast<size_t>(count)} : OutputStretch{static_cast<float*>(out) + at, row};
+  if (operation.state_floats() > 0) operation.start(state);
+  if (timing.at_end) operation.take(stretches[0], 0, node.operand_length, state);
+  operation.compute(std::span(stretches).first(operands.size()), first, count, to, state);
+  if (!narrow) return;
+  for (int32_t c = 0; c < node.channels; ++c) {
+    floats_to_halves(to.row(c), static_cast<uint16_t*>(out) + at + static_cast<size_t>(c) * row,
+                     static_cast<size_t>(count));
+  }
 }
 
-void Forward::combine(const Step& step, const Node& node, const void* a, const void* b, void* out,
-                      int32_t piece) const {
-  const auto image_elements = static_cast<size_t>(node.channels) * static_cast<size_t>(node.length);
-  const auto image = static_cast<size_t>(piece / image_pieces(node));
-  const size_t first = static_cast<size_t>(piece % image_pieces(node)) * kElementwisePiece;
-  const size_t count = std::min<size_t>(kElementwisePiece, image_elements - first);
-  const size_t at = image * image_elements + first;
-  // The operands of a gate are the halves of an image.
-  const size_t a_at = step.is_gate() ? at + image * image_elements : at;
-  const size_t b_at = step.is_gate() ? a_at + image_elements : at;
-  const auto length = static_cast<size_t>(node.length);
-  const bool by_row = step.elementwise.finish.channels != nullptr;
-  const auto apply = [&]<class T>(T* to) {
-    for (size_t done = 0, run = count; done < count; done += run) {
-      const size_t channel = (first + done) / length;
-      if (by_row) run = std::min(count - done, (channel + 1) * length - (first + done));
-      apply_elementwise(step.elementwise, static_cast<int32_t>(channel), static_cast<const T*>(a) + a_at + done,
-                        static_cast<const T*>(b) + b_at + done, to + at + done, run);
+void Forward::fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const {
+  const Params& p = step.layer->params();
+  const float* bias = step.layer->weights().bias;
+  const OutputView view{out, p.dtype, p.out_channels, node.length, p.stride};
+  for (int32_t position = 0; position < std::min(p.stride, node.length); ++position) {
+    const auto meets = [&](const Layer::Phase& phase) { return phase.transposed.begin == position; };
+    if (std::ranges::any_of(step.layer->phases(), meets)) continue;
+    for (int32_t c = 0; c < p.out_channels; ++c) {
+      float value = bias[c];
+      activate(step.layer->finish(), c, &value, 1);
+      const size_t at = view.at(image, c, 0) + static_cast<size_t>(position);
+      for (int32_t t = 0; t * p.stride < node.length - position; ++t) {
+        write_row(&value, 1, p.dtype, out, at + static_cast<size_t>(t) * static_cast<size_t>(p.stride), 1);
+      }
     }
-  };
-  graph_.dtype == DType::kFloat32 ? apply(static_cast<float*>(out)) : apply(static_cast<uint16_t*>(out));
+  }
 }
 
 }  // namespace conv1d

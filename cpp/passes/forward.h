@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "buffer.h"
 #include "choose/algorithm.h"
@@ -18,7 +20,7 @@ struct Explanation {
   const char* algorithm;
   std::string reason;    // why this one
   const char* kernel;    // that computes most output channels
-  double flops;          // 2 * batch * out_channels * out_length * group_in * kernel_size
+  double flops;          // 2 * products of weights and samples, padding included
   double bytes;          // input, weight, bias and output, each once
   double scratch_bytes;  // beyond those and the packed weights, all threads
   int threads;
@@ -53,25 +55,46 @@ class Forward {
   void run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end);
 
  private:
-  // A step made ready; what it makes is (batch, channels, length).
-  struct Node {
-    int32_t channels = 0;
-    int32_t length = 0;
-    int32_t pieces = 0;
-    size_t at = 0;  // of its output in values_, unless that is the caller's
-    // Of a convolution:
-    Geometry geometry{};
+  // A convolution: of a transposed layer, one of its phases.
+  struct Part {
+    Layer::Phase* phase = nullptr;
+    size_t begin = 0;  // element of the output where its own begin
     AlgorithmChoice choice{};
     std::unique_ptr<Method> method;
   };
 
+  // A step made ready; what it makes is (batch, channels, length).
+  struct Node {
+    int32_t channels = 0;
+    int32_t length = 0;
+    size_t at = 0;  // of its output in values_, unless that is the caller's
+    // Of a convolution:
+    Geometry geometry{};
+    std::vector<Part> parts;
+    // Of an operation, and of the outputs of a transposed layer that no tap leads to:
+    int32_t pieces = 0;
+    int32_t piece_length = 0;     // outputs in time
+    int32_t operand_length = 0;   // samples of each operand,
+    int32_t longest_stretch = 0;  // and the most of them that a piece needs
+    size_t scratch_floats = 0;
+  };
+
+  int32_t length_of(int32_t value, double length, const Node* nodes) const {
+    return value == 0 ? static_cast<int32_t>(length) : nodes[value - 1].length;
+  }
   // Channels and lengths of all nodes.
   std::optional<Error> measure(double batch, double length, Node* nodes) const;
-  std::optional<Error> choose_method(const Step& step, int threads, Node* node);
+  std::optional<Error> choose_methods(const Step& step, int threads, Node* node);
+  std::optional<Error> choose_method(const Correlation& correlation, const Step& step, int threads, Part* part);
+  void cut_operation(const Step& step, int32_t batch, Node* node) const;
   std::optional<Error> place_values(int32_t batch, Node* nodes);
-  // Pieces that the elements of an image are cut into, and one of those computed.
-  static int32_t image_pieces(const Node& node);
-  void combine(const Step& step, const Node& node, const void* a, const void* b, void* out, int32_t piece) const;
+  bool reserve_scratch(double floats);
+
+  // One piece of an operation. `operands` are those of the whole batch.
+  void operate(const Step& step, const Node& node, std::span<const void* const> operands, void* out, float* scratch,
+               int32_t piece) const;
+  // The outputs of an image to which no tap leads.
+  void fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const;
 
   Graph graph_;
   std::unique_ptr<Node[]> nodes_;

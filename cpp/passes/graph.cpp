@@ -4,24 +4,11 @@
 
 namespace conv1d {
 
-bool Step::own_channels(size_t count) {
-  channels = std::make_shared<Buffer<float>>();
-  if (!channels->reserve(count)) return false;
-  std::copy_n(elementwise.finish.channels, count, channels->data());
-  elementwise.finish.channels = channels->data();
-  return true;
-}
-
-int32_t Graph::channels_after(const Step& step, int32_t channels) const {
-  if (step.layer) return step.layer->params().out_channels;
-  return step.is_gate() ? channels / 2 : channels;
-}
-
 Graph graph_of(std::shared_ptr<Layer> layer) {
   const Params& params = layer->params();
   const DType dtype = params.dtype;
   const int32_t in_channels = params.in_channels;
-  return {.steps = {{.input = 0, .other = 0, .layer = std::move(layer), .elementwise = {}}},
+  return {.steps = {{.operands = {0}, .layer = std::move(layer), .operation = nullptr}},
           .dtype = dtype,
           .in_channels = in_channels};
 }
@@ -29,8 +16,7 @@ Graph graph_of(std::shared_ptr<Layer> layer) {
 BufferPlan plan_buffers(const Graph& graph, const std::vector<size_t>& elements) {
   std::vector<size_t> last_use(graph.values(), 0);
   for (size_t i = 0; i < graph.steps.size(); ++i) {
-    last_use[static_cast<size_t>(graph.steps[i].input)] = i;
-    last_use[static_cast<size_t>(graph.steps[i].other)] = i;
+    for (const int32_t operand : graph.steps[i].operands) last_use[static_cast<size_t>(operand)] = i;
   }
   last_use.back() = graph.steps.size();
   BufferPlan plan{.buffer = std::vector<size_t>(graph.values(), 0), .size = {}};

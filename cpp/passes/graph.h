@@ -6,24 +6,19 @@
 #include <vector>
 
 #include "layer.h"
-#include "passes/elementwise.h"
+#include "operations/operation.h"
 
 namespace conv1d {
 
-// One operation of a network. Its input is value 0; step i makes value i + 1 from earlier ones. The last is its output.
+// One step of a network: a convolution or an operation. The network's input is value 0; step i makes value i + 1 from
+// earlier ones. The last is the network's output.
 struct Step {
-  int32_t input;
-  int32_t other;                 // the second operand of a sum or product; else as `input`
-  std::shared_ptr<Layer> layer;  // of a convolution
-  Elementwise elementwise;       // where there is no layer; of kGate the operands are the halves of the channels
-  std::shared_ptr<Buffer<float>> channels = nullptr;  // what elementwise.finish points to
+  std::vector<int32_t> operands;
+  std::shared_ptr<Layer> layer;                // of a convolution, which has one operand
+  std::shared_ptr<const Operation> operation;  // where there is no layer
 
-  // Copies the parameters of `count` channels, which elementwise.finish points to. False when memory is short.
-  [[nodiscard]] bool own_channels(size_t count);
-  bool is_pair() const {
-    return !layer && (elementwise.kind == Elementwise::Kind::kAdd || elementwise.kind == Elementwise::Kind::kMultiply);
-  }
-  bool is_gate() const { return !layer && elementwise.kind == Elementwise::Kind::kGate; }
+  int32_t input() const { return operands.front(); }
+  int32_t out_channels() const { return layer ? layer->params().out_channels : operation->out_channels(); }
 };
 
 // At least one step. All layers have `dtype`, and the channels that their operands have.
@@ -33,8 +28,9 @@ struct Graph {
   int32_t in_channels;
 
   size_t values() const { return steps.size() + 1; }
-  // Channels of what a step makes of an operand that has `channels`.
-  int32_t channels_after(const Step& step, int32_t channels) const;
+  int32_t channels(int32_t value) const {
+    return value == 0 ? in_channels : steps[static_cast<size_t>(value) - 1].out_channels();
+  }
 };
 
 Graph graph_of(std::shared_ptr<Layer> layer);

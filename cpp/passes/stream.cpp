@@ -1,11 +1,13 @@
 #include "passes/stream.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <new>
+#include <numeric>
 #include <string>
 
 #include "choose/direct_schedule.h"
@@ -14,15 +16,17 @@
 #include "integers.h"
 #include "operator/pack.h"
 #include "operator/planes.h"
+#include "passes/transposed.h"
 
 namespace conv1d {
 namespace {
 
 constexpr int64_t kMostStride = int64_t{1} << 31;
+constexpr int64_t kMostTicks = int64_t{1} << 20;
 
 // A saved state: these words, the stream's description, how many samples it got, and the latest that it keeps.
 constexpr int32_t kMark = 0x73643163;  // "c1ds"
-constexpr int32_t kFormat = 2;
+constexpr int32_t kFormat = 3;
 constexpr int64_t kWordBytes = 4;
 constexpr int64_t kHeaderWords = 2;
 constexpr int64_t kSamplesWords = 2;
@@ -36,13 +40,14 @@ struct Trait {
 };
 constexpr Trait kStreamTraits[] = {
     {"dtype", false}, {"inChannels", true}, {"batch", true}, {"denormals", false}, {"steps", true}};
-constexpr Trait kStepTraits[] = {{"input", true},
-                                 {"other", true},
+constexpr Trait kStepTraits[] = {{"operands", false},
                                  {"operation", false},
                                  {"activation", false},
                                  {"activation parameter", false},
                                  {"activation parameter", false},
                                  {"outChannels", true},
+                                 {"transposed", false},
+                                 {"outputPadding", true},
                                  {"kernelSize", true},
                                  {"stride", true},
                                  {"dilation", true},
@@ -52,6 +57,9 @@ constexpr Trait kStepTraits[] = {{"input", true},
                                  {"paddingMode", false},
                                  {"bias", false},
                                  {"algorithm", false}};
+
+// Most samples that settling a network with an LSTM or GRU takes, should its state never stand still.
+constexpr int32_t kMostSettling = 1 << 16;
 
 // Of word `i` of a description.
 Error other_stream_error(size_t i, int32_t own, int32_t got) {
@@ -79,7 +87,7 @@ std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk,
   if (std::optional<Error> error = parse_integer("batch", batch, 1, &signals)) return error;
   if (std::optional<Error> error = parse_integer("maxChunk", max_chunk, 1, &longest)) return error;
   // Vectors cannot say that memory is short, so this asks for them.
-  void* room = allocate_array(graph.values(), 2 * (sizeof(Node) + sizeof(Value)));
+  void* room = allocate_array(graph.values(), 2 * (sizeof(Node) + sizeof(Value) + kMostOperands * sizeof(History)));
   std::free(room);
   std::unique_ptr<Stream> made(room == nullptr ? nullptr : new (std::nothrow) Stream);
   if (!made) return out_of_memory();
@@ -88,12 +96,24 @@ std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk,
   made->flush_tiny_ = flush_tiny && graph.dtype == DType::kFloat32;  // no float16 is that small
   made->graph_ = std::move(graph);
   made->nodes_.resize(made->graph_.steps.size());
+  for (size_t i = 0; i < made->nodes_.size(); ++i) {
+    Node& node = made->nodes_[i];
+    node.step = &made->graph_.steps[i];
+    const bool transposed = node.step->layer && node.step->layer->params().transposed;
+    if (transposed) node.made = Transposed::make(node.step->layer);
+    if (transposed && !node.made) return out_of_memory();
+    node.op = transposed ? node.made.get() : node.step->operation.get();
+    if (node.op != nullptr) made->ticks_ *= node.op->timing().up;
+    if (made->ticks_ > kMostTicks) {
+      return unsupported("stream", "a stream's factors of upsampling must multiply to at most 2^20");
+    }
+  }
   made->values_.resize(made->graph_.values());
   made->values_[0].channels = made->graph_.in_channels;
+  made->values_[0].stride = made->values_[0].lead = made->ticks_;
   made->values_[0].longest = longest;
   made->values_[0].pitch = static_cast<size_t>(pitch_of(longest));
   for (size_t i = 0; i < made->nodes_.size(); ++i) {
-    made->nodes_[i].step = &made->graph_.steps[i];
     if (std::optional<Error> error = made->lay_out(&made->nodes_[i], &made->values_[i + 1])) return error;
     made->values_[i + 1].pitch = static_cast<size_t>(pitch_of(made->values_[i + 1].longest));
   }
@@ -104,11 +124,7 @@ std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk,
 }
 
 std::optional<Error> Stream::lay_out(Node* node, Value* out) {
-  const Value& in = operand(*node, 0);
-  if (node->step->layer) return lay_out_conv(node, in, out);
-  *out = in;
-  out->channels = graph_.channels_after(*node->step, in.channels);
-  return node->step->is_pair() ? lay_out_pair(node, out) : std::nullopt;
+  return node->op == nullptr ? lay_out_conv(node, operand(*node), out) : lay_out_operation(node, out);
 }
 
 std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* out) const {
@@ -137,13 +153,19 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   if (left > 0 && p.padding_mode == PaddingMode::kReflect) node->known_after = left + 1;
 
   out->channels = p.out_channels;
+  out->at_end = in.at_end;
   out->stride = in.stride * p.stride;
-  if (out->stride >= kMostStride) {
+  if (out->stride >= kMostStride * ticks_) {
     return unsupported("stride", "a stream's strides must multiply to less than 2^31");
   }
   out->lead = in.lead + in.stride * (reach - left);
   out->first = std::max(in.first, in.stride * (node->known_after - 1) + in.lead);
+  out->slack = in.slack;
+  out->is_exact = in.is_exact;
   out->surplus = in.surplus + in.stride * (left + right - reach);
+  // Of a signal that is longer than all paddings.
+  const int64_t long_signal = p.stride * kMostStride;
+  out->extra = floor_div(long_signal + in.extra + left + right - reach - 1, p.stride) + 1 - kMostStride;
   out->earliest = in.earliest - in.stride * left;
   out->latest = in.latest + in.stride * (reach - left);
   const bool in_step = p.stride == 1 && reach == left && right == 0 && node->known_after == 0;
@@ -171,22 +193,23 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
     return out_of_memory();
   }
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
-  node->keeps = !(p.kernel_size == 1 && in_step && node->step->input > 0);
-  History& history = node->history[0];
+  node->keeps = !(p.kernel_size == 1 && in_step && node->step->input() > 0);
+  if (node->keeps) node->histories.resize(1);
   int64_t kept = std::max({kept_samples(p), left + node->known_after, int64_t{1}});
   if (p.padding_mode == PaddingMode::kReflect) kept = std::max(kept, 2 * right + 1);
   const int64_t rows = int64_t{batch_} * p.in_channels;
-  if (rows > kMaxElements ||
-      (node->keeps && !history.allocate(static_cast<int32_t>(rows), p.stride, kept, int64_t{in.longest} + p.stride))) {
+  if (rows > kMaxElements || (node->keeps && !node->history().allocate(static_cast<int32_t>(rows), p.stride, kept,
+                                                                       int64_t{in.longest} + p.stride))) {
     return out_of_memory();
   }
-  const size_t pitch = node->keeps ? history.row_pitch() : in.pitch;
+  const size_t pitch = node->keeps ? node->history().row_pitch() : in.pitch;
+  const size_t plane_pitch = node->keeps ? node->history().plane_pitch() : 0;
   const auto set_offsets = [&](int32_t own_taps, int64_t skipped, int32_t* offsets) {
     for (int32_t c = 0; c < p.group_in(); ++c) {
       for (int32_t k = 0; k < own_taps; ++k) {
         const int64_t position = skipped % p.stride + int64_t{k} * p.dilation;
         *offsets++ = static_cast<int32_t>(static_cast<size_t>(c) * pitch +
-                                          static_cast<size_t>(position % p.stride) * history.plane_pitch() +
+                                          static_cast<size_t>(position % p.stride) * plane_pitch +
                                           static_cast<size_t>(position / p.stride));
       }
     }
@@ -209,33 +232,81 @@ bool Stream::Node::lay_out_tail(const Params& p, int32_t longest_strip) {
          oldest_sums.reserve(static_cast<size_t>(kMostTileRows) * static_cast<size_t>(longest_strip));
 }
 
-std::optional<Error> Stream::lay_out_pair(Node* node, Value* out) {
-  const Value& a = operand(*node, 0);
-  const Value& b = operand(*node, 1);
-  if (a.stride != b.stride || a.surplus != b.surplus) {
-    return shape_error("other", "the two operands of a sum or product must have the same length for every input");
+std::optional<Error> Stream::lay_out_operation(Node* node, Value* out) {
+  const Operation& op = *node->op;
+  const Timing timing = op.timing();
+  if (const char* reason = op.why_not_in_streams()) {
+    return unsupported("stream", "a stream cannot have " + std::string(op.id().name) + ": " + reason);
   }
-  out->longest = std::max(a.longest, b.longest);
-  out->lead = std::max(a.lead, b.lead);
-  out->first = std::max(a.first, b.first);
-  out->earliest = std::min(a.earliest, b.earliest);
-  out->latest = std::max(a.latest, b.latest);
-  if (a.pace == b.pace) return std::nullopt;
+  *out = operand(*node);
+  bool same_pace = true;
+  for (size_t i = 1; i < node->step->operands.size(); ++i) {
+    const Value& other = operand(*node, i);
+    const bool exact = out->is_exact && other.is_exact;
+    const bool same_length = exact ? out->surplus == other.surplus : out->extra == other.extra;
+    if (out->stride != other.stride || !same_length || out->at_end != other.at_end) {
+      return shape_error("other", "the operands of a step must have the same length for every input");
+    }
+    out->is_exact = exact;
+    out->longest = std::max(out->longest, other.longest);
+    out->lead = std::max(out->lead, other.lead);
+    out->slack = std::max(out->slack, other.slack);
+    out->first = std::max(out->first, other.first);
+    out->earliest = std::min(out->earliest, other.earliest);
+    out->latest = std::max(out->latest, other.latest);
+    same_pace = same_pace && out->pace == other.pace;
+  }
+  out->channels = op.out_channels();
+  out->is_exact = out->is_exact && timing.in_step();
+  const int64_t in_stride = out->stride;
+  if (timing.at_end) {
+    out->at_end = true;
+    out->extra = 0;
+  } else {
+    const int64_t part = in_stride / timing.up;
+    out->stride = part * timing.down;
+    if (out->stride >= kMostStride * ticks_) {
+      return unsupported("stride", "a stream's strides must multiply to less than 2^31");
+    }
+    out->lead += part * timing.last;
+    out->slack += part * (timing.up - 1);
+    out->earliest += part * timing.first;
+    out->latest += part * timing.last;
+    const int64_t long_signal = timing.down * kMostStride;
+    out->extra = op.length(long_signal + out->extra) - timing.up * kMostStride;
+    const int64_t longest =
+        std::max(timing.outputs(out->longest), ceil_div(int64_t{out->longest} * timing.up, int64_t{timing.down}) + 1);
+    if (longest > kMaxElements) return out_of_memory();
+    out->longest = timing.in_step() ? out->longest : static_cast<int32_t>(longest);
+  }
+  node->keeps = !same_pace || !(timing.in_step() || timing.at_end);
+  if (node->keeps || timing.at_end) out->pace = static_cast<int32_t>(node - nodes_.data()) + 1;
+  const size_t states = static_cast<size_t>(batch_) * node->state_pitch();
+  if (!node->states.reserve(states) || !node->rest.reserve(static_cast<size_t>(batch_) * op.state_floats()) ||
+      (node->keeps && !keep_operands(node)))
+    return out_of_memory();
+  return std::nullopt;
+}
 
-  out->pace = static_cast<int32_t>(node - nodes_.data()) + 1;
-  node->keeps = true;
-  for (const int which : {0, 1}) {
-    const Value& own = operand(*node, which);
-    const Value& other = operand(*node, 1 - which);
-    // How far this one may be ahead of the other, in the middle of the signal or while its end trickles down.
-    const int64_t ahead = std::max(other.lead, other.first) + std::max(own.surplus, -own.lead);
-    const int64_t kept = std::max<int64_t>(ahead, 0) / own.stride + 3;
+bool Stream::keep_operands(Node* node) {
+  const Timing timing = node->op->timing();
+  const size_t count = node->step->operands.size();
+  node->histories.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    const Value& own = operand(*node, i);
+    int64_t kept = ceil_div(timing.last - timing.first + timing.down, int64_t{timing.up}) + 2;
+    for (size_t j = 0; j < count; ++j) {
+      const Value& other = operand(*node, j);
+      // How far this one may be ahead of the other, in the middle of the signal or while its end trickles down.
+      const int64_t ahead = std::max(other.lead, other.first) + std::max(own.extra * own.stride, own.slack - own.lead);
+      kept = std::max(kept, std::max<int64_t>(ahead, 0) / own.stride + 3);
+    }
     const int64_t rows = int64_t{batch_} * own.channels;
-    if (rows > kMaxElements || !node->history[which].allocate(static_cast<int32_t>(rows), 1, kept, own.longest)) {
-      return out_of_memory();
+    if (rows > kMaxElements || !node->histories[i].allocate(static_cast<int32_t>(rows), 1, kept, own.longest)) {
+      return false;
     }
   }
-  return std::nullopt;
+  return true;
 }
 
 bool Stream::lay_out_rows() {
@@ -259,14 +330,13 @@ bool Stream::lay_out_rows() {
 void Stream::reset() {
   for (Node& node : nodes_) {
     node.padded = 0;
-    if (!node.keeps) continue;
-    node.history[0].clear(node.padding.pad_left);
+    for (History& history : node.histories) history.clear(node.padding.pad_left);
     if (node.tail) {
       const int64_t zeros = node.known_after > 0 ? 0 : node.padding.pad_left;
       node.tail->reset(std::min<int64_t>(zeros - node.step->layer->params().reach(), 0));  // where the outputs begin
       node.tail->load(*node.step->layer);
     }
-    if (node.step->is_pair()) node.history[1].clear(0);
+    for (int32_t image = 0; image < batch_ && node.op != nullptr; ++image) node.op->start(state_of(&node, image));
   }
   for (Value& value : values_) {
     value.total = 0;
@@ -280,23 +350,29 @@ void Stream::skip_to(int64_t samples) {
 }
 
 int64_t Stream::known_positions(const Node& node) const {
-  const bool padded = operand(node, 0).total >= node.known_after;
-  return (padded ? node.history[0].size() : 0) - node.step->layer->params().reach();
+  const bool padded = operand(node).total >= node.known_after;
+  return (padded ? node.history().size() : 0) - node.step->layer->params().reach();
 }
 
-int64_t Stream::outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right) {
-  if (!node.step->layer) return std::min(samples, others);
+int64_t Stream::convolved(const Node& node, int64_t samples, int64_t right) {
   const Params& p = node.step->layer->params();
   const int64_t room = node.padding.pad_left + samples + right - p.reach() - 1;
   return samples < node.known_after || room < 0 ? 0 : room / p.stride + 1;
 }
 
+int64_t Stream::outputs_after(const Node& node, int64_t samples, bool whole) {
+  if (node.op == nullptr) return convolved(node, samples, whole ? node.padding.pad_right : 0);
+  return whole ? std::max<int64_t>(node.op->length(samples), 0) : node.op->timing().outputs(samples);
+}
+
 void Stream::forecast(int64_t samples, bool whole) {
   values_[0].forecast = samples;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    const Node& node = nodes_[i];
-    values_[i + 1].forecast =
-        outputs_after(node, operand(node, 0).forecast, operand(node, 1).forecast, whole ? node.padding.pad_right : 0);
+    int64_t least = operand(nodes_[i]).forecast;
+    for (size_t j = 1; j < nodes_[i].step->operands.size(); ++j) {
+      least = std::min(least, operand(nodes_[i], j).forecast);
+    }
+    values_[i + 1].forecast = outputs_after(nodes_[i], least, whole);
   }
 }
 
@@ -328,8 +404,12 @@ void Stream::push(const void* chunk, int32_t samples, void* output) {
 std::optional<Error> Stream::end_count(int64_t* count) {
   forecast(values_[0].total, true);
   for (const Node& node : nodes_) {
-    if (!node.step->layer) continue;
-    const int64_t length = operand(node, 0).forecast;
+    const int64_t length = operand(node).forecast;
+    for (size_t i = 1; i < node.step->operands.size(); ++i) {
+      const int64_t other = operand(node, i).forecast;
+      if (other != length) return different_lengths(static_cast<double>(length), static_cast<double>(other));
+    }
+    if (node.op != nullptr) continue;
     const Params& p = node.step->layer->params();
     const int64_t pad = std::max(node.padding.pad_left, node.padding.pad_right);
     const bool reflect = p.padding_mode == PaddingMode::kReflect;
@@ -360,13 +440,16 @@ bool Stream::describe() {
   write({static_cast<int32_t>(graph_.dtype), values_[0].channels, batch_, flush_tiny_ ? 1 : 0,
          static_cast<int32_t>(nodes_.size())});
   for (const Node& node : nodes_) {
-    const auto& [input, other, layer, elementwise, channels] = *node.step;
+    const auto& layer = node.step->layer;
     const Params p = layer ? layer->params() : Params{};
-    const Finish& finish = layer ? p.finish : elementwise.finish;
-    write({input, other, layer ? -1 : static_cast<int32_t>(elementwise.kind), static_cast<int32_t>(finish.activation),
-           std::bit_cast<int32_t>(finish.parameters[0]), std::bit_cast<int32_t>(finish.parameters[1]), p.out_channels,
-           p.kernel_size, p.stride, p.dilation, p.groups, node.padding.pad_left, node.padding.pad_right,
-           static_cast<int32_t>(p.padding_mode), p.bias ? 1 : 0, static_cast<int32_t>(p.algorithm)});
+    uint32_t operands = 0;
+    for (const int32_t operand : node.step->operands) operands = operands * 31 + static_cast<uint32_t>(operand) + 1;
+    write({static_cast<int32_t>(operands), layer ? -1 : static_cast<int32_t>(node.op->id().digest),
+           static_cast<int32_t>(p.finish.activation), std::bit_cast<int32_t>(p.finish.parameters[0]),
+           std::bit_cast<int32_t>(p.finish.parameters[1]), node.step->out_channels(), p.transposed ? 1 : 0,
+           p.output_padding, p.kernel_size, p.stride, p.dilation, p.groups, node.padding.pad_left,
+           node.padding.pad_right, static_cast<int32_t>(p.padding_mode), p.bias ? 1 : 0,
+           static_cast<int32_t>(p.algorithm)});
   }
   return true;
 }
@@ -374,7 +457,8 @@ bool Stream::describe() {
 int64_t Stream::state_words() const {
   int64_t words = kHeaderWords + static_cast<int64_t>(description_.size()) + kSamplesWords;
   for (const Node& node : nodes_) {
-    for (int32_t i = 0; i < histories_of(node); ++i) words += node.history[i].kept_floats();
+    for (const History& history : node.histories) words += history.kept_floats();
+    if (node.op != nullptr) words += static_cast<int64_t>(node.op->state_floats()) * batch_;
   }
   return words;
 }
@@ -389,9 +473,13 @@ void Stream::save(int32_t* state) const {
   std::memcpy(state, &samples, sizeof samples);
   state += kSamplesWords;
   for (const Node& node : nodes_) {
-    for (int32_t i = 0; i < histories_of(node); ++i) {
-      node.history[i].save(reinterpret_cast<float*>(state));
-      state += node.history[i].kept_floats();
+    for (const History& history : node.histories) {
+      history.save(reinterpret_cast<float*>(state));
+      state += history.kept_floats();
+    }
+    for (int32_t image = 0; image < batch_ && node.op != nullptr; ++image) {
+      state = std::copy_n(reinterpret_cast<const int32_t*>(node.states.data()) + image * node.state_pitch(),
+                          node.op->state_floats(), state);
     }
   }
 }
@@ -421,11 +509,15 @@ std::optional<Error> Stream::restore(const int32_t* state, int64_t bytes) {
   skip_to(samples);
   const auto* latest = reinterpret_cast<const float*>(described + described_words + kSamplesWords);
   for (Node& node : nodes_) {
-    for (int32_t i = 0; i < histories_of(node); ++i) {
-      node.history[i].restore(latest, node.padding.pad_left + operand(node, i).total);
-      latest += node.history[i].kept_floats();
+    for_each_kept(node, [&](const Value& value, History& history) {
+      history.restore(latest, node.padding.pad_left + value.total);
+      latest += history.kept_floats();
+    });
+    for (int32_t image = 0; image < batch_ && node.op != nullptr; ++image) {
+      std::copy_n(latest, node.op->state_floats(), state_of(&node, image));
+      latest += node.op->state_floats();
     }
-    if (node.tail) node.tail->resume(*node.step->layer, node.history[0], known_positions(node));
+    if (node.tail) node.tail->resume(*node.step->layer, node.history(), known_positions(node));
   }
   return std::nullopt;
 }
@@ -444,38 +536,99 @@ std::optional<Error> Stream::clone(std::unique_ptr<Stream>* stream) const {
 }
 
 int64_t Stream::settled_samples() const {
-  int64_t samples = 0;
+  int64_t ticks = 0;
+  int64_t stride = ticks_;
   const auto require = [&](const Value& value, int64_t kept) {
-    samples = std::max({samples, value.first, value.lead + value.stride * kept - value.earliest});
+    ticks = std::max({ticks, value.first, value.lead + value.stride * kept - value.earliest});
   };
-  for (const Value& value : values_) require(value, 1);
-  for (const Node& node : nodes_) {
-    for (int32_t i = 0; i < histories_of(node); ++i) require(operand(node, i), node.history[i].kept());
+  for (const Value& value : values_) {
+    require(value, 1);
+    stride = std::lcm(stride, value.stride);
   }
-  const int64_t stride = values_.back().stride;
-  return (samples + stride - 1) / stride * stride;
+  for (const Node& node : nodes_) {
+    for (size_t i = 0; i < node.histories.size(); ++i) require(operand(node, i), node.histories[i].kept());
+  }
+  return ceil_div(ticks, stride) * stride / ticks_;
 }
 
-void Stream::settle(const void* sample, void* output) {
+std::optional<Error> Stream::settle(const void* sample, void* output) {
+  for (const Node& node : nodes_) {
+    if (node.op != nullptr && node.op->timing().at_end) {
+      return unsupported("settle", std::string(node.op->id().name) +
+                                       " gives its output at the end of a signal: an "
+                                       "endless one has none");
+    }
+  }
+  if (ticks_ > 1) return settle_by_pushing(sample, output);
   reset();
   skip_to(settled_samples());
   take(sample, 1);
   run_pass(output, 1, 0, &Stream::settle_node);
+  return std::nullopt;
+}
+
+std::optional<Error> Stream::settle_by_pushing(const void* sample, void* output) {
+  const auto element = static_cast<size_t>(element_bytes(graph_.dtype));
+  const Value& in = values_.front();
+  const Value& out = values_.back();
+  const size_t in_rows = static_cast<size_t>(batch_) * static_cast<size_t>(in.channels);
+  const size_t out_rows = static_cast<size_t>(batch_) * static_cast<size_t>(out.channels);
+  Buffer<uint8_t> chunk;
+  Buffer<uint8_t> outputs;
+  if (!chunk.reserve(in_rows * static_cast<size_t>(in.longest) * element) ||
+      !outputs.reserve(out_rows * static_cast<size_t>(out.longest) * element)) {
+    return out_of_memory();
+  }
+  reset();
+  const auto* samples = static_cast<const uint8_t*>(sample);
+  for (int64_t left = settled_samples(); left > 0;) {
+    const auto count = static_cast<int32_t>(std::min<int64_t>(left, in.longest));
+    uint8_t* to = chunk.data();
+    for (size_t row = 0; row < in_rows; ++row) {
+      for (int32_t i = 0; i < count; ++i, to += element) std::memcpy(to, samples + row * element, element);
+    }
+    const auto count_out = static_cast<size_t>(output_count(count));
+    push(chunk.data(), count, outputs.data());
+    left -= count;
+    for (size_t row = 0; count_out > 0 && row < out_rows; ++row) {
+      const uint8_t* last = outputs.data() + (row * count_out + count_out - 1) * element;
+      std::memcpy(static_cast<uint8_t*>(output) + row * element, last, element);
+    }
+  }
+  return std::nullopt;
 }
 
 void Stream::settle_node(Node* node, Value* out, float* rows) {
-  for (int32_t i = 0; i < histories_of(*node); ++i) {
-    const Value& in = operand(*node, i);
-    const bool flush = flush_tiny_ && node->step->layer;
-    node->history[i].settle(in.rows, in.row_stride, node->padding.pad_left + in.total, flush);
-  }
+  for_each_kept(*node, [&](const Value& in, History& history) {
+    history.settle(in.rows, in.row_stride, node->padding.pad_left + in.total, flush_tiny_ && node->op == nullptr);
+  });
   out->fresh = 1;
-  if (!node->step->layer) return combine(*node, *out, rows);
+  if (node->op != nullptr) return settle_states(node, *out, rows);
   Layer& layer = *node->step->layer;
   const int64_t latest = out->total - 1;
   // From there on the next push goes on.
-  if (node->tail) node->tail->resume(layer, node->history[0], latest * layer.params().stride);
-  convolve(node, operand(*node, 0), latest, 1, rows, out->row_stride);
+  if (node->tail) node->tail->resume(layer, node->history(), latest * layer.params().stride);
+  convolve(node, operand(*node), latest, 1, rows, out->row_stride);
+}
+
+// A state has come to rest when the next sample does not change it.
+void Stream::settle_states(Node* node, const Value& out, float* rows) {
+  Value latest = out;
+  latest.total = out.total - 1;
+  operate(node, latest, rows);
+  const size_t floats = node->op->state_floats();
+  for (int32_t i = 0; floats > 0 && i < kMostSettling; ++i) {
+    bool at_rest = true;
+    for (int32_t image = 0; image < batch_; ++image) {
+      std::copy_n(state_of(node, image), floats, node->rest.data() + static_cast<size_t>(image) * floats);
+    }
+    operate(node, latest, rows);
+    for (int32_t image = 0; image < batch_; ++image) {
+      const float* before = node->rest.data() + static_cast<size_t>(image) * floats;
+      at_rest = at_rest && std::memcmp(before, state_of(node, image), floats * sizeof(float)) == 0;
+    }
+    if (at_rest) return;
+  }
 }
 
 void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*)) {
@@ -501,26 +654,68 @@ void Stream::run_pass(void* output, size_t out_stride, size_t offset, void (Stre
 }
 
 void Stream::run_node(Node* node, Value* out, float* rows) {
-  const Value& a = operand(*node, 0);
-  const Value& b = operand(*node, 1);
-  if (node->keeps && node->step->layer) {
-    feed_conv(node, a);
-  } else if (node->keeps) {
-    node->history[0].append(a.rows, a.row_stride, a.fresh, false);
-    node->history[1].append(b.rows, b.row_stride, b.fresh, false);
-  }
-  out->fresh = static_cast<int32_t>(outputs_after(*node, a.total, b.total, node->padded) - out->total);
+  const Value& first = operand(*node);
+  if (node->op != nullptr) return run_operation(node, out, rows);
+  if (node->keeps) feed_conv(node, first);
+  out->fresh = static_cast<int32_t>(convolved(*node, first.total, node->padded) - out->total);
   if (node->tail) {
-    convolve_partitioned(node, a, *out, rows);
+    convolve_partitioned(node, first, *out, rows);
   } else if (out->fresh > 0) {
-    node->step->layer ? convolve(node, a, out->total, out->fresh, rows, out->row_stride) : combine(*node, *out, rows);
+    convolve(node, first, out->total, out->fresh, rows, out->row_stride);
   }
   out->total += out->fresh;
-  out->ended = a.ended && b.ended && node->padded == node->padding.pad_right;
+  out->ended = first.ended && node->padded == node->padding.pad_right;
+}
+
+void Stream::run_operation(Node* node, Value* out, float* rows) {
+  int64_t samples = operand(*node).total;
+  bool ended = true;
+  for (size_t i = 0; i < node->step->operands.size(); ++i) {
+    const Value& value = operand(*node, i);
+    samples = std::min(samples, value.total);
+    ended = ended && value.ended;
+    if (node->keeps) node->histories[i].append(value.rows, value.row_stride, value.fresh, false);
+  }
+  const Value& in = operand(*node);
+  if (node->op->timing().at_end && in.fresh > 0) {
+    for (int32_t image = 0; image < batch_; ++image) {
+      node->op->take(stretch_of(*node, 0, image, in.total - in.fresh), in.total - in.fresh, in.fresh,
+                     state_of(node, image));
+    }
+  }
+  const int64_t known = outputs_after(*node, samples, ended);
+  out->fresh = static_cast<int32_t>(std::min<int64_t>(known - out->total, out->longest));
+  if (out->fresh > 0) operate(node, *out, rows);
+  out->total += out->fresh;
+  out->ended = ended && out->total == known;
+}
+
+Stretch Stream::stretch_of(const Node& node, size_t which, int32_t image, int64_t begin) const {
+  const Value& value = operand(node, which);
+  const size_t row = static_cast<size_t>(image) * static_cast<size_t>(value.channels);
+  if (!node.keeps)
+    return {value.rows + row * value.row_stride, value.row_stride, value.total - value.fresh, value.total};
+  const History& history = node.histories[which];
+  return {history.at(static_cast<int32_t>(row), begin), history.row_pitch(), begin, value.total};
+}
+
+void Stream::operate(Node* node, const Value& out, float* rows) {
+  const Timing timing = node->op->timing();
+  const auto image_floats = static_cast<size_t>(out.channels) * out.row_stride;
+  std::array<Stretch, kMostOperands> stretches;
+  const size_t count = node->step->operands.size();
+  for (int32_t image = 0; image < batch_; ++image) {
+    for (size_t i = 0; i < count; ++i) {
+      const int64_t begin = std::clamp<int64_t>(timing.first_sample(out.total), 0, operand(*node, i).total);
+      stretches[i] = stretch_of(*node, i, image, begin);
+    }
+    node->op->compute(std::span(stretches).first(count), out.total, out.fresh,
+                      {rows + static_cast<size_t>(image) * image_floats, out.row_stride}, state_of(node, image));
+  }
 }
 
 void Stream::feed_conv(Node* node, const Value& in) {
-  History& history = node->history[0];
+  History& history = node->history();
   const PaddingMode mode = node->step->layer->params().padding_mode;
   const int64_t left = node->padding.pad_left;
   history.append(in.rows, in.row_stride, in.fresh, flush_tiny_);
@@ -581,7 +776,7 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
     for (int32_t t = 0; t < count; t += node->strip) {
       strip.count = std::min(node->strip, count - t);
       const int32_t row = image_group * p.group_in();
-      strip.input = (node->keeps ? node->history[0].at(row, first + (has_tail ? node->head_shift : 0))
+      strip.input = (node->keeps ? node->history().at(row, first + (has_tail ? node->head_shift : 0))
                                  : in.rows + static_cast<size_t>(row) * in.pitch) +
                     t;
       for_each_tile(vectors, p.group_out(), [&](const Tile& tile, int32_t o) {
@@ -592,7 +787,7 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
         tile.run(strip);
         if (lacks_oldest) {
           oldest.weights = oldest_panels + oc * static_cast<size_t>(oldest.depth);
-          oldest.input = node->history[0].at(row, first) + t;
+          oldest.input = node->history().at(row, first) + t;
           oldest.count = strip.count;
           tile.run(oldest);
         }
@@ -611,7 +806,7 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
 
 void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows) {
   const Params& p = node->step->layer->params();
-  const History& history = node->history[0];
+  const History& history = node->history();
   node->tail->load(*node->step->layer);
   const int64_t known = known_positions(*node);
   int64_t t = out.total;
@@ -625,21 +820,6 @@ void Stream::convolve_partitioned(Node* node, const Value& in, const Value& out,
     }
     if (known < due) return;
     node->tail->advance(history);
-  }
-}
-
-void Stream::combine(const Node& node, const Value& out, float* rows) const {
-  const bool gate = node.step->is_gate();
-  const auto row_of = [&](int which, int32_t row) {
-    const Value& value = operand(node, which);
-    return node.keeps ? node.history[which].at(row, out.total)
-                      : value.rows + static_cast<size_t>(row) * value.row_stride;
-  };
-  for (int32_t row = 0; row < batch_ * out.channels; ++row) {
-    const int32_t a = gate ? row + row / out.channels * out.channels : row;
-    const int32_t b = gate ? a + out.channels : row;
-    apply_elementwise(node.step->elementwise, row % out.channels, row_of(0, a), row_of(1, b),
-                      rows + static_cast<size_t>(row) * out.row_stride, static_cast<size_t>(out.fresh));
   }
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "buffer.h"
+#include "operations/operation.h"
 #include "options/params.h"
 #include "passes/graph.h"
 #include "passes/history.h"
@@ -27,10 +29,14 @@ class Stream {
 
   int32_t out_channels() const { return values_.back().channels; }
 
-  // Input samples after an output's own position that it depends on; negative where padding runs ahead of the signal.
-  int64_t latency() const { return values_.back().latest; }
+  // Input samples after an output's own position that it depends on; negative where padding runs ahead of the signal,
+  // infinite where it waits for the end.
+  double latency() const { return values_.back().at_end ? kEndless : in_samples(values_.back().latest); }
   // Input samples from the first to the last that an output depends on.
-  int64_t receptive_field() const { return values_.back().latest - values_.back().earliest + 1; }
+  double receptive_field() const {
+    const Value& out = values_.back();
+    return out.at_end ? kEndless : in_samples(out.latest - out.earliest) + 1;
+  }
 
   // Outputs that a push of `samples` would give now.
   int32_t output_count(int32_t samples);
@@ -62,20 +68,30 @@ class Stream {
 
   // To the middle of an endless signal that is `sample`, (batch, in_channels, 1), all the time. Writes what that gives
   // all the time, (batch, out_channels, 1). The next outputs are those at multiples of the strides, from the next
-  // sample on.
-  void settle(const void* sample, void* output);
+  // sample on. Fails with ERR_UNSUPPORTED (an output at the end, of what has none) or ERR_OUT_OF_MEMORY.
+  std::optional<Error> settle(const void* sample, void* output);
 
  private:
-  // A signal that flows through the network; what came of it in one pass lies in `rows`.
+  static constexpr double kEndless = std::numeric_limits<double>::infinity();
+
+  // A signal that flows through the network; what came of it in one pass lies in `rows`. Times are in ticks, `ticks_`
+  // to a sample of the input, so that those of upsampled signals are whole numbers too.
   struct Value {
     int32_t channels = 0;
     int32_t longest = 0;  // most samples of a pass
-    // Sample t can be known once `first` samples and stride * t + lead samples of the input are.
+    // Sample t is known once the input has come to tick `first` and to one from stride * t + lead - slack to stride * t
+    // + lead.
     int64_t stride = 1;
     int64_t lead = 1;
+    int64_t slack = 0;
     int64_t first = 0;
-    int64_t surplus = 0;  // an input of L samples makes ceil((L + surplus) / stride), unless that is too short
-    // Sample t depends on input samples [stride * t + earliest, stride * t + latest].
+    // An input of L samples makes ceil((L + surplus) / stride), if that is exact and L is long enough; an L that is a
+    // multiple of all strides makes L / stride + extra.
+    bool is_exact = true;
+    int64_t surplus = 0;
+    int64_t extra = 0;
+    bool at_end = false;  // there is one sample, known at the end
+    // Sample t depends on ticks [stride * t + earliest, stride * t + latest] of the input.
     int64_t earliest = 0;
     int64_t latest = 0;
     // Values of the same pace get as many samples in every pass.
@@ -92,12 +108,21 @@ class Stream {
     size_t pitch = 0;   // how far apart they lie there
   };
 
-  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; a pair
-  // whose operands do not come at the same pace keeps one of both. All else is read where it came up.
+  // A step made ready. A convolution keeps a history of its operand, which begins and ends with its padding; an
+  // operation keeps those of its operands where an output needs more than the samples of its own time, or they do not
+  // come at the same pace. All else is read where it came up.
   struct Node {
-    const Step* step = nullptr;  // of the graph
+    const Step* step = nullptr;       // of the graph
+    const Operation* op = nullptr;    // of an operation, or of a transposed layer
+    std::unique_ptr<Operation> made;  // that operation of a transposed layer
     bool keeps = false;
-    History history[2];
+    std::vector<History> histories;  // of each operand
+    Buffer<float> states;            // of an operation, for each image
+    Buffer<float> rest;              // what they were before a sample that may not have changed them
+
+    const History& history() const { return histories.front(); }
+    History& history() { return histories.front(); }
+    size_t state_pitch() const { return op->state_floats() + op->scratch_floats(); }
     // Of a convolution:
     Geometry padding{};       // pad_left, pad_right
     int64_t known_after = 0;  // samples of the operand that the left padding depends on
@@ -117,23 +142,28 @@ class Stream {
 
   std::optional<Error> lay_out(Node* node, Value* out);
   std::optional<Error> lay_out_conv(Node* node, const Value& in, Value* out) const;
-  std::optional<Error> lay_out_pair(Node* node, Value* out);
+  std::optional<Error> lay_out_operation(Node* node, Value* out);
+  bool keep_operands(Node* node);
   bool lay_out_rows();
+  double in_samples(int64_t ticks) const { return static_cast<double>(ticks) / static_cast<double>(ticks_); }
 
   // Writes down what tells this stream from others.
   bool describe();
-  static int32_t histories_of(const Node& node) { return !node.keeps ? 0 : node.step->layer ? 1 : 2; }
 
   // The position of Partitioned before which all that a node's operand has is there.
   int64_t known_positions(const Node& node) const;
-  // Outputs so far of `node` when its operands have `samples` and `others`, and `right` samples of padding follow.
-  static int64_t outputs_after(const Node& node, int64_t samples, int64_t others, int64_t right);
+  // Outputs so far of a convolution when its operand has `samples`, and `right` samples of padding follow.
+  static int64_t convolved(const Node& node, int64_t samples, int64_t right);
+  // Outputs so far of a step when its shortest operand has `samples`, which are all that there are if `whole`.
+  static int64_t outputs_after(const Node& node, int64_t samples, bool whole);
   // Sets the `forecast` of all values to their lengths when the input has `samples`, in the `whole` or so far.
   void forecast(int64_t samples, bool whole);
   // To where the input has `samples`, with nothing kept yet.
   void skip_to(int64_t samples);
   // Input samples after which a constant one has filled all that is kept, a multiple of the strides.
   int64_t settled_samples() const;
+  // settle() by as many of them, where the constant does not stay one: in upsampled signals.
+  std::optional<Error> settle_by_pushing(const void* sample, void* output);
 
   // Makes `samples` samples the input of the next pass.
   void take(const void* chunk, int32_t samples);
@@ -142,6 +172,7 @@ class Stream {
   void run_pass(void* output, size_t out_stride, size_t offset, void (Stream::*run)(Node*, Value*, float*));
   // Fills what the node keeps with the operands' one sample a row, and writes to `rows` what that gives.
   void settle_node(Node* node, Value* out, float* rows);
+  void settle_states(Node* node, const Value& out, float* rows);
   // Appends to `rows`, `out->row_stride` apart, what the node's operands now determine.
   void run_node(Node* node, Value* out, float* rows);
   void feed_conv(Node* node, const Value& in);
@@ -149,15 +180,28 @@ class Stream {
   void convolve(Node* node, const Value& in, int64_t first, int32_t count, float* rows, size_t row_stride);
   // All fresh outputs of a long kernel, with the work ahead that became due.
   void convolve_partitioned(Node* node, const Value& in, const Value& out, float* rows);
-  void combine(const Node& node, const Value& out, float* rows) const;
+  void run_operation(Node* node, Value* out, float* rows);
+  // What an operation reads of an operand's image, from sample `begin` on where that is kept.
+  Stretch stretch_of(const Node& node, size_t which, int32_t image, int64_t begin) const;
+  float* state_of(Node* node, int32_t image) const {
+    return node->states.data() + static_cast<size_t>(image) * node->state_pitch();
+  }
+  // Outputs [out.total, out.total + out.fresh) of an operation, to `rows`.
+  void operate(Node* node, const Value& out, float* rows);
 
-  const Value& operand(const Node& node, int which) const {
-    return values_[static_cast<size_t>(which == 0 ? node.step->input : node.step->other)];
+  const Value& operand(const Node& node, size_t which = 0) const {
+    return values_[static_cast<size_t>(node.step->operands[which])];
+  }
+  // Calls f(value, history) for each operand that a node keeps.
+  template <class F>
+  void for_each_kept(Node& node, const F& f) const {
+    for (size_t i = 0; i < node.histories.size(); ++i) f(operand(node, i), node.histories[i]);
   }
 
   float* buffer_of(const Value& value) { return buffers_[value.buffer].data(); }
 
   Graph graph_;
+  int64_t ticks_ = 1;
   int32_t batch_ = 0;
   bool flush_tiny_ = false;
   std::vector<Node> nodes_;

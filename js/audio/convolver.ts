@@ -4,6 +4,7 @@ import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
 import { Conv1d } from '../layer/conv1d.js';
 import { Network } from '../network/network.js';
+import type { Conv1dStream } from '../network/stream.js';
 import { compileModule } from '../runtime/load.js';
 import { requireSingleBuild } from '../runtime/stamp.js';
 import { version } from '../version.js';
@@ -120,6 +121,12 @@ function sourceError(rule: string, got: unknown): Conv1dError {
   return new Conv1dError('ERR_OPTION', 'source', `source must ${rule}, got ${show(got)}`, got);
 }
 
+/** How many samples it gives for `samples` in the middle of a sound. */
+function settledCount(stream: Conv1dStream, samples: number): number {
+  stream.settle();
+  return stream.outputCount(samples);
+}
+
 /** Throws what is wrong with the source. */
 function filterOfSource(source: unknown, quantum: number): Filter {
   const playable = Array.isArray(source) ? new Network(source as Conv1d[]) : source;
@@ -128,15 +135,18 @@ function filterOfSource(source: unknown, quantum: number): Filter {
   }
   const network = playable.copyNetwork();
   if (network.dtype !== 'float32') throw sourceError('have dtype float32', network.dtype);
-  for (const { options } of network.layers) {
-    const { stride = 1, padLeft = 0, padRight = 0, paddingRule = '', paddingMode } = options;
+  for (const layer of network.layers) {
+    if ('weights' in layer) continue;
+    const { stride = 1, padLeft = 0, padRight = 0, paddingRule = '', paddingMode } = layer.options;
     if (stride !== 1) throw sourceError('have stride 1', stride);
     const pads = padLeft + padRight > 0 || ['same', 'causal'].includes(paddingRule);
     if (pads && paddingMode !== 'zeros') throw sourceError("have paddingMode 'zeros'", paddingMode);
   }
   const stream = playable.stream({ maxChunk: quantum });
   const { latency } = stream;
+  const isEven = Number.isFinite(latency) && settledCount(stream, quantum) === quantum;
   stream.dispose();
+  if (!isEven) throw sourceError('give as many samples as it gets', playable.toString());
   if (latency < 0) throw sourceError('pad no more than dilation * (kernelSize - 1) on the left', playable.toString());
   return { network, latency };
 }

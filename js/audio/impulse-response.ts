@@ -2,7 +2,7 @@
 import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, show } from '../common/errors.js';
 import { Tensor, typedArrayTag } from '../layer/tensor.js';
-import { stepRecord } from '../network/steps.js';
+import { layerStep } from '../network/steps.js';
 import { resample } from './resample.js';
 
 /** What a convolver plays as Web Audio's ConvolverNode plays its buffer. */
@@ -149,7 +149,7 @@ export function networkOfResponse(given: ImpulseResponse, inChannels: 1 | 2, con
     dtype: 'float32',
     inChannels,
     outChannels,
-    records: [stepRecord({ input: 0, plan: 1 })],
+    steps: [layerStep(0)],
     layers: [{ options, weight: weight.buffer, bias: null }],
   };
 }

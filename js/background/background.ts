@@ -92,7 +92,10 @@ export class Background {
   /** Sends one; the arrays of its layers are transferred. */
   addGraph(copy: NetworkCopy): GraphCopy {
     const graph = ++this.#graphs;
-    const arrays = copy.layers.flatMap(({ weight, bias }) => (bias ? [weight, bias] : [weight]));
+    const arrays = copy.layers.flatMap((layer) => {
+      if ('weights' in layer) return [layer.weights];
+      return layer.bias ? [layer.weight, layer.bias] : [layer.weight];
+    });
     this.#worker.post({ type: 'graph', graph, ...copy }, arrays);
     return new GraphCopy(this, graph);
   }

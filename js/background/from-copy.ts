@@ -1,35 +1,84 @@
-import { createLayer as layerOf } from '../layer/plan.js';
-import { withHandle, withRecords } from '../network/steps.js';
+import { createLayer as createConvolution } from '../layer/plan.js';
+import { describeGraph, withHandles } from '../network/steps.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import type { LayerCopy, NetworkCopy } from './network-copy.js';
+import type { ConvolutionCopy, LayerCopy, NetworkCopy, RecurrentCopy } from './network-copy.js';
 
-/** Gives a layer the copy's weight and bias. */
-export function writeParameters(runtime: LoadedRuntime, layer: number, { weight, bias }: LayerCopy): void {
-  runtime.halves.set(new Uint16Array(weight), runtime.guard((core) => core.weight(layer)) / 2);
-  if (bias) runtime.halves.set(new Uint16Array(bias), runtime.guard((core) => core.bias(layer)) / 2);
-  runtime.guard((core) => core.weightsChanged(layer));
+/** A layer as C++ has it. */
+export interface OwnedLayer {
+  readonly handle: number;
+  readonly isRecurrent: boolean;
 }
 
-/** A handle of the layer. Throws Conv1dError ERR_OUT_OF_MEMORY. */
-export function createLayer(runtime: LoadedRuntime, copy: LayerCopy): number {
+const isRecurrent = (copy: LayerCopy): copy is RecurrentCopy => 'weights' in copy;
+
+function writeElements(runtime: LoadedRuntime, elements: ArrayBuffer, at: number): void {
+  runtime.halves.set(new Uint16Array(elements), at / 2);
+}
+
+/** Gives a layer the copy's parameters. */
+export function writeParameters(runtime: LoadedRuntime, { handle }: OwnedLayer, copy: LayerCopy): void {
+  if (isRecurrent(copy)) {
+    writeElements(
+      runtime,
+      copy.weights,
+      runtime.guard((core) => core.recurrentWeights(handle)),
+    );
+    runtime.guard((core) => {
+      core.recurrentChanged(handle);
+    });
+    return;
+  }
+  const { weight, bias } = copy;
+  writeElements(
+    runtime,
+    weight,
+    runtime.guard((core) => core.weight(handle)),
+  );
+  if (bias) {
+    writeElements(
+      runtime,
+      bias,
+      runtime.guard((core) => core.bias(handle)),
+    );
+  }
+  runtime.guard((core) => {
+    core.weightsChanged(handle);
+  });
+}
+
+function convolutionOf(runtime: LoadedRuntime, { options }: ConvolutionCopy): number {
   const defaults = runtime.guard((core) => core.defaultOptions());
-  const layer = layerOf(runtime, { ...defaults, parameters: [], ...copy.options });
-  if (layer === 0) throw runtime.lastError(undefined);
+  return createConvolution(runtime, { ...defaults, parameters: [], ...options });
+}
+
+/** Throws Conv1dError ERR_OUT_OF_MEMORY. */
+export function createLayer(runtime: LoadedRuntime, copy: LayerCopy): OwnedLayer {
+  const handle = isRecurrent(copy)
+    ? runtime.guard((core) => core.createRecurrent(copy.options.cell, copy.options.inputSize, copy.options.hiddenSize))
+    : convolutionOf(runtime, copy);
+  if (handle === 0) throw runtime.lastError(undefined);
+  const layer = { handle, isRecurrent: isRecurrent(copy) };
   writeParameters(runtime, layer, copy);
   return layer;
 }
 
+export function destroyLayer(runtime: LoadedRuntime, layer: OwnedLayer): void {
+  runtime.free((core) => {
+    if (layer.isRecurrent) core.destroyRecurrent(layer.handle);
+    else core.destroyGraph(layer.handle);
+  });
+}
+
 /** A handle of the network. Throws Conv1dError ERR_OUT_OF_MEMORY. */
-export function createNetwork(runtime: LoadedRuntime, { records, dtype, inChannels, layers }: NetworkCopy): number {
-  const handles: number[] = [];
+export function createNetwork(runtime: LoadedRuntime, network: NetworkCopy): number {
+  const layers: OwnedLayer[] = [];
   try {
-    for (const layer of layers) handles.push(createLayer(runtime, layer));
-    const own = records.map((record) => withHandle(record, handles));
-    return withRecords(runtime, own, (at, count) =>
-      runtime.guard((core) => core.createNetwork(at, count, dtype === 'float16', inChannels)),
-    );
+    for (const layer of network.layers) layers.push(createLayer(runtime, layer));
+    const handles = layers.map(({ handle }) => handle);
+    describeGraph(runtime, { ...network, steps: withHandles(network.steps, handles) });
+    return runtime.guard((core) => core.createNetwork());
   } finally {
     // The network shares its layers.
-    for (const handle of handles) runtime.free((core) => core.destroyGraph(handle));
+    for (const layer of layers) destroyLayer(runtime, layer);
   }
 }

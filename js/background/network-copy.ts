@@ -1,19 +1,24 @@
-import type { DType } from '../layer/dtype.js';
+import type { GraphParts } from '../network/steps.js';
 import type { CoreOptions } from '../runtime/core.js';
 
-/** A layer as it was when it was copied, as messages carry it. Elements are in the layer's dtype. */
-export interface LayerCopy {
+/** A convolution as it was when it was copied, as messages carry it. Elements are in the layer's dtype. */
+export interface ConvolutionCopy {
   /** Those that are missing have their default. */
   readonly options: Partial<CoreOptions>;
   readonly weight: ArrayBuffer;
   readonly bias: ArrayBuffer | null;
 }
 
-/** A network likewise. Where a step's record has a layer, it is the place in `layers`, counted from 1. */
-export interface NetworkCopy {
-  readonly dtype: DType;
-  readonly inChannels: number;
+/** An LSTM or a GRU likewise; elements are float32. */
+export interface RecurrentCopy {
+  readonly options: { readonly cell: 'lstm' | 'gru'; readonly inputSize: number; readonly hiddenSize: number };
+  readonly weights: ArrayBuffer;
+}
+
+export type LayerCopy = ConvolutionCopy | RecurrentCopy;
+
+/** A network likewise; its steps have the layers' places in `layers`. */
+export interface NetworkCopy extends GraphParts {
   readonly outChannels: number;
-  readonly records: readonly Int32Array[];
   readonly layers: readonly LayerCopy[];
 }

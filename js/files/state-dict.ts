@@ -37,6 +37,9 @@ export interface LayerParameters {
   inChannels: number;
   outChannels: number;
   dtype: DType;
+  groups: number;
+  /** Its weight is (inChannels, outChannels / groups, kernelSize). */
+  isTransposed: boolean;
   shapesOf(name: ParameterName): readonly (readonly number[])[];
 }
 
@@ -133,15 +136,40 @@ const weightNorm = (gName: string, vName: string): SplitWeight => ({
   },
 });
 
-/** W / (u . W v), W a row for each output channel: PyTorch's `spectral_norm` in eval mode. */
+/** The output channel that element `i` of a weight belongs to. */
+function outputOf(layer: LayerParameters, weightSize: number): (i: number) => number {
+  const { groups, inChannels, outChannels, isTransposed } = layer;
+  if (!isTransposed) return (i) => Math.floor((i * outChannels) / weightSize);
+  const groupOut = outChannels / groups;
+  const kernelSize = weightSize / inChannels / groupOut;
+  return (i) => {
+    const row = Math.floor(i / kernelSize);
+    const group = Math.floor((Math.floor(row / groupOut) * groups) / inChannels);
+    return group * groupOut + (row % groupOut);
+  };
+}
+
+/**
+ * W / (u . W v), W a row for each output channel, or for each of a group of a transposed layer: PyTorch's `spectral_norm`
+ * in eval mode.
+ */
 const spectralNorm = (weightName: string, uName: string, vName: string): SplitWeight => ({
   names: [weightName, uName, vName],
   join(read, layer) {
     const weight = exact(read(weightName, layer.shapesOf('weight')));
-    const rowLength = weight.numbers.length / layer.outChannels;
-    const u = read(uName, [[layer.outChannels]]).numbers();
+    const rows = layer.isTransposed ? layer.outChannels / layer.groups : layer.outChannels;
+    const rowLength = weight.numbers.length / rows;
+    const u = read(uName, [[rows]]).numbers();
     const v = read(vName, [[rowLength]]).numbers();
-    const along = (value: number, i: number) => value * (u[Math.floor(i / rowLength)] ?? 0) * (v[i % rowLength] ?? 0);
+    // Of a transposed layer the second dimension comes first in W.
+    const kernelSize = rowLength / layer.inChannels;
+    const [rowOf, columnOf] = layer.isTransposed
+      ? [
+          (i: number) => Math.floor(i / kernelSize) % rows,
+          (i: number) => Math.floor(i / kernelSize / rows) * kernelSize + (i % kernelSize),
+        ]
+      : [(i: number) => Math.floor(i / rowLength), (i: number) => i % rowLength];
+    const along = (value: number, i: number) => value * (u[rowOf(i)] ?? 0) * (v[columnOf(i)] ?? 0);
     const sigma = weight.numbers.reduce((sum, value, i) => sum + along(value, i), 0);
     return { numbers: weight.numbers.map((value) => value / sigma), shape: weight.shape };
   },
@@ -172,7 +200,12 @@ const layouts: Readonly<Record<NonNullable<LoadStateDictOptions['layout']>, Layo
       weightNorm('weight_g', 'weight_v'),
       weightNorm('parametrizations.weight.original0', 'parametrizations.weight.original1'),
     ],
-    weightShapes: (layer) => layer.shapesOf('weight'),
+    weightShapes(layer) {
+      const shape = plainShape(layer);
+      // Of a Conv2d whose kernels are one wide, and of a Linear.
+      const others = [[...shape, 1], ...(shape.at(-1) === 1 ? [shape.slice(0, -1)] : [])];
+      return [...layer.shapesOf('weight'), ...others];
+    },
     order: (weight) => weight,
     batchNorm: {
       names: { gamma: 'weight', beta: 'bias', mean: 'running_mean', variance: 'running_var' },
@@ -248,6 +281,7 @@ function foldBatchNorm(
   { names, paired }: Layout['batchNorm'],
   weight: Exact,
   bias: Exact,
+  outputOf: (i: number) => number,
 ): Record<ParameterName, Exact> {
   const channels = bias.numbers.length;
   // PyTorch's shape, then those of MegEngine's versions.
@@ -266,8 +300,7 @@ function foldBatchNorm(
     const key = prefix + names.variance;
     throw stateDictError(key, `${key}[${o}] + eps must be > 0, got ${spread}`, variance[o]);
   });
-  const rowLength = weight.numbers.length / channels;
-  const scaled = weight.numbers.map((value, i) => value * (scale[Math.floor(i / rowLength)] ?? 0));
+  const scaled = weight.numbers.map((value, i) => value * (scale[outputOf(i)] ?? 0));
   const shifted = bias.numbers.map((value, o) => (value - (mean[o] ?? 0)) * (scale[o] ?? 0) + (beta[o] ?? 0));
   return { weight: { numbers: scaled, shape: weight.shape }, bias: { numbers: shifted, shape: bias.shape } };
 }
@@ -298,7 +331,9 @@ export function readStateDict(
     const bias = hasBias
       ? exact(readBias())
       : { numbers: new Float64Array(layer.outChannels), shape: [layer.outChannels] };
-    Object.assign(found, foldBatchNorm(reader, norm, layout.batchNorm, exact(weight), bias));
+    const { numbers } = exact(weight);
+    const ofOutput = outputOf(layer, numbers.length);
+    Object.assign(found, foldBatchNorm(reader, norm, layout.batchNorm, exact(weight), bias, ofOutput));
   } else {
     if (weight) found.weight = weight;
     if (layer.names.includes('bias') && (strict || hasBias)) found.bias = readBias();

@@ -110,10 +110,11 @@ export function describe(o: CoreOptions): string {
   ];
   if (padding !== 0) parts.push(`padding=${show(padding)}`);
   if (o.dilation !== 1) parts.push(`dilation=${String(o.dilation)}`);
+  if (o.outputPadding !== 0) parts.push(`outputPadding=${String(o.outputPadding)}`);
   if (o.groups !== 1) parts.push(`groups=${String(o.groups)}`);
   if (!o.bias) parts.push('bias=false');
   if (o.paddingMode !== 'zeros') parts.push(`paddingMode=${o.paddingMode}`);
   if (o.dtype !== 'float32') parts.push(`dtype=${o.dtype}`);
   if (o.activation !== 'none') parts.push(`activation=${o.activation}`);
-  return `Conv1d(${parts.join(', ')})`;
+  return `${o.transposed ? 'ConvTranspose1d' : 'Conv1d'}(${parts.join(', ')})`;
 }

@@ -1,48 +1,27 @@
-import type { NetworkCopy } from '../background/network-copy.js';
-import { whenCollected } from '../common/collected.js';
 import { pickOptions } from '../common/errors.js';
-import type { LoadStateDictOptions } from '../files/state-dict.js';
-import { stepRecord } from '../network/steps.js';
-import { Conv1dStream, type StreamOptions } from '../network/stream.js';
-import type { Explanation } from '../runtime/core.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { Runtime } from '../runtime/runtime.js';
-import type { ForwardAsyncOptions } from './async-options.js';
-import { configOf, type Conv1dConfig, describe, optionsOf } from './config.js';
-import { forward, forwardAsync, outputShape, prepareFor } from './forward.js';
+import { configOf, type Conv1dConfig, optionsOf } from './config.js';
+import { Convolution, type GivenParameters, splitParameters } from './convolution.js';
 import { type Conv1dOptions, coreOptionsOf, otherOptions, tensorOptions } from './options.js';
-import type { ForwardOptions } from './output.js';
-import {
-  copyPlan,
-  drawParameters,
-  loadParameters,
-  readParameter,
-  type ResetOptions,
-  writeBias,
-  writeWeight,
-} from './parameters.js';
-import { Plan } from './plan.js';
-import type { Tensor } from './tensor.js';
 
-// Frees what is collected without having been disposed.
-const registry = whenCollected<Plan>((plan) => {
-  plan.free();
-});
-
-/** A 1-D convolution layer. Weights start random (MegEngine's rule), see `resetParameters`. */
-export class Conv1d {
-  readonly #plan: Plan;
-
+/** A 1-D convolution layer. Weights start random (MegEngine's rule), see `resetParameters`, unless they are given. */
+export class Conv1d extends Convolution {
   /**
-   * @throws Conv1dError ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY.
+   * @throws Conv1dError ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_NOT_INITIALIZED, ERR_OUT_OF_MEMORY; ERR_SHAPE
+   *   and ERR_DTYPE for a weight or bias that does not fit.
    */
-  constructor(options: Conv1dOptions & { runtime?: Runtime }) {
-    const { runtime, ...given } = pickOptions(options, [...tensorOptions, ...otherOptions]);
+  constructor(options: Omit<Conv1dOptions, 'bias'> & GivenParameters & { runtime?: Runtime }) {
+    const { runtime, ...all } = pickOptions(options, [...tensorOptions, ...otherOptions, 'weight']);
+    const [given, parameters] = splitParameters(all);
     const loaded = requireRuntime(runtime);
     const defaults = loaded.guard((core) => core.defaultOptions());
-    this.#plan = new Plan(loaded, coreOptionsOf(given, defaults, loaded.activations), given);
-    registry.register(this, this.#plan, this);
-    this.resetParameters();
+    const own = coreOptionsOf(given, defaults, loaded.activations);
+    const { groups, outChannels, inChannels, kernelSize } = own;
+    const shape = [outChannels, inChannels / groups, kernelSize];
+    const grouped = [groups, outChannels / groups, inChannels / groups, kernelSize];
+    const bias = [[1, outChannels, 1], [outChannels]];
+    super(loaded, own, { weight: groups === 1 ? [shape] : [grouped, shape], bias }, given, parameters);
   }
 
   /**
@@ -55,170 +34,6 @@ export class Conv1d {
     return new Conv1d({ ...optionsOf(config), runtime: pickOptions(options, ['runtime']).runtime });
   }
 
-  /** @internal Whether `value` is one, not a proxy of one. */
-  static owns(value: unknown): value is Conv1d {
-    return typeof value === 'object' && value !== null && #plan in value;
-  }
-
-  /**
-   * The layer's output for `input` (N, inChannels, L) or (inChannels, L): (N, outChannels, Lout) or
-   * (outChannels, Lout), living where the input lives.
-   *
-   * @throws Conv1dError ERR_SHAPE, ERR_DTYPE, ERR_OPTION, ERR_UNSUPPORTED (see `algorithm`), ERR_DISPOSED,
-   *   ERR_OUT_OF_MEMORY.
-   */
-  forward(input: Tensor, options?: ForwardOptions): Tensor {
-    return forward(this.#plan, input, options);
-  }
-
-  /**
-   * As `forward`, but in a worker: this thread stays free, and the bits are the same. The input and the weights are
-   * those of the time of the call. Calls on one runtime are computed, and resolved, in the order in which they were made.
-   *
-   * The runtime's worker starts with the first call; it has as many threads, and as much memory, again.
-   *
-   * @throws Conv1dError (rejects) as `forward` does; ERR_WASM_LOAD when the worker does not load, ERR_UNSUPPORTED where
-   *   there are no workers, ERR_DISPOSED when the runtime is disposed meanwhile.
-   */
-  async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
-    this.#plan.requireLive();
-    return forwardAsync(this.#plan, input, options, this.#plan.version, () => this.copyNetwork());
-  }
-
-  /**
-   * The kernels: (outChannels, inChannels, kernelSize), or (groups, outChannels / groups, inChannels / groups,
-   * kernelSize) when there are groups. Reading gives a copy. Writing also takes PyTorch's 3-D grouped shape.
-   *
-   * @throws Conv1dError ERR_DISPOSED; written to, ERR_SHAPE, ERR_DTYPE.
-   */
-  get weight(): Tensor {
-    return readParameter('weight', this.#plan);
-  }
-
-  set weight(value: Tensor) {
-    writeWeight(this.#plan, value);
-  }
-
-  /**
-   * (1, outChannels, 1), a copy, or null without bias. Writing also takes (outChannels).
-   *
-   * @throws Conv1dError ERR_DISPOSED; written to, ERR_SHAPE, ERR_DTYPE, ERR_OPTION (a bias for a layer without, or null).
-   */
-  get bias(): Tensor | null {
-    this.#plan.requireLive();
-    return this.#plan.options.bias ? readParameter('bias', this.#plan) : null;
-  }
-
-  set bias(value: Tensor | null) {
-    writeBias(this.#plan, value);
-  }
-
-  /**
-   * Copies of `weight` and, if there is one, `bias`.
-   *
-   * @throws Conv1dError ERR_DISPOSED.
-   */
-  stateDict(): Record<string, Tensor> {
-    const { weight, bias } = this;
-    return bias ? { weight, bias } : { weight };
-  }
-
-  /**
-   * Takes `weight` and `bias` from `dict`, under names that start with `prefix` (default none), and rounds them to the
-   * layer's dtype. PyTorch's `weight_norm` over any dimension and `spectral_norm`, each under the names of
-   * `torch.nn.utils` (`weight_g`, `weight_v`; `weight_orig`, `weight_u`, `weight_v`) or of its `parametrizations`, are
-   * folded into `weight`. Keras's dictionaries are read with `layout: 'tensorflow'`.
-   *
-   * `batchNorm` folds the BatchNorm1d that follows the layer, as it is in eval mode, into both: `weight` and `bias`
-   * (unless it was made with affine=False), `running_mean` and `running_var` under a prefix of its own. The layer must
-   * have a bias; one that `dict` does not have counts as 0. What is folded must be there in full, strict or not.
-   *
-   * With `strict` (default true) a missing name, or another one that starts with a prefix or stands in a dictionary
-   * read without one, is an error. All or nothing is loaded.
-   *
-   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION, ERR_DISPOSED.
-   */
-  loadStateDict(dict: Record<string, Tensor>, options: LoadStateDictOptions = {}): void {
-    this.#plan.requireLive();
-    loadParameters(this.#plan, dict, options);
-  }
-
-  /**
-   * Draws new weights.
-   *
-   * @throws Conv1dError ERR_OPTION, ERR_DISPOSED.
-   */
-  resetParameters(options: ResetOptions = {}): void {
-    drawParameters(this.#plan, options);
-  }
-
-  /**
-   * The shape that `forward` gives for an input of `inputShape`.
-   *
-   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED.
-   */
-  outputShape(inputShape: readonly number[]): number[] {
-    return outputShape(this.#plan, inputShape);
-  }
-
-  /**
-   * How an input of `inputShape` is computed, and what that takes.
-   *
-   * @throws Conv1dError ERR_SHAPE, ERR_UNSUPPORTED (see `algorithm`), ERR_OUT_OF_MEMORY, ERR_DISPOSED.
-   */
-  explain(inputShape: readonly number[]): Explanation {
-    prepareFor(this.#plan, inputShape);
-    return this.#plan.explain();
-  }
-
-  /** @internal What streams and networks are made of. */
-  get parts() {
-    const { handle, runtime, spec, version } = this.#plan;
-    const { dtype, inChannels, outChannels } = spec;
-    return { plan: handle, version, runtime, dtype, inChannels, outChannels };
-  }
-
-  /** @internal Throws ERR_DISPOSED. */
-  requireLive(): void {
-    this.#plan.requireLive();
-  }
-
-  /** @internal As a network of one step, for another thread. */
-  copyNetwork(): NetworkCopy {
-    const { dtype, inChannels, outChannels } = this.parts;
-    return {
-      dtype,
-      inChannels,
-      outChannels,
-      records: [stepRecord({ input: 0, plan: 1 })],
-      layers: [copyPlan(this.#plan)],
-    };
-  }
-
-  /**
-   * The layer fed piece by piece.
-   *
-   * @throws Conv1dError ERR_OPTION; ERR_UNSUPPORTED for padding that depends on the signal's end: `'circular'`, and `'same'`
-   *   with a stride; ERR_DISPOSED, ERR_OUT_OF_MEMORY.
-   */
-  stream(options: StreamOptions): Conv1dStream {
-    const { plan, runtime, dtype, inChannels, outChannels } = this.parts;
-    return new Conv1dStream(
-      { runtime, dtype, inChannels, outChannels, records: [stepRecord({ input: 0, plan })] },
-      options,
-    );
-  }
-
-  /** Frees the layer's memory at once; calls of `forwardAsync` that are pending finish. May be called twice. */
-  dispose(): void {
-    registry.unregister(this);
-    this.#plan.free();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
   /**
    * What `fromConfig` makes such a layer of, without the weights: PyTorch's arguments, and others only where they differ
    * from their default. Fit for JSON.
@@ -226,12 +41,6 @@ export class Conv1d {
    * @throws Conv1dError ERR_DISPOSED.
    */
   toConfig(): Conv1dConfig {
-    this.#plan.requireLive();
-    return configOf(this.#plan.options, this.#plan.runtime.activations);
-  }
-
-  /** The layer in one line, as PyTorch prints it. */
-  toString(): string {
-    return describe(this.#plan.options);
+    return configOf(this.coreOptions, this.parts.runtime.activations);
   }
 }

@@ -1,5 +1,5 @@
 // The weight and bias of a layer.
-import type { LayerCopy } from '../background/network-copy.js';
+import type { ConvolutionCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, pickOptions, reading } from '../common/errors.js';
 import { type LoadStateDictOptions, type ParameterName, readStateDict } from '../files/state-dict.js';
 import type { Plan } from './plan.js';
@@ -16,19 +16,11 @@ export interface ResetOptions {
   seed?: number;
 }
 
-/** Shapes that may be written: the layer's own first, then PyTorch's. */
-function shapesOf(name: ParameterName, { options }: Plan): [number[], ...number[][]] {
-  const { groups, outChannels, inChannels, kernelSize } = options;
-  if (name === 'bias') return [[1, outChannels, 1], [outChannels]];
-  const shape = [outChannels, inChannels / groups, kernelSize];
-  return groups === 1 ? [shape] : [[groups, outChannels / groups, inChannels / groups, kernelSize], shape];
-}
-
 /** A copy. */
 export function readParameter(name: ParameterName, plan: Plan): Tensor {
   const { runtime, dtype } = plan;
   const pointer = runtime.guard((core) => core[name](plan.handle));
-  return Tensor.copyFrom(runtime, pointer, shapesOf(name, plan)[0], dtype);
+  return Tensor.copyFrom(runtime, pointer, plan.shapes[name][0] ?? [], dtype);
 }
 
 function write(name: ParameterName, plan: Plan, tensor: Tensor): void {
@@ -44,7 +36,7 @@ function write(name: ParameterName, plan: Plan, tensor: Tensor): void {
 }
 
 export function writeWeight(plan: Plan, value: unknown): void {
-  write('weight', plan, checkFit('weight', checkTensor('weight', value, plan.dtype), shapesOf('weight', plan)));
+  write('weight', plan, checkFit('weight', checkTensor('weight', value, plan.dtype), plan.shapes.weight));
 }
 
 export function writeBias(plan: Plan, value: unknown): void {
@@ -53,12 +45,11 @@ export function writeBias(plan: Plan, value: unknown): void {
       value === null ? 'bias must be a Tensor: the layer was made with bias' : 'the layer was made with bias: false';
     throw new Conv1dError('ERR_OPTION', 'bias', text, value);
   }
-  if (value !== null)
-    write('bias', plan, checkFit('bias', checkTensor('bias', value, plan.dtype), shapesOf('bias', plan)));
+  if (value !== null) write('bias', plan, checkFit('bias', checkTensor('bias', value, plan.dtype), plan.shapes.bias));
 }
 
 /** The layer with copies of both, whose buffers may be given away. */
-export function copyPlan(plan: Plan): LayerCopy {
+export function copyPlan(plan: Plan): ConvolutionCopy {
   const bufferOf = (name: ParameterName) => readParameter(name, plan).data.buffer as ArrayBuffer;
   const { coreOptions } = plan;
   return { options: coreOptions, weight: bufferOf('weight'), bias: coreOptions.bias ? bufferOf('bias') : null };
@@ -72,7 +63,9 @@ export function loadParameters(plan: Plan, dict: unknown, options: LoadStateDict
     inChannels,
     outChannels,
     dtype: plan.dtype,
-    shapesOf: (name: ParameterName) => shapesOf(name, plan),
+    isTransposed: plan.options.transposed,
+    groups: plan.options.groups,
+    shapesOf: (name: ParameterName) => plan.shapes[name],
   };
   const found = reading('ERR_STATE_DICT', 'dict', dict, () => readStateDict(dict, layer, options));
   for (const [name, tensor] of found) write(name, plan, tensor);

@@ -15,6 +15,9 @@ export function createLayer(runtime: LoadedRuntime, { parameters, ...options }: 
   );
 }
 
+/** Shapes that may be written of each parameter: the layer's own first. All have their elements in the same order. */
+export type Shapes = Readonly<Record<'weight' | 'bias', readonly (readonly number[])[]>>;
+
 /** A layer as C++ has it. */
 export class Plan extends Graph {
   /** Counts the changes of its weights. */
@@ -23,6 +26,7 @@ export class Plan extends Graph {
   constructor(
     runtime: LoadedRuntime,
     readonly options: CoreOptions,
+    readonly shapes: Shapes,
     given: object,
   ) {
     const { inChannels, outChannels } = options;

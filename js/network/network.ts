@@ -1,140 +1,60 @@
-import type { NetworkCopy } from '../background/network-copy.js';
+import type { LayerCopy, NetworkCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
-import { classError, Conv1dError, dtypeError, optionError, reading, shapeError, show } from '../common/errors.js';
-import { Conv1d } from '../layer/conv1d.js';
-import { type ActivationOption, readActivation } from '../layer/activation.js';
+import {
+  classError,
+  Conv1dError,
+  dtypeError,
+  optionError,
+  pickOptions,
+  reading,
+  show,
+  stateDictError,
+} from '../common/errors.js';
+import type { LoadStateDictOptions } from '../files/state-dict.js';
+import { readActivation } from '../layer/activation.js';
 import type { ForwardAsyncOptions } from '../layer/async-options.js';
+import { Convolution } from '../layer/convolution.js';
 import type { DType } from '../layer/dtype.js';
 import { forward, forwardAsync, outputShape } from '../layer/forward.js';
 import { Graph } from '../layer/graph.js';
 import type { ForwardOptions } from '../layer/output.js';
+import { Recurrent } from '../layer/recurrent.js';
 import type { Tensor } from '../layer/tensor.js';
-import { elementwiseKinds } from '../runtime/core.js';
-import type { LoadedRuntime } from '../runtime/runtime.js';
-import { stepRecord, withRecords } from './steps.js';
+import { requireRuntime } from '../runtime/default.js';
+import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
+import { ChannelLayer } from './norm.js';
+import { describeGraph, type StepParts } from './steps.js';
 import { Conv1dStream, type StreamOptions } from './stream.js';
+import { type Layer, NetworkValue, type Step } from './value.js';
 
-type ElementwiseKind = (typeof elementwiseKinds)[number];
+type Build = (input: NetworkValue) => NetworkValue;
 
-interface Step {
-  input: number;
-  other: number;
-  channels: number;
-  layer?: Conv1d;
-  kind: ElementwiseKind;
-  activation: unknown;
+/** What a network is beside its steps. */
+export interface NetworkOptions {
+  /** The names that its layers have in state dictionaries. Default none; `Network.sequential` gives them itself. */
+  layers?: Readonly<Record<string, Layer>>;
+  /** Default: that of its layers, or the one that `init` made. */
+  runtime?: Runtime;
+  /** Of a network without convolutions, default `'float32'`; the others have that of their layers. */
+  dtype?: DType;
 }
 
-/** A signal inside a network that is being described: its input, or what some operation makes of others. */
-export class NetworkValue {
-  /** Rows of the signal. */
-  readonly channels: number;
-  readonly #steps: Step[];
-  readonly #index: number;
+/** A step of `Network.sequential`: a layer, a function of the value before it, or a network. */
+export type SequentialItem = Layer | Network | ((input: NetworkValue) => NetworkValue);
 
-  /** @internal */
-  constructor(steps: Step[], index: number, channels: number) {
-    this.#steps = steps;
-    this.#index = index;
-    this.channels = channels;
-  }
-
-  /** @internal Whether `value` is one, not a proxy of one. */
-  static owns(value: unknown): value is NetworkValue {
-    return typeof value === 'object' && value !== null && #steps in value;
-  }
-
-  #append(step: Partial<Step> & { channels: number }): NetworkValue {
-    this.#steps.push({ input: this.#index, other: this.#index, kind: 'add', activation: 'none', ...step });
-    return new NetworkValue(this.#steps, this.#steps.length, step.channels);
-  }
-
-  /** @internal The place of `value` in the network that has these steps, or -1. */
-  static indexIn(steps: readonly Step[], value: unknown): number {
-    return NetworkValue.owns(value) && value.#steps === steps ? value.#index : -1;
-  }
-
-  #pair(kind: 'add' | 'multiply', other: NetworkValue): NetworkValue {
-    if (NetworkValue.indexIn(this.#steps, other) < 0) {
-      throw optionError('other', 'a value of the same network', other);
-    }
-    if (other.channels !== this.channels) {
-      const text = `both operands must have the same channels, got ${String(this.channels)} and ${String(other.channels)}`;
-      throw shapeError('other', text, other.channels);
-    }
-    return this.#append({ kind, other: other.#index, channels: this.channels });
-  }
-
-  /**
-   * `layer.forward` of this value.
-   *
-   * @throws Conv1dError ERR_OPTION (no Conv1d), ERR_SHAPE (channels that do not fit), ERR_DISPOSED.
-   */
-  conv(layer: Conv1d): NetworkValue {
-    if (!Conv1d.owns(layer)) {
-      throw classError('ERR_OPTION', 'layer', 'Conv1d', layer);
-    }
-    const { inChannels, outChannels } = layer.parts;
-    if (inChannels !== this.channels) {
-      const text = `the layer has inChannels ${String(inChannels)}, the value has ${String(this.channels)} channels`;
-      throw shapeError('layer', text, inChannels);
-    }
-    return this.#append({ layer, channels: outChannels });
-  }
-
-  /**
-   * The sum with a value of the same shape: a residual or skip connection.
-   *
-   * @throws Conv1dError ERR_OPTION (a value of another network), ERR_SHAPE (other channels).
-   */
-  add(other: NetworkValue): NetworkValue {
-    return this.#pair('add', other);
-  }
-
-  /**
-   * The product with a value of the same shape, element by element.
-   *
-   * @throws Conv1dError as `add`.
-   */
-  multiply(other: NetworkValue): NetworkValue {
-    return this.#pair('multiply', other);
-  }
-
-  /**
-   * tanh of the first half of the channels times sigmoid of the second: WaveNet's gated activation unit.
-   *
-   * @throws Conv1dError ERR_SHAPE (an odd number of channels).
-   */
-  gate(): NetworkValue {
-    if (this.channels % 2 !== 0) {
-      throw shapeError(
-        'channels',
-        `a gate needs an even number of channels, got ${String(this.channels)}`,
-        this.channels,
-      );
-    }
-    return this.#append({ kind: 'gate', channels: this.channels / 2 });
-  }
-
-  /** An activation that no layer can apply to its output, such as that of a sum. As in Conv1dOptions. */
-  activation(activation: ActivationOption): NetworkValue {
-    return this.#append({ kind: 'activation', activation, channels: this.channels });
-  }
-}
-
-interface CheckedStep extends Step {
-  /** Of a step without a layer. */
-  record: Int32Array;
-}
+/** `NetworkOptions` without names, and channels of the input where the first step does not tell. */
+export type SequentialOptions = Omit<NetworkOptions, 'layers'> & { inChannels?: number };
 
 // Frees what is collected without having been disposed.
 const registry = whenCollected<Graph>((graph) => {
   graph.free();
 });
 
+const versionOf = (layer: Layer): number => (ChannelLayer.owns(layer) ? layer.version : layer.parts.version);
+
 /**
- * Layers put together, to be streamed in one call or run over a whole signal: a list of them one after the other, or
- * whatever a function makes of the input.
+ * Layers and operations put together, to be streamed in one call or run over a whole signal: a list of layers one after
+ * the other, or whatever a function makes of the input.
  *
  * ```js
  * const block = new Network(16, (x) => x.add(x.conv(dilated).gate().conv(mix)));
@@ -145,24 +65,28 @@ export class Network {
   readonly outChannels: number;
   readonly dtype: DType;
   readonly #runtime: LoadedRuntime;
-  readonly #steps: readonly CheckedStep[];
-  readonly #layers: readonly Conv1d[];
-  /** Made when it is first needed. */
+  readonly #build: Build;
+  readonly #steps: readonly Step[];
+  readonly #layers: readonly Layer[];
+  readonly #names: ReadonlyMap<string, Layer>;
+  /** Made when it is first needed, and again when the numbers of an operation changed. */
   #graph: Graph | null = null;
+  #numbersVersion = 0;
   #disposed = false;
 
   /**
    * @param layers one after the other, at least one.
-   * @throws Conv1dError ERR_OPTION, ERR_SHAPE (channels that do not fit), ERR_DTYPE, ERR_DISPOSED.
+   * @throws Conv1dError ERR_OPTION, ERR_SHAPE (channels that do not fit), ERR_DTYPE, ERR_DISPOSED, ERR_NOT_INITIALIZED.
    */
-  constructor(layers: readonly Conv1d[]);
+  constructor(layers: readonly Convolution[]);
   /**
    * @param inChannels channels of the input.
    * @param build gives the network's output, made of its argument by the operations of `NetworkValue`.
    * @throws Conv1dError as above.
    */
-  constructor(inChannels: number, build: (input: NetworkValue) => NetworkValue);
-  constructor(first: readonly Conv1d[] | number, build?: (input: NetworkValue) => NetworkValue) {
+  constructor(inChannels: number, build: (input: NetworkValue) => NetworkValue, options?: NetworkOptions);
+  constructor(first: readonly Convolution[] | number, build?: Build, options: NetworkOptions = {}) {
+    const given = pickOptions(options, ['layers', 'runtime', 'dtype']);
     const [inChannels, describe] = readDescription(first, build);
     const steps: Step[] = [];
     const output = describe(new NetworkValue(steps, 0, inChannels));
@@ -174,25 +98,73 @@ export class Network {
         `build must return a value made of its argument, got ${show(output)}`,
       );
     }
-    const layers = steps.flatMap(({ layer }) => layer ?? []);
-    const [one] = layers;
-    if (!one) throw new Conv1dError('ERR_OPTION', 'layers', 'a network needs at least one layer');
-    const { runtime, dtype } = one.parts;
-    for (const layer of layers) {
-      if (layer.parts.runtime !== runtime) {
+    if (last === 0) throw new Conv1dError('ERR_OPTION', 'build', 'a network needs at least one step');
+    const layers = [...new Set(steps.flatMap(({ layer }) => layer ?? []))];
+    const convolutions = layers.filter((layer) => Convolution.owns(layer));
+    const owners = layers.flatMap((layer) => (ChannelLayer.owns(layer) ? [] : [layer.parts]));
+    const runtime = owners[0]?.runtime ?? requireRuntime(given.runtime);
+    const dtype = convolutions[0]?.parts.dtype ?? given.dtype ?? 'float32';
+    if (dtype !== 'float32' && dtype !== 'float16') throw optionError('dtype', "'float32' or 'float16'", dtype);
+    for (const parts of owners) {
+      if (parts.runtime !== runtime || (given.runtime !== undefined && given.runtime !== parts.runtime)) {
         throw new Conv1dError('ERR_OPTION', 'layers', 'the layers of a network must be of one runtime');
       }
-      if (layer.parts.dtype !== dtype) {
-        const text = `the layers of a network must have one dtype, got ${dtype} and ${layer.parts.dtype}`;
-        throw dtypeError('layers', text, layer.parts.dtype);
+      if (parts.dtype !== null && parts.dtype !== (given.dtype ?? dtype)) {
+        const text = `the layers of a network must have one dtype, got ${given.dtype ?? dtype} and ${parts.dtype}`;
+        throw dtypeError('layers', text, parts.dtype);
       }
     }
     this.#runtime = runtime;
     this.dtype = dtype;
     this.inChannels = inChannels;
     this.outChannels = output.channels;
-    this.#steps = checkSteps(neededSteps(steps, last), runtime);
+    this.#build = describe;
+    this.#steps = withActivations(neededSteps(steps, last), runtime);
     this.#layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
+    this.#names = new Map(Object.entries(given.layers ?? {}));
+    for (const [name, layer] of this.#names) {
+      if (!this.#layers.includes(layer)) {
+        throw optionError(`layers.${name}`, 'a layer that the network has', layer);
+      }
+    }
+  }
+
+  /**
+   * Steps one after the other, as PyTorch's `nn.Sequential`: in state dictionaries a layer's names begin with its place, or
+   * with its key where an object is given, and a dot. Functions count as places too, as PyTorch's modules without
+   * parameters do.
+   *
+   * ```js
+   * const net = Network.sequential([conv, (x) => x.activation('relu'), (x) => x.maxPool(2), linear]);
+   * net.loadStateDict(readSafetensors(file)); // '0.weight', '0.bias', '3.weight', '3.bias'
+   * ```
+   *
+   * @throws Conv1dError as the constructor.
+   */
+  static sequential(
+    items: readonly SequentialItem[] | Readonly<Record<string, SequentialItem>>,
+    options: SequentialOptions = {},
+  ): Network {
+    const { inChannels, ...given } = pickOptions(options, ['inChannels', 'runtime', 'dtype']);
+    const entries = Object.entries(items);
+    const layers: Record<string, Layer> = {};
+    for (const [name, item] of entries) {
+      if (Network.owns(item)) {
+        for (const [inner, layer] of item.#names) layers[`${name}.${inner}`] = layer;
+      } else if (isLayer(item)) {
+        layers[name] = item;
+      } else if (typeof item !== 'function') {
+        throw optionError(`items[${name}]`, 'a layer, a Network or a function', item);
+      }
+    }
+    const first = entries[0]?.[1];
+    const known = first === undefined || typeof first === 'function' ? undefined : channelsOf(first);
+    const build: Build = (input) =>
+      entries.reduce((value, [, item]) => {
+        if (Network.owns(item)) return item.#build(value);
+        return isLayer(item) ? value.apply(item) : item(value);
+      }, input);
+    return new Network(inChannels ?? known ?? NaN, build, { ...given, layers });
   }
 
   /** @internal Whether it is one, not a proxy of one. */
@@ -203,24 +175,36 @@ export class Network {
   /**
    * Fed piece by piece; a push is one call into wasm.
    *
-   * @throws Conv1dError as `Conv1d.stream`, and ERR_SHAPE when the operands of a sum or product differ in length.
+   * @throws Conv1dError as `Conv1d.stream`; ERR_SHAPE when the operands of a step differ in length; ERR_UNSUPPORTED for
+   *   steps that need the whole signal.
    */
   stream(options: StreamOptions): Conv1dStream {
     const { inChannels, outChannels, dtype } = this;
-    const records = this.#records((layer) => layer.parts.plan);
-    return new Conv1dStream({ runtime: this.#runtime, dtype, inChannels, outChannels, records }, options);
+    return new Conv1dStream({ runtime: this.#runtime, dtype, inChannels, outChannels, steps: this.#parts() }, options);
   }
 
-  #records(planOf: (layer: Conv1d) => number): Int32Array[] {
-    return this.#steps.map(({ input, layer, record }) => (layer ? stepRecord({ input, plan: planOf(layer) }) : record));
+  /** The steps as C++ is told them. */
+  #parts(): StepParts[] {
+    return this.#steps.map(({ operands, kind, numbers, layer, cell = 0, channels }) => {
+      if (Convolution.owns(layer)) return { operands, kind, numbers, layer: layer.parts.plan };
+      layer?.requireLive();
+      return { operands, kind, numbers: ChannelLayer.owns(layer) ? layer.numbers(channels) : numbers, layer: cell };
+    });
   }
 
   /** @internal For another thread. */
   copyNetwork(): NetworkCopy {
     const { inChannels, outChannels, dtype } = this;
-    const layers = this.#layers;
-    const records = this.#records((layer) => layers.indexOf(layer) + 1);
-    return { inChannels, outChannels, dtype, records, layers: layers.flatMap((layer) => layer.copyNetwork().layers) };
+    const copies = new Map<number, LayerCopy>();
+    for (const layer of this.#layers) {
+      if (Recurrent.owns(layer)) layer.copies().forEach((copy, handle) => copies.set(handle, copy));
+      else if (Convolution.owns(layer)) {
+        for (const copy of layer.copyNetwork().layers) copies.set(layer.parts.plan, copy);
+      }
+    }
+    const handles = [...copies.keys()];
+    const steps = this.#parts().map((step) => ({ ...step, layer: handles.indexOf(step.layer) }));
+    return { inChannels, outChannels, dtype, steps, layers: [...copies.values()] };
   }
 
   /**
@@ -233,8 +217,8 @@ export class Network {
   }
 
   /**
-   * The output for a whole input (N, inChannels, L) or (inChannels, L), living where the input lives. Layer by layer, on
-   * all threads. The network keeps memory for the signals between its layers until it is disposed or collected.
+   * The output for a whole input (N, inChannels, L) or (inChannels, L), living where the input lives. Step by step, on
+   * all threads. The network keeps memory for the signals between its steps until it is disposed or collected.
    *
    * @param options `out` takes the output: a tensor of its shape, dtype and placement that is not the input.
    * @throws Conv1dError as `Conv1d.forward`.
@@ -252,33 +236,96 @@ export class Network {
   async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
     const graph = this.#live();
     // Versions only grow, so that their sum tells whether one of them did.
-    const version = this.#layers.reduce((sum, layer) => sum + layer.parts.version, 0);
+    const version = this.#layers.reduce((sum, layer) => sum + versionOf(layer), 0);
     return forwardAsync(graph, input, options, version, () => this.copyNetwork());
+  }
+
+  /**
+   * Copies of the parameters of all layers that have names, each with its layer's and a dot in front.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
+   */
+  stateDict(): Record<string, Tensor> {
+    const dict: Record<string, Tensor> = {};
+    for (const [name, layer] of this.#names) {
+      for (const [key, value] of Object.entries(layer.stateDict())) dict[`${name}.${key}`] = value;
+    }
+    return dict;
+  }
+
+  /**
+   * Takes the parameters of all layers that have names, see `stateDict`, as each layer's `loadStateDict` does. Streams
+   * have new weights of convolutions and recurrent layers from their next push on; they keep the norms that they began with.
+   *
+   * With `strict` (default true) missing and unexpected names are an error that lists them. All or nothing is loaded.
+   *
+   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION (no layer has a name), ERR_DISPOSED.
+   */
+  loadStateDict(
+    dict: Record<string, Tensor>,
+    options: Pick<LoadStateDictOptions, 'strict' | 'prefix' | 'layout'> = {},
+  ): void {
+    const { strict = true, prefix = '', layout } = pickOptions(options, ['strict', 'prefix', 'layout']);
+    if (typeof prefix !== 'string') throw optionError('prefix', 'a string', prefix);
+    if (this.#names.size === 0) {
+      const text = 'no layer of this network has a name: make it with Network.sequential, or with the option layers';
+      throw new Conv1dError('ERR_OPTION', 'layers', text);
+    }
+    const problems: Error[] = [];
+    const before = [...this.#names.values()].map((layer) => [layer, layer.stateDict()] as const);
+    const prefixes = [...this.#names.keys()].map((name) => `${prefix}${name}.`);
+    for (const [name, layer] of this.#names) {
+      try {
+        const own = { strict, prefix: `${prefix}${name}.` };
+        if (Convolution.owns(layer)) layer.loadStateDict(dict, layout === undefined ? own : { ...own, layout });
+        else layer.loadStateDict(dict, own);
+      } catch (error) {
+        problems.push(error as Error);
+      }
+    }
+    const isExpected = (key: string) => !key.startsWith(prefix) || prefixes.some((own) => key.startsWith(own));
+    const unexpected = strict ? Object.keys(dict).filter((key) => !isExpected(key)) : [];
+    if (unexpected.length > 0) {
+      problems.push(stateDictError('dict', `no layer has the names ${show(unexpected)}`, unexpected));
+    }
+    const [problem] = problems;
+    if (!problem) return;
+    for (const [layer, own] of before) layer.loadStateDict(own);
+    if (problems.length === 1 || !(problem instanceof Conv1dError)) throw problem;
+    const text = problems.map(({ message }) => message).join('; ');
+    throw stateDictError(problem.field, text, problem.got, problem);
   }
 
   /** C++'s network. Throws ERR_DISPOSED when it or one of its layers is disposed. */
   #live(): Graph {
     if (this.#disposed) throw new Conv1dError('ERR_DISPOSED', 'network', 'this network is disposed');
-    for (const layer of this.#layers) layer.requireLive();
-    if (this.#graph) return this.#graph;
+    let version = 0;
+    for (const layer of this.#layers) {
+      if (ChannelLayer.owns(layer)) version += layer.version;
+      else layer.requireLive();
+    }
+    if (this.#graph && version === this.#numbersVersion) return this.#graph;
     const { inChannels, outChannels, dtype } = this;
     const runtime = this.#runtime;
-    const handle = withRecords(
-      runtime,
-      this.#records((layer) => layer.parts.plan),
-      (at, count) => runtime.guard((core) => core.createNetwork(at, count, dtype === 'float16', inChannels)),
-    );
+    describeGraph(runtime, { dtype, inChannels, steps: this.#parts() });
+    const handle = runtime.guard((core) => core.createNetwork());
+    this.#free();
+    this.#numbersVersion = version;
     this.#graph = new Graph(runtime, { what: 'network', inChannels, outChannels, dtype }, handle);
     registry.register(this, this.#graph, this);
     return this.#graph;
   }
 
-  /** Frees what the network takes beside its layers, which stay. Its streams stay too. May be called twice. */
-  dispose(): void {
-    this.#disposed = true;
+  #free(): void {
     registry.unregister(this);
     this.#graph?.free();
     this.#graph = null;
+  }
+
+  /** Frees what the network takes beside its layers, which stay. Its streams stay too. May be called twice. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#free();
   }
 
   [Symbol.dispose](): void {
@@ -288,18 +335,21 @@ export class Network {
   /** The network in one line a step. */
   toString(): string {
     const name = (index: number) => (index === 0 ? 'input' : `v${String(index)}`);
-    const lines = this.#steps.map(({ layer, kind, input, other, activation }, i) => {
-      const what = layer
-        ? `${layer.toString()} of ${name(input)}`
-        : kind === 'activation'
-          ? `${show(activation)} of ${name(input)}`
-          : kind === 'gate'
-            ? `gate of ${name(input)}`
-            : `${name(input)} ${kind === 'add' ? '+' : '*'} ${name(other)}`;
-      return `  ${name(i + 1)} = ${what}`;
+    const lines = this.#steps.map(({ operands, text }, i) => {
+      const left = [...operands];
+      return `  ${name(i + 1)} = ${text.replace(/%/g, () => name(left.shift() ?? 0))}`;
     });
     return `Network(\n${lines.join('\n')}\n)`;
   }
+}
+
+const isLayer = (item: unknown): item is Layer =>
+  Convolution.owns(item) || Recurrent.owns(item) || ChannelLayer.owns(item);
+
+function channelsOf(item: Layer | Network): number | undefined {
+  if (Network.owns(item)) return item.inChannels;
+  if (Recurrent.owns(item)) return item.inputSize;
+  return ChannelLayer.owns(item) ? (item.channels ?? undefined) : item.parts.inChannels;
 }
 
 function itemAt<Item>(items: readonly Item[], index: number): Item {
@@ -309,22 +359,19 @@ function itemAt<Item>(items: readonly Item[], index: number): Item {
 }
 
 /** A list of layers, or null for what is no list. */
-function readLayers(list: unknown): Conv1d[] | null {
+function readLayers(list: unknown): Convolution[] | null {
   if (!Array.isArray(list)) return null;
-  const layers: Conv1d[] = [];
+  const layers: Convolution[] = [];
   for (let i = 0; i < Math.max(list.length, 1); ++i) {
     const layer: unknown = list[i];
     if (list.length === 0) throw optionError('layers', 'a list of at least one Conv1d', list);
-    if (!Conv1d.owns(layer)) throw classError('ERR_OPTION', `layers[${String(i)}]`, 'Conv1d', layer);
+    if (!Convolution.owns(layer)) throw classError('ERR_OPTION', `layers[${String(i)}]`, 'Conv1d', layer);
     layers.push(layer);
   }
   return layers;
 }
 
-function readDescription(
-  first: readonly Conv1d[] | number,
-  build: ((input: NetworkValue) => NetworkValue) | undefined,
-): [number, (input: NetworkValue) => NetworkValue] {
+function readDescription(first: readonly Convolution[] | number, build: Build | undefined): [number, Build] {
   const layers = reading('ERR_OPTION', 'layers', first, () => readLayers(first));
   const [one] = layers ?? [];
   if (layers && one) {
@@ -343,30 +390,25 @@ function readDescription(
 function neededSteps(steps: readonly Step[], last: number): Step[] {
   const needed = new Set([last]);
   for (let value = last; value > 0; --value) {
-    const { input, other } = itemAt(steps, value - 1);
-    if (needed.has(value)) needed.add(input).add(other);
+    if (needed.has(value)) for (const operand of itemAt(steps, value - 1).operands) needed.add(operand);
   }
   const kept = [...needed].filter((value) => value > 0).sort((a, b) => a - b);
   const renumbered = new Map([[0, 0], ...kept.map((value, i) => [value, i + 1] as const)]);
   return kept.map((value) => {
     const step = itemAt(steps, value - 1);
-    return { ...step, input: renumbered.get(step.input) ?? 0, other: renumbered.get(step.other) ?? 0 };
+    return { ...step, operands: step.operands.map((operand) => renumbered.get(operand) ?? 0) };
   });
 }
 
-function checkSteps(steps: readonly Step[], runtime: LoadedRuntime): CheckedStep[] {
+/** The steps with the numbers of their activations, which C++ checks. */
+function withActivations(steps: readonly Step[], runtime: LoadedRuntime): Step[] {
   return steps.map((step) => {
-    const { input, other, kind, channels } = step;
+    if (step.kind !== 'activation') return step;
     const { activation, parameters } = readActivation(step.activation, runtime.activations);
     const index = runtime.withCopy(Float64Array.from(parameters), (pointer) =>
-      runtime.guard((core) => core.activationIndex(activation, pointer, parameters.length, channels)),
+      runtime.guard((core) => core.activationIndex(activation, pointer, parameters.length, step.channels)),
     );
     if (index < 0) throw runtime.lastError(step.activation);
-    const isList = runtime.activations[index]?.perChannel === true && parameters.length > 1;
-    const record = stepRecord({
-      ...{ input, other, kind: elementwiseKinds.indexOf(kind), activation: index },
-      ...(isList ? { channels: parameters } : { parameters }),
-    });
-    return { ...step, record };
+    return { ...step, numbers: [index, ...parameters] };
   });
 }

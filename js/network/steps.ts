@@ -1,66 +1,49 @@
-// The steps of a network as C++ reads them.
+// The steps of a network as C++ is told them.
+import type { DType } from '../layer/dtype.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 
-/** What one step does: `plan` or `kind` says. */
+/** One step: a layer, or an operation with its numbers, see cpp/operations/. Value 0 is the input, step i makes i + 1. */
 export interface StepParts {
-  input: number;
-  other?: number;
-  plan?: number;
-  kind?: number;
-  /** The index of an activation in the table, its parameters, and the first of each channel unless they share it. */
-  activation?: number;
-  parameters?: readonly number[];
-  channels?: readonly number[];
+  readonly operands: readonly number[];
+  readonly kind: string;
+  readonly numbers: readonly number[];
+  /** Of kinds 'convolution' and 'recurrent': its handle, or in a copy its place among the layers. */
+  readonly layer: number;
 }
 
-const parameterWords = 2;
-
-/** Where a record has the layer's handle. */
-const planWord = 2;
-
-/** One step as cpp/bindings.cpp's StepRecord, with the parameters of its channels behind it. */
-export function stepRecord({
-  input,
-  other = input,
-  plan = 0,
-  kind = 0,
-  activation = 0,
-  parameters = [],
-  channels = [],
-}: StepParts): Int32Array {
-  const words = [input, other, plan, kind, activation];
-  const record = new Int32Array(words.length + parameterWords + 1 + channels.length);
-  record.set(words);
-  const floats = new Float32Array(record.buffer, record.BYTES_PER_ELEMENT * words.length);
-  floats.set(parameters);
-  record[words.length + parameterWords] = channels.length;
-  floats.set(channels, parameterWords + 1);
-  return record;
+/** What C++ makes a graph of. */
+export interface GraphParts {
+  readonly dtype: DType;
+  readonly inChannels: number;
+  readonly steps: readonly StepParts[];
 }
 
-/** The record with the handle of its layer in place of that layer's number, which counts from 1. */
-export function withHandle(record: Int32Array, handles: readonly number[]): Int32Array {
-  const own = Int32Array.from(record);
-  own[planWord] = handles[(record[planWord] ?? 0) - 1] ?? 0;
-  return own;
+/** A graph of one layer. */
+export const layerStep = (layer: number): StepParts => ({ operands: [0], kind: 'convolution', numbers: [], layer });
+
+/** The steps with handles in place of the layers' places. */
+export function withHandles(steps: readonly StepParts[], handles: readonly number[]): StepParts[] {
+  return steps.map((step) => ({ ...step, layer: handles[step.layer] ?? 0 }));
 }
 
-/** What `use` makes of the records in wasm memory. */
-export function withRecords(
-  runtime: LoadedRuntime,
-  records: readonly Int32Array[],
-  use: (recordsAt: number, count: number) => number,
-): number {
-  const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const recordsAt = runtime.allocate(bytes, "the network's steps");
-  let at = recordsAt;
-  for (const record of records) {
-    new Int32Array(runtime.floats.buffer, at).set(record);
-    at += record.byteLength;
-  }
-  try {
-    return use(recordsAt, records.length);
-  } finally {
-    runtime.release(recordsAt);
+/** Describes a graph to C++, which createNetwork or createStream then takes. Throws what C++ refuses. */
+export function describeGraph(runtime: LoadedRuntime, { dtype, inChannels, steps }: GraphParts): void {
+  runtime.guard((core) => {
+    core.beginGraph(dtype === 'float16', inChannels);
+  });
+  for (const { operands, kind, numbers, layer } of steps) {
+    const bytes = new Uint8Array(8 * numbers.length + 4 * operands.length);
+    new Float64Array(bytes.buffer, 0, numbers.length).set(numbers);
+    new Int32Array(bytes.buffer, 8 * numbers.length).set(operands);
+    const isDescribed = runtime.withCopy(bytes, (at) =>
+      runtime.guard((core) => {
+        const operandsAt = at + 8 * numbers.length;
+        if (kind === 'convolution') core.addLayer(operandsAt, layer);
+        else if (kind === 'recurrent') core.addRecurrent(operandsAt, layer);
+        else return core.addOperation(kind, operandsAt, operands.length, at, numbers.length);
+        return true;
+      }),
+    );
+    if (!isDescribed) throw runtime.lastError(kind);
   }
 }

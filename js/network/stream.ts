@@ -1,10 +1,10 @@
 import { whenCollected } from '../common/collected.js';
 import { Conv1dError, optionError, pickOptions, reading, show } from '../common/errors.js';
-import { bytesPerElement, type DType } from '../layer/dtype.js';
+import { bytesPerElement } from '../layer/dtype.js';
 import { computeOutput, type ForwardOptions, readOut } from '../layer/output.js';
 import { checkTensor, splitShape, Tensor, typedArrayTag } from '../layer/tensor.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import { withRecords } from './steps.js';
+import { describeGraph, type GraphParts } from './steps.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {
@@ -21,12 +21,9 @@ export interface StreamOptions {
 }
 
 /** What a stream runs: a handle of C++ steps, with what the face needs to know. */
-export interface StreamSource {
-  runtime: LoadedRuntime;
-  dtype: DType;
-  inChannels: number;
-  outChannels: number;
-  records: readonly Int32Array[];
+export interface StreamSource extends GraphParts {
+  readonly runtime: LoadedRuntime;
+  readonly outChannels: number;
 }
 
 interface OwnedStream {
@@ -104,12 +101,9 @@ export class Conv1dStream {
   }
 
   #create(flushTiny: boolean): number {
-    const { runtime, records, dtype, inChannels } = this.#source;
-    return withRecords(runtime, records, (at, count) =>
-      runtime.guard((core) =>
-        core.createStream(at, count, dtype === 'float16', inChannels, this.batch, this.maxChunk, flushTiny),
-      ),
-    );
+    const { runtime } = this.#source;
+    describeGraph(runtime, this.#source);
+    return runtime.guard((core) => core.createStream(this.batch, this.maxChunk, flushTiny));
   }
 
   /** @internal Whether it is one, not a proxy of one. */
@@ -271,9 +265,7 @@ export class Conv1dStream {
     }
     this.#output(1, true, 'js', undefined, undefined, (outputAt, chunkAt) => {
       sample.copyTo(runtime, chunkAt);
-      runtime.guard((core) => {
-        core.settleStream(stream, chunkAt, outputAt);
-      });
+      if (!runtime.guard((core) => core.settleStream(stream, chunkAt, outputAt))) throw runtime.lastError(value);
     });
     this.#flushed = false;
   }

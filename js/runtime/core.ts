@@ -18,6 +18,8 @@ export interface CoreOptions {
   /** Of the activation, see cpp/options/params.h. */
   parameters: readonly number[];
   algorithm: string;
+  transposed: boolean;
+  outputPadding: number;
 }
 
 /** How one input shape is computed. */
@@ -42,9 +44,6 @@ export interface Explanation {
   threads: number;
 }
 
-/** In the order of cpp/passes/elementwise.h. */
-export const elementwiseKinds = ['add', 'multiply', 'gate', 'activation'] as const;
-
 /** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */
 export interface Core {
   defaultOptions(): Omit<CoreOptions, 'parameters'>;
@@ -52,8 +51,18 @@ export interface Core {
   startThreads(threads: number): void;
   /** A graph is a layer or a network. The activation's parameters are `count` doubles at `parameters`. */
   createLayer(options: Omit<CoreOptions, 'parameters'>, parameters: number, count: number): number;
-  /** Of `count` steps, see network/steps.ts. */
-  createNetwork(records: number, count: number, half: boolean, inChannels: number): number;
+  /** One direction of a layer. Its weights are float32: weight_ih, weight_hh, bias_ih, bias_hh. */
+  createRecurrent(cell: 'lstm' | 'gru', inputs: number, hidden: number): number;
+  destroyRecurrent(recurrent: number): void;
+  recurrentWeights(recurrent: number): number;
+  recurrentChanged(recurrent: number): void;
+  /** Begins the description of a graph, to which steps are added; operands are `count` int32, numbers are doubles. */
+  beginGraph(half: boolean, inChannels: number): void;
+  addLayer(operands: number, layer: number): void;
+  addRecurrent(operands: number, recurrent: number): void;
+  addOperation(kind: string, operands: number, count: number, numbers: number, numberCount: number): boolean;
+  /** Of the graph that was described. */
+  createNetwork(): number;
   destroyGraph(graph: number): void;
   outputLength(graph: number, batch: number, length: number): number;
   prepare(graph: number, batch: number, length: number): number;
@@ -65,15 +74,7 @@ export interface Core {
   weightsChanged(layer: number): void;
   initialize(layer: number, scheme: string, seed: number): boolean;
   explain(layer: number): Explanation;
-  createStream(
-    records: number,
-    count: number,
-    half: boolean,
-    inChannels: number,
-    batch: number,
-    maxChunk: number,
-    flushTiny: boolean,
-  ): number;
+  createStream(batch: number, maxChunk: number, flushTiny: boolean): number;
   destroyStream(stream: number): void;
   streamLatency(stream: number): number;
   streamReceptiveField(stream: number): number;
@@ -87,7 +88,7 @@ export interface Core {
   saveStream(stream: number, state: number): void;
   restoreStream(stream: number, state: number, bytes: number): boolean;
   cloneStream(stream: number): number;
-  settleStream(stream: number, sample: number, output: number): void;
+  settleStream(stream: number, sample: number, output: number): boolean;
   /** -1 means failure. */
   activationIndex(name: string, parameters: number, count: number, channels: number): number;
   /** JSON. */

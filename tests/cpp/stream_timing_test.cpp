@@ -9,6 +9,7 @@
 
 #include "operator/padding.h"
 #include "passes/stream.h"
+#include "steps.h"
 #include "test_layer.h"
 
 namespace conv1d {
@@ -32,15 +33,15 @@ Span span_of(const std::vector<Step>& steps, int32_t v, int64_t t) {
   const Step& step = steps[static_cast<size_t>(v) - 1];
   Span span;
   if (!step.layer) {
-    span = span_of(steps, step.input, t);
-    span.add(span_of(steps, step.other, t));
+    span = span_of(steps, step.operands.front(), t);
+    for (const int32_t operand : step.operands) span.add(span_of(steps, operand, t));
     return span;
   }
   const Params& p = step.layer->params();
   for (int32_t k = 0; k < p.kernel_size; ++k) {
     const int64_t position = t * p.stride + int64_t{k} * p.dilation - p.pad_left;
     const int64_t at = source_index(p.padding_mode, position, int64_t{1} << 40);
-    if (at >= 0) span.add(span_of(steps, step.input, at));
+    if (at >= 0) span.add(span_of(steps, step.input(), at));
   }
   return span;
 }
@@ -57,10 +58,10 @@ Step conv(int32_t input, double taps, double stride, double dilation, double pad
   o.pad_left = pad_left;
   o.pad_right = std::max(0.0, (taps - 1) * dilation - pad_left);  // as many outputs as samples, where that can be
   o.padding_mode = mode;
-  return {input, input, TestLayer(o, 1).share(), {}};
+  return layer_step(input, TestLayer(o, 1).share());
 }
 
-Step sum(int32_t a, int32_t b) { return {a, b, nullptr, {Elementwise::Kind::kAdd, {}}}; }
+Step sum(int32_t a, int32_t b) { return pair_step(a, b, "add", 1); }
 
 std::vector<Network> networks() {
   std::vector<Network> result = {

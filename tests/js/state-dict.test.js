@@ -298,7 +298,7 @@ describe('refused', () => {
       { weight: noiseTensor([2, 3, 4]), bias },
       {},
       'weight',
-      'weight: weight must have shape [4, 3, 2], got [2, 3, 4]',
+      'weight: weight must have shape [4, 3, 2] or [4, 3, 2, 1], got [2, 3, 4]',
     ],
     [
       "PyTorch's order in Keras's place",

@@ -365,7 +365,7 @@ describe('state()', () => {
       [new Float32Array(4), 'state must be a Uint8Array'],
       [new Uint8Array(0), "state must be what a stream's state() gave"],
       [new Uint8Array(1000), "state must be what a stream's state() gave"],
-      [changed((_, view) => view.setInt32(4, 3, true)), 'state must have format 2, got 3'],
+      [changed((_, view) => view.setInt32(4, 4, true)), 'state must have format 3, got 4'],
       [state.subarray(0, 40), 'bytes, got 40'],
       [state.subarray(0, -1), `state must have ${state.length} bytes, got ${state.length - 1}`],
       [new Uint8Array([...state, 0]), `state must have ${state.length} bytes, got ${state.length + 1}`],
@@ -516,7 +516,7 @@ describe('misuse', () => {
     ['not a layer', () => new Network([1]), 'ERR_OPTION', 'layers[0]'],
     ['no build', () => new Network(2), 'ERR_OPTION', 'build'],
     ['build without a value', () => new Network(2, () => 3), 'ERR_OPTION', 'build'],
-    ['no layer in it', () => new Network(2, (x) => x.add(x)), 'ERR_OPTION', 'layers'],
+    ['no step in it', () => new Network(2, (x) => x), 'ERR_OPTION', 'build'],
     ['channels that do not fit', () => new Network(4, (x) => x.conv(layer())), 'ERR_SHAPE', 'layer'],
     ['operands that do not fit', () => new Network(2, (x) => x.conv(layer()).add(x)), 'ERR_SHAPE', 'other'],
     [

@@ -20,7 +20,7 @@ describe('unknown options name those that there are, and the nearest', () => {
   const others =
     'stride, padding, dilation, groups, activation, algorithm, paddingMode, convMode, computeMode, runtime';
   const module = 'variant, deterministic, wasmUrl, wasmBinary, wasmModule';
-  const all = `${ofWeight}, ${others}`;
+  const all = `${ofWeight}, ${others}, weight`;
   const config =
     'in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, conv_mode, ' +
     'compute_mode, dtype, activation, algorithm, device';

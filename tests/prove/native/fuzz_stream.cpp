@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "passes/stream.h"
+#include "steps.h"
 
 namespace conv1d {
 namespace {
@@ -141,24 +142,25 @@ void fuzz(FuzzedDataProvider* bytes) {
   for (int32_t i = 0; i < count; ++i) {
     const auto input = bytes->ConsumeIntegralInRange(0, i);
     const int32_t width = channels[static_cast<size_t>(input)];
-    Step step{input, input, nullptr, {}};
+    Step step;
     int32_t out = width;
     switch (bytes->ConsumeIntegralInRange(0, 5)) {
       case 0:
-        step.elementwise = {Elementwise::Kind::kActivation, {Activation::kTanh}};
+        step = activation_step(input, Activation::kTanh, width);
         break;
       case 1:
         if (width % 2 != 0) return;
-        step.elementwise.kind = Elementwise::Kind::kGate;
+        step = operation_step({input}, "gate", {width});
         out /= 2;
         break;
-      case 2:
-        step.other = bytes->ConsumeIntegralInRange(0, i);
-        if (channels[static_cast<size_t>(step.other)] != width) return;
-        step.elementwise.kind = bytes->ConsumeBool() ? Elementwise::Kind::kAdd : Elementwise::Kind::kMultiply;
+      case 2: {
+        const auto other = bytes->ConsumeIntegralInRange(0, i);
+        if (channels[static_cast<size_t>(other)] != width) return;
+        step = pair_step(input, other, bytes->ConsumeBool() ? "add" : "multiply", width);
         break;
+      }
       default:
-        step.layer = fuzz_layer(bytes, width, dtype);
+        step = layer_step(input, fuzz_layer(bytes, width, dtype));
         if (!step.layer) return;
         out = step.layer->params().out_channels;
     }

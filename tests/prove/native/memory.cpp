@@ -16,6 +16,7 @@
 #include "heap.h"
 #include "passes/partitioned.h"
 #include "run.h"
+#include "steps.h"
 
 namespace conv1d {
 namespace {
@@ -202,9 +203,8 @@ void live_as_stream(const Draw& draw, const std::vector<Step>& steps, const Tria
 
 // The drawn layer, and beside it what a network has.
 std::vector<Step> network_of(const std::shared_ptr<Layer>& layer) {
-  const Elementwise add{Elementwise::Kind::kAdd, {}};
-  const Elementwise tanh{Elementwise::Kind::kActivation, {Activation::kTanh}};
-  return {{0, 0, layer, {}}, {1, 1, nullptr, tanh}, {1, 2, nullptr, add}};
+  const int32_t channels = layer->params().out_channels;
+  return {layer_step(0, layer), activation_step(1, Activation::kTanh, channels), pair_step(1, 2, "add", channels)};
 }
 
 void check(const Draw& draw, Report* report) {
@@ -220,7 +220,7 @@ void check(const Draw& draw, Report* report) {
     stream.reset();
     // What a layer packs for a stream stays with it: each trial has its own.
     Trials(describe(draw) + ", stream " + algorithm, report).run([&](const Trials::Attempt& attempt) {
-      live_as_stream(draw, {{0, 0, make_layer(draw, algorithm), {}}}, attempt);
+      live_as_stream(draw, {layer_step(0, make_layer(draw, algorithm))}, attempt);
     });
     Trials(describe(draw) + ", network " + algorithm, report).run([&](const Trials::Attempt& attempt) {
       live_as_stream(draw, network_of(make_layer(draw, algorithm)), attempt);

@@ -1,0 +1,77 @@
+// global_max_pool, global_average_pool: one output, of the whole signal. Averages are summed in float64, in the order
+// of time.
+#include <cstring>
+#include <limits>
+
+#include "operations/kinds.h"
+
+namespace conv1d {
+namespace {
+
+class AtEnd : public Operation {
+ public:
+  using Operation::Operation;
+  static bool has_room() { return true; }
+  Timing timing() const override { return {.at_end = true}; }
+  int64_t length(int64_t samples) const override { return std::min<int64_t>(samples, 1); }
+};
+
+class GlobalMaxPool final : public AtEnd {
+ public:
+  using AtEnd::AtEnd;
+
+  size_t state_floats() const override { return static_cast<size_t>(out_channels()); }
+  void start(float* state) const override {
+    std::fill_n(state, state_floats(), -std::numeric_limits<float>::infinity());
+  }
+  void take(const Stretch& operand, int64_t first, int32_t count, float* state) const override {
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      const float* row = operand.at(c, first);
+      for (int32_t i = 0; i < count; ++i) {
+        if (row[i] > state[c] || row[i] != row[i]) state[c] = row[i];
+      }
+    }
+  }
+  void compute(std::span<const Stretch> /*operands*/, int64_t /*first*/, int32_t /*count*/, const OutputStretch& out,
+               float* state) const override {
+    for (int32_t c = 0; c < out_channels(); ++c) *out.row(c) = state[c];
+  }
+};
+
+class GlobalAveragePool final : public AtEnd {
+ public:
+  using AtEnd::AtEnd;
+
+  // A double for each channel.
+  size_t state_floats() const override { return 2 * static_cast<size_t>(out_channels()); }
+  void take(const Stretch& operand, int64_t first, int32_t count, float* state) const override {
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      const float* row = operand.at(c, first);
+      double sum = sum_of(state, c);
+      for (int32_t i = 0; i < count; ++i) sum += row[i];
+      std::memcpy(state + 2 * c, &sum, sizeof sum);
+    }
+  }
+  void compute(std::span<const Stretch> operands, int64_t /*first*/, int32_t /*count*/, const OutputStretch& out,
+               float* state) const override {
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      *out.row(c) = static_cast<float>(sum_of(state, c) / static_cast<double>(operands[0].length));
+    }
+  }
+
+ private:
+  static double sum_of(const float* state, int32_t channel) {
+    double sum = 0;
+    std::memcpy(&sum, state + 2 * channel, sizeof sum);
+    return sum;
+  }
+};
+
+}  // namespace
+
+MadeOperation make_global_pool(const OperationSpec& spec, OperationId id) {
+  const int32_t channels = spec.channels[0];
+  return spec.kind == "global_max_pool" ? made<GlobalMaxPool>(channels, id) : made<GlobalAveragePool>(channels, id);
+}
+
+}  // namespace conv1d

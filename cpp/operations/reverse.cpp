@@ -1,0 +1,28 @@
+// reverse: the signal backwards, which bidirectional recurrent layers need.
+#include <algorithm>
+
+#include "operations/kinds.h"
+
+namespace conv1d {
+namespace {
+
+class Reverse final : public Operation {
+ public:
+  using Operation::Operation;
+  static bool has_room() { return true; }
+
+  const char* why_not_in_streams() const override { return "it begins with the last sample, which comes last"; }
+
+  void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
+               float* /*state*/) const override {
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      std::reverse_copy(operands[0].at(c, first), operands[0].at(c, first) + count, out.row(c));
+    }
+  }
+};
+
+}  // namespace
+
+MadeOperation make_reverse(const OperationSpec& spec, OperationId id) { return made<Reverse>(spec.channels[0], id); }
+
+}  // namespace conv1d

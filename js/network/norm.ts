@@ -1,0 +1,206 @@
+// Layers whose parameters are a few numbers for each channel.
+import { Conv1dError, optionError, pickOptions, show, stateDictError } from '../common/errors.js';
+import type { LoadOptions } from '../layer/recurrent.js';
+import { checkFit, Tensor } from '../layer/tensor.js';
+
+interface Parameter {
+  readonly name: string;
+  values: Float64Array;
+}
+
+/** What `BatchNorm1d`, `LayerNorm`, `GroupNorm`, `InstanceNorm1d` and `PReLU` have in common. */
+export abstract class ChannelLayer {
+  readonly #parameters: readonly Parameter[];
+  readonly #others: readonly string[];
+  #version = 0;
+
+  /** @internal @param others names that a dictionary may have and nobody reads. */
+  protected constructor(parameters: Readonly<Record<string, Float64Array>>, others: readonly string[] = []) {
+    this.#parameters = Object.entries(parameters).map(([name, values]) => ({ name, values }));
+    this.#others = others;
+  }
+
+  /** @internal Whether `value` is one, not a proxy of one. */
+  static owns(value: unknown): value is ChannelLayer {
+    return typeof value === 'object' && value !== null && #parameters in value;
+  }
+
+  /** @internal The operation that it is, see cpp/operations/. */
+  abstract readonly operation: string;
+  /** @internal What it takes of the operand's channels, or null where any number will do. */
+  abstract readonly channels: number | null;
+  /** @internal The operation's numbers for `channels` channels. */
+  abstract numbers(channels: number): number[];
+
+  /** @internal It holds nothing that could be disposed. */
+  requireLive(): void {
+    // always
+  }
+
+  /** @internal */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** @internal The values of a parameter, or `channels` times `otherwise` where there is none. */
+  protected values(name: string, channels: number, otherwise: number): number[] {
+    const found = this.#parameters.find((parameter) => parameter.name === name);
+    return found ? [...found.values] : Array.from({ length: channels }, () => otherwise);
+  }
+
+  /** Copies of the parameters by PyTorch's names. */
+  stateDict(): Record<string, Tensor> {
+    const entries = this.#parameters.map(({ name, values }) => [name, new Tensor(values, [values.length])] as const);
+    return Object.fromEntries(entries);
+  }
+
+  /**
+   * Takes the parameters from `dict`, under names that start with `prefix` (default none). With `strict` (default true) a
+   * missing name, or another one that starts with the prefix, is an error. All or nothing is loaded.
+   *
+   * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION.
+   */
+  loadStateDict(dict: Record<string, Tensor>, options: LoadOptions = {}): void {
+    const { strict = true, prefix = '' } = pickOptions(options, ['strict', 'prefix']);
+    if (typeof dict !== 'object' || (dict as unknown) === null) {
+      throw stateDictError('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
+    }
+    const found = this.#parameters.flatMap((parameter) => {
+      const key = prefix + parameter.name;
+      if (!Object.hasOwn(dict, key)) {
+        if (!strict) return [];
+        throw stateDictError(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
+      }
+      try {
+        return [[parameter, checkFit(parameter.name, dict[key], [[parameter.values.length]]).numbers()] as const];
+      } catch (error) {
+        throw stateDictError(key, `${key}: ${(error as Error).message}`, dict[key], error);
+      }
+    });
+    const known = new Set([
+      ...this.#parameters.map(({ name }) => prefix + name),
+      ...this.#others.map((o) => prefix + o),
+    ]);
+    const unknown = strict ? Object.keys(dict).find((key) => key.startsWith(prefix) && !known.has(key)) : undefined;
+    if (unknown !== undefined) {
+      const text = `${show(unknown)} is not a parameter of this layer, which has ${[...known].join(', ')}`;
+      throw stateDictError(unknown, text, unknown);
+    }
+    for (const [parameter, values] of found) parameter.values = Float64Array.from(values);
+    ++this.#version;
+  }
+}
+
+function checkCount(field: string, value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) < 2 ** 28) return value as number;
+  throw optionError(field, 'an integer from 1 to 2^28 - 1', value);
+}
+
+function checkEps(eps: unknown): number {
+  if (Number.isFinite(eps) && (eps as number) >= 0) return eps as number;
+  throw optionError('eps', 'a number >= 0', eps);
+}
+
+function checkBoolean(field: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw optionError(field, 'a boolean', value);
+}
+
+const ones = (count: number) => new Float64Array(count).fill(1);
+const zeros = (count: number) => new Float64Array(count);
+
+/** Weight and bias of a normalisation, or none. */
+const affineOf = (affine: unknown, channels: number): Record<string, Float64Array> =>
+  checkBoolean('affine', affine) ? { weight: ones(channels), bias: zeros(channels) } : {};
+
+/**
+ * PyTorch's `BatchNorm1d` in eval mode: (x - running_mean) / sqrt(running_var + eps) * weight + bias for each channel.
+ * Where it follows a convolution directly, `loadStateDict`'s `batchNorm` folds it into that one instead.
+ */
+export class BatchNorm1d extends ChannelLayer {
+  /** @internal */
+  readonly operation = 'affine';
+  readonly channels: number;
+  readonly eps: number;
+
+  /** @throws Conv1dError ERR_OPTION. */
+  constructor(options: { numFeatures: number; eps?: number; affine?: boolean }) {
+    const { numFeatures, eps = 1e-5, affine = true } = pickOptions(options, ['numFeatures', 'eps', 'affine']);
+    const channels = checkCount('numFeatures', numFeatures);
+    const parameters = { ...affineOf(affine, channels), running_mean: zeros(channels), running_var: ones(channels) };
+    super(parameters, ['num_batches_tracked']);
+    this.channels = channels;
+    this.eps = checkEps(eps);
+  }
+
+  /** @internal */
+  numbers(channels: number): number[] {
+    const [weight, bias] = [this.values('weight', channels, 1), this.values('bias', channels, 0)];
+    const [mean, variance] = [this.values('running_mean', channels, 0), this.values('running_var', channels, 1)];
+    const scales = weight.map((value, c) => {
+      const spread = (variance[c] ?? 0) + this.eps;
+      if (spread > 0) return value / Math.sqrt(spread);
+      const text = `running_var[${String(c)}] + eps must be > 0, got ${String(spread)}`;
+      throw new Conv1dError('ERR_OPTION', 'running_var', text, spread);
+    });
+    return [...scales, ...bias.map((value, c) => value - (mean[c] ?? 0) * (scales[c] ?? 0))];
+  }
+}
+
+/** PyTorch's `LayerNorm` over the channels at each time. */
+export class LayerNorm extends ChannelLayer {
+  /** @internal */
+  readonly operation = 'layer_norm';
+  readonly channels: number;
+  readonly eps: number;
+
+  /** @throws Conv1dError ERR_OPTION. */
+  constructor(options: { channels: number; eps?: number; affine?: boolean }) {
+    const { channels, eps = 1e-5, affine = true } = pickOptions(options, ['channels', 'eps', 'affine']);
+    super(affineOf(affine, checkCount('channels', channels)));
+    this.channels = channels;
+    this.eps = checkEps(eps);
+  }
+
+  /** @internal */
+  numbers(channels: number): number[] {
+    return [this.eps, ...this.values('weight', channels, 1), ...this.values('bias', channels, 0)];
+  }
+}
+
+/** PyTorch's `GroupNorm`: over time and the channels of each group, so not in streams. */
+export class GroupNorm extends ChannelLayer {
+  /** @internal */
+  readonly operation = 'group_norm';
+  readonly channels: number;
+  readonly groups: number;
+  readonly eps: number;
+
+  /** @throws Conv1dError ERR_OPTION. */
+  constructor(options: { numGroups: number; numChannels: number; eps?: number; affine?: boolean }) {
+    const names = ['numGroups', 'numChannels', 'eps', 'affine'] as const;
+    const { numGroups, numChannels, eps = 1e-5, affine = true } = pickOptions(options, names);
+    super(affineOf(affine, checkCount('numChannels', numChannels)));
+    if (numChannels % checkCount('numGroups', numGroups) !== 0) {
+      throw optionError('numGroups', `a divisor of numChannels (${String(numChannels)})`, numGroups);
+    }
+    this.channels = numChannels;
+    this.groups = numGroups;
+    this.eps = checkEps(eps);
+  }
+
+  /** @internal */
+  numbers(channels: number): number[] {
+    return [this.groups, this.eps, ...this.values('weight', channels, 1), ...this.values('bias', channels, 0)];
+  }
+}
+
+/** PyTorch's `InstanceNorm1d` without running statistics: over time, so not in streams. */
+export class InstanceNorm1d extends GroupNorm {
+  /** @throws Conv1dError ERR_OPTION. */
+  constructor(options: { numFeatures: number; eps?: number; affine?: boolean }) {
+    const { numFeatures, affine = false, ...others } = pickOptions(options, ['numFeatures', 'eps', 'affine']);
+    checkCount('numFeatures', numFeatures);
+    super({ ...others, affine, numGroups: numFeatures, numChannels: numFeatures });
+  }
+}
