@@ -56,7 +56,7 @@ class UpsampleLinear final : public Operation {
         const float share = static_cast<float>(numerator - before * 2 * factor_) / static_cast<float>(2 * factor_);
         const float a = *in.at(c, before);
         const float b = *in.at(c, std::min(before + 1, in.length - 1));
-        row[i] = (1 - share) * a + share * b;
+        row[i] = share == 0 ? a : (1 - share) * a + share * b;  // b may be yet to come
       }
     }
   }

@@ -6,29 +6,15 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "exact.h"
+#include "fixture_files.h"
 #include "half.h"
 #include "passes/forward.h"
 
 namespace conv1d {
 namespace {
-
-std::string read_file(const std::string& name) {
-  std::ifstream file(std::string(CONV1D_FIXTURES) + "/" + name, std::ios::binary);
-  EXPECT_TRUE(file) << name;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-template <class T>
-std::vector<T> slice(const std::string& bytes, size_t at, size_t count) {
-  std::vector<T> values(count);
-  std::memcpy(values.data(), bytes.data() + at, count * sizeof(T));
-  return values;
-}
 
 Options options_from(const nlohmann::json& json) {
   Options o;
@@ -63,8 +49,8 @@ Options options_from(const nlohmann::json& json) {
 }
 
 std::vector<Case> read_cases() {
-  const auto json = nlohmann::json::parse(read_file("conv1d.json"));
-  const std::string bytes = read_file("conv1d.bin");
+  const auto json = nlohmann::json::parse(read_fixture("conv1d.json"));
+  const std::string bytes = read_fixture("conv1d.bin");
   std::vector<Case> result;
   for (const auto& item : json) {
     Case c;
@@ -78,11 +64,11 @@ std::vector<Case> read_cases() {
     size_t outputs = 1;
     for (const size_t dimension : item.at("outputShape")) outputs *= dimension;
     const auto element = static_cast<size_t>(element_bytes(c.params.dtype));
-    c.input = slice<uint8_t>(bytes, item.at("input"), element * c.batch * c.params.in_channels * c.length);
-    c.weight = slice<uint8_t>(bytes, item.at("weight"), element * c.params.weight_size());
-    if (c.params.bias) c.bias = slice<uint8_t>(bytes, item.at("biasAt"), element * c.params.out_channels);
-    c.expected = slice<double>(bytes, item.at("expected"), outputs);
-    c.bound = slice<float>(bytes, item.at("bound"), outputs);
+    c.input = numbers_at<uint8_t>(bytes, item.at("input"), element * c.batch * c.params.in_channels * c.length);
+    c.weight = numbers_at<uint8_t>(bytes, item.at("weight"), element * c.params.weight_size());
+    if (c.params.bias) c.bias = numbers_at<uint8_t>(bytes, item.at("biasAt"), element * c.params.out_channels);
+    c.expected = numbers_at<double>(bytes, item.at("expected"), outputs);
+    c.bound = numbers_at<float>(bytes, item.at("bound"), outputs);
     result.push_back(std::move(c));
   }
   return result;

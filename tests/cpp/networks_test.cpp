@@ -1,8 +1,6 @@
 // Networks of all operations: whole, step by step and in pieces they give the same bits.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
 #include <memory>
 #include <random>
 #include <set>
@@ -178,15 +176,6 @@ Made random_network(Random& random, uint32_t seed, bool streams) {
   return made;
 }
 
-// The same bits, but for the sign and payload of a NaN, which depend on the order of operands.
-bool are_same(Signal expected, Signal got) {
-  for (Signal* signal : {&expected, &got}) {
-    std::ranges::replace_if(signal->values, [](float x) { return std::isnan(x); }, std::nanf(""));
-  }
-  return expected.channels == got.channels && expected.length == got.length &&
-         std::memcmp(expected.values.data(), got.values.data(), expected.values.size() * sizeof(float)) == 0;
-}
-
 TEST(Networks, WholeSignalsAreTheStepsOneAfterTheOther) {
   Random random(21);
   int compared = 0;
@@ -200,47 +189,6 @@ TEST(Networks, WholeSignalsAreTheStepsOneAfterTheOther) {
     ++compared;
   }
   EXPECT_GT(compared, 2000);
-}
-
-// What a stream gives for a signal in random pieces, perhaps in the middle taken over by another.
-Signal run_in_pieces(Random& random, const Made& made, std::unique_ptr<Stream> stream, int32_t max_chunk) {
-  const Signal& in = made.in();
-  std::vector<std::vector<float>> rows(static_cast<size_t>(in.batch) * static_cast<size_t>(stream->out_channels()));
-  const auto take = [&](size_t count, auto call) {
-    std::vector<float> got(rows.size() * count);
-    std::vector<uint16_t> halves(got.size());
-    const bool wide = made.dtype == DType::kFloat32;
-    call(wide ? static_cast<void*>(got.data()) : static_cast<void*>(halves.data()));
-    if (!wide) halves_to_floats(halves.data(), got.data(), got.size());
-    for (size_t r = 0; r < rows.size(); ++r) {
-      const auto from = got.begin() + static_cast<ptrdiff_t>(r * count);
-      rows[r].insert(rows[r].end(), from, from + static_cast<ptrdiff_t>(count));
-    }
-  };
-  for (int32_t t = 0; t < in.length;) {
-    if (draw(random, 0, 9) == 0) {
-      std::unique_ptr<Stream> copy;
-      EXPECT_FALSE(stream->clone(&copy));
-      stream = std::move(copy);
-    }
-    const int32_t count = std::min(in.length - t, draw(random, 0, max_chunk));
-    std::vector<float> chunk;
-    for (int32_t row = 0; row < in.batch * in.channels; ++row) {
-      const auto from = in.values.begin() + static_cast<ptrdiff_t>(row) * in.length + t;
-      chunk.insert(chunk.end(), from, from + count);
-    }
-    const auto halves = narrowed(chunk);
-    const void* data = made.dtype == DType::kFloat32 ? static_cast<const void*>(chunk.data()) : halves.data();
-    take(static_cast<size_t>(stream->output_count(count)), [&](void* to) { stream->push(data, count, to); });
-    t += count;
-  }
-  int64_t count = 0;
-  const auto error = stream->end_count(&count);
-  EXPECT_FALSE(error) << error->message;
-  take(static_cast<size_t>(count), [&](void* to) { stream->end(to); });
-  Signal out{in.batch, stream->out_channels(), static_cast<int32_t>(rows[0].size()), {}};
-  for (const auto& row : rows) out.values.insert(out.values.end(), row.begin(), row.end());
-  return out;
 }
 
 TEST(Networks, StreamsGiveTheBitsOfWholeSignals) {
@@ -259,7 +207,16 @@ TEST(Networks, StreamsGiveTheBitsOfWholeSignals) {
       ASSERT_EQ(error->code, "ERR_SHAPE") << made.text << error->message;
       continue;
     }
-    const Signal got = run_in_pieces(random, made, std::move(stream), max_chunk);
+    // Perhaps another one goes on in the middle.
+    const auto cut = [&] {
+      if (draw(random, 0, 9) == 0) {
+        std::unique_ptr<Stream> copy;
+        EXPECT_FALSE(stream->clone(&copy));
+        stream = std::move(copy);
+      }
+      return draw(random, 0, max_chunk);
+    };
+    const Signal got = run_stream(stream, made.dtype, made.in(), cut);
     ASSERT_TRUE(are_same(made.values.back(), got)) << made.text << " of " << made.in().length << " in " << max_chunk;
     for (const Step& step : made.steps) met.insert(step.layer ? "layer" : step.operation->id().name);
     ++compared;

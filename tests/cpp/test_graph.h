@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "half.h"
 #include "passes/forward.h"
+#include "passes/stream.h"
 #include "steps.h"
 #include "test_layer.h"
 
@@ -60,6 +64,15 @@ inline std::optional<Signal> run_whole(Forward& forward, const Signal& in, int t
   return out;
 }
 
+// The same bits, but for the sign and payload of a NaN, which depend on the order of operands.
+inline bool are_same(Signal expected, Signal got) {
+  for (Signal* signal : {&expected, &got}) {
+    std::ranges::replace_if(signal->values, [](float x) { return std::isnan(x); }, std::nanf(""));
+  }
+  return expected.channels == got.channels && expected.length == got.length &&
+         std::memcmp(expected.values.data(), got.values.data(), expected.values.size() * sizeof(float)) == 0;
+}
+
 // One step over whole signals: its definition, as one call for each image.
 inline std::optional<Signal> run_step(const Step& step, const std::vector<Signal>& operands, DType dtype) {
   if (step.layer) {
@@ -100,6 +113,46 @@ inline std::optional<Signal> run_whole(const std::vector<Step>& steps, DType dty
     values.push_back(*out);
   }
   return values.back();
+}
+
+// All pushes and the end of a stream, the signal cut as `cut` says, which may put another stream in this one's place.
+template <class Cut>
+Signal run_stream(const std::unique_ptr<Stream>& stream, DType dtype, const Signal& in, Cut cut) {
+  Signal out{in.batch, stream->out_channels(), 0, {}};
+  std::vector<std::vector<float>> rows(static_cast<size_t>(out.batch) * out.channels);
+  const auto take = [&](size_t count, auto call) {
+    std::vector<float> got(rows.size() * count);
+    if (dtype == DType::kFloat32) {
+      call(got.data());
+    } else {
+      std::vector<uint16_t> halves(got.size());
+      call(halves.data());
+      halves_to_floats(halves.data(), got.data(), got.size());
+    }
+    for (size_t r = 0; r < rows.size(); ++r) {
+      rows[r].insert(rows[r].end(), got.begin() + static_cast<ptrdiff_t>(r * count),
+                     got.begin() + static_cast<ptrdiff_t>((r + 1) * count));
+    }
+  };
+  for (int32_t t = 0; t < in.length;) {
+    const int32_t count = std::min(in.length - t, cut());
+    std::vector<float> chunk;
+    for (int32_t row = 0; row < in.batch * in.channels; ++row) {
+      const auto from = in.values.begin() + static_cast<ptrdiff_t>(row) * in.length + t;
+      chunk.insert(chunk.end(), from, from + count);
+    }
+    const auto halves = narrowed(chunk);
+    const void* data = dtype == DType::kFloat32 ? static_cast<const void*>(chunk.data()) : halves.data();
+    take(static_cast<size_t>(stream->output_count(count)), [&](void* to) { stream->push(data, count, to); });
+    t += count;
+  }
+  int64_t count = 0;
+  const auto error = stream->end_count(&count);
+  EXPECT_FALSE(error) << error->message;
+  take(static_cast<size_t>(count), [&](void* to) { stream->end(to); });
+  for (const auto& row : rows) out.values.insert(out.values.end(), row.begin(), row.end());
+  out.length = static_cast<int32_t>(rows[0].size());
+  return out;
 }
 
 inline Step conv_step(int32_t input, TestLayer& layer) { return layer_step(input, layer.share()); }
