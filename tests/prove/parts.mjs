@@ -3,7 +3,8 @@
 import { aarch64 } from './aarch64.mjs';
 import { fuzz } from './fuzz.mjs';
 import { memory } from './memory.mjs';
+import { networks } from './networks.mjs';
 import { random } from './random.mjs';
 import { soak } from './soak.mjs';
 
-export const parts = { random, memory, fuzz, soak, aarch64 };
+export const parts = { random, networks, memory, fuzz, soak, aarch64 };
