@@ -56,8 +56,9 @@ function expectNear(got, expected) {
 
 function microTcnBlock() {
   const part = (name) => {
-    const { eps, num_batches_tracked: _, ...lists } = readJson(`${folder}/microtcn/${name}.json`);
-    return { eps, tensors: Object.fromEntries(Object.entries(lists).map(([key, list]) => [key, new Tensor(list)])) };
+    const { eps, ...values } = readJson(`${folder}/microtcn/${name}.json`);
+    const lists = Object.entries(values).filter(([, list]) => Array.isArray(list));
+    return { eps, tensors: Object.fromEntries(lists.map(([key, list]) => [key, new Tensor(list)])) };
   };
   const { eps, tensors } = part('bn');
   const norm = new BatchNorm1d({ numFeatures: 32, eps });
