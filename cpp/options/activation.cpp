@@ -1,6 +1,8 @@
 #include "options/activation.h"
 
+#include <algorithm>
 #include <numbers>
+#include <type_traits>
 
 #include "simd.h"
 
@@ -17,22 +19,17 @@
 namespace conv1d {
 namespace {
 
-// A constant in memory. V8 13 builds a v128.const where it is used, in loops too, with three instructions; a load is
-// one.
-struct Constant {
-  float value;
-  operator v128_t() const { return wasm_v128_load32_splat(&value); }
+// A constant in memory, once for each lane. V8 13 builds a v128.const where it is used, in loops too, with three
+// instructions; a load is one, and none where it is in a register already.
+template <typename T>
+struct alignas(16) Constants {
+  constexpr Constants(T value) { std::ranges::fill(values, value); }
+  operator v128_t() const { return wasm_v128_load(values); }
+  T values[16 / sizeof(T)];
 };
-
-struct IntConstant {
-  int32_t value;
-  operator v128_t() const { return wasm_v128_load32_splat(&value); }
-};
-
-struct DoubleConstant {
-  double value;
-  operator v128_t() const { return wasm_v128_load64_splat(&value); }
-};
+using Constant = Constants<float>;
+using IntConstant = Constants<int32_t>;
+using DoubleConstant = Constants<double>;
 
 v128_t add(v128_t a, v128_t b) { return wasm_f32x4_add(a, b); }
 v128_t sub(v128_t a, v128_t b) { return wasm_f32x4_sub(a, b); }
@@ -46,31 +43,39 @@ v128_t at_least(v128_t x, v128_t limit) { return wasm_f32x4_pmax(x, limit); }
 constexpr double kLn2 = std::numbers::ln2;
 constexpr double kLn2High = 45426.0 / 65536;  // its first 16 bits, of which the last is 0
 
-// exp(unit * y): exp(unit * r) by a polynomial, with unit * r in [-ln(2) / 2, ln(2) / 2], times 2^n.
-struct Exp {
+// y as n * ln(2) / unit + r, with unit * r in [-ln(2) / 2, ln(2) / 2]: exp(unit * y) is exp(unit * r) times 2^n.
+struct Octaves {
   // 2^n is scaled by 2^shift. 0 < n + shift + 127 <= 255 is for the caller to see to; 255 makes it Inf.
-  constexpr Exp(double unit, int shift)
+  constexpr Octaves(double unit, int shift)
       : per_octave{static_cast<float>(unit / kLn2)},
         rounder{0x1.8p23F + static_cast<float>(shift + 127)},
         octave_high{static_cast<float>(-kLn2High / unit)},
-        octave_low{static_cast<float>((kLn2High - kLn2) / unit)},
+        octave_low{static_cast<float>((kLn2High - kLn2) / unit)} {}
+
+  // The last bit of 1.5 * 2^23 is worth 1: adding it rounds to a whole number n, and leaves n + shift + 127 in the low
+  // bits of the sum. sub(rounded, rounder) is n, scale(rounded) is 2^(n + shift).
+  [[nodiscard]] v128_t rounded(v128_t y) const { return madd(y, per_octave, rounder); }
+  [[nodiscard]] static v128_t scale(v128_t rounded) { return wasm_i32x4_shl(rounded, 23); }
+
+  // r. The first product is exact, since octave_high has 15 bits.
+  [[nodiscard]] v128_t reduced(v128_t y, v128_t rounded) const {
+    const v128_t n = sub(rounded, rounder);
+    return madd(n, octave_low, madd(n, octave_high, y));
+  }
+
+  Constant per_octave, rounder, octave_high, octave_low;
+};
+
+// exp(unit * y), with a polynomial for exp(unit * r).
+struct Exp : Octaves {
+  constexpr Exp(double unit, int shift)
+      : Octaves{unit, shift},
         c1{static_cast<float>(unit)},
         c2{static_cast<float>(0.49999994 * unit * unit)},
         c3{static_cast<float>(0.166665211 * unit * unit * unit)},
         c4{static_cast<float>(0.0416682661 * unit * unit * unit * unit)},
         c5{static_cast<float>(0.00836867746 * unit * unit * unit * unit * unit)},
         c6{static_cast<float>(0.00138207339 * unit * unit * unit * unit * unit * unit)} {}
-
-  // The last bit of 1.5 * 2^23 is worth 1: adding it rounds to a whole number n, and leaves n + shift + 127 in the low
-  // bits of the sum. sub(rounded, rounder) is n, scale(rounded) is 2^(n + shift).
-  [[nodiscard]] v128_t rounded(v128_t y) const { return add(mul(y, per_octave), rounder); }
-  [[nodiscard]] static v128_t scale(v128_t rounded) { return wasm_i32x4_shl(rounded, 23); }
-
-  // y - n * ln(2) / unit. The first product is exact, since octave_high has 15 bits.
-  [[nodiscard]] v128_t reduced(v128_t y, v128_t rounded) const {
-    const v128_t n = sub(rounded, rounder);
-    return madd(n, octave_low, madd(n, octave_high, y));
-  }
 
   // (exp(unit * r) - 1) / r, which leaves an error of 2^-28.2 in exp.
   [[nodiscard]] v128_t slope(v128_t r) const {
@@ -92,7 +97,31 @@ struct Exp {
     return mul(madd(slope(r), r, one), scale(n));
   }
 
-  Constant per_octave, rounder, octave_high, octave_low, c1, c2, c3, c4, c5, c6, one{1.0F};
+  Constant c1, c2, c3, c4, c5, c6, one{1.0F};
+};
+
+// exp(unit * y) as p / q, which takes fewer operations that wait for each other. exp(r) is (c + r) / (c - r) with
+// c = r coth(r / 2), a polynomial of r^2 with an error of 2^-28.7.
+struct ExpQuotient : Octaves {
+  constexpr ExpQuotient(double unit, int shift)
+      : Octaves{unit, shift},
+        c0{static_cast<float>(2 / unit)},
+        c1{static_cast<float>(0.166666258 * unit)},
+        c2{static_cast<float>(-0.00276675604 * unit * unit * unit)} {}
+
+  struct Terms {
+    v128_t p, q;  // p scaled by 2^shift
+  };
+  Terms operator()(v128_t y) const {
+    const v128_t n = rounded(y);
+    const v128_t r = reduced(add(y, least), n);
+    const v128_t square = mul(r, r);
+    const v128_t c = madd(madd(c2, square, c1), square, c0);
+    return {mul(add(c, r), scale(n)), sub(c, r)};
+  }
+
+  Constant c0, c1, c2;
+  Constant least{0x1p-30F};  // lost in all y but those whose square would underflow
 };
 
 // Four numbers as float64, and what of them is whole and what is left, in [-0.5, 0.5].
@@ -133,12 +162,13 @@ struct LeakyRelu {
 // 1 / (1 + exp(-x)).
 struct Sigmoid {
   v128_t operator()(v128_t x) const {
-    const v128_t exp = scaled_exp(at_least(at_most(x, high), low));
-    return div(one, add(one, exp));
+    const auto [p, q] = scaled_exp(at_least(at_most(x, high), low));
+    const v128_t scaled_q = mul(q, one);
+    return div(scaled_q, add(scaled_q, p));
   }
   Constant high{60.0F};   // where the result has long been 1
   Constant low{-105.5F};  // exp is Inf
-  Exp scaled_exp{-1.0, -24};
+  ExpQuotient scaled_exp{-1.0, -24};
   Constant one{0x1p-24F};
 };
 
@@ -146,25 +176,36 @@ struct Sigmoid {
 struct Silu {
   v128_t operator()(v128_t x) const {
     const v128_t a = at_most(wasm_f32x4_abs(x), high);
-    const v128_t quotient = div(a, add(one, scaled_exp(a)));
+    const auto [p, q] = scaled_exp(a);
+    const v128_t quotient = div(mul(a, q), madd(q, one, p));
     return sub(at_least(x, zero), mul(quotient, one));
   }
   Constant high{109.5F};  // exp is Inf
-  Exp scaled_exp{1.0, -30};
+  ExpQuotient scaled_exp{1.0, -30};
   Constant one{0x1p-30F};
   Constant zero{-0.0F};  // negative results stay so when they round to 0
 };
 
-// With m = exp(2|x|) - 1, m / (m + 2), and the sign of x.
+// 2t / (1 + t^2) with t = tanh(x / 2) = x P(x^2) / Q(x^2), in one quotient. The closer |t| is to 1, the less of its
+// error is left; of what is left, P and Q have 2^-26.9, fitted on [0, 9.1]. Q(0) is 1.8 because rounding errors are
+// smallest just below a power of two, as that of its square is, too.
 struct Tanh {
   v128_t operator()(v128_t x) const {
-    const v128_t m = exp.less_1(at_most(wasm_f32x4_abs(x), high));
-    return wasm_v128_or(div(m, add(m, two)), wasm_v128_and(x, sign));
+    const v128_t y = at_least(at_most(x, high), low);
+    const v128_t root = add(y, least);
+    const v128_t square = mul(root, root);
+    const v128_t p = mul(y, madd(madd(p2, square, p1), square, p0));
+    const v128_t q = madd(madd(madd(q3, square, q2), square, q1), square, q0);
+    return at_least(at_most(div(mul(add(p, p), q), madd(p, p, mul(q, q))), one), minus_one);
   }
-  Constant high{10.0F};  // where the result has long been 1
-  Exp exp{2.0, 0};
-  Constant two{2.0F};
-  Constant sign{-0.0F};
+  Constant high{9.0625F}, low{-9.0625F};  // where tanh has been 1 and -1 before, and the quotient rounds to that
+  // Lost in all x but those whose square would underflow, or is lost itself beside the first terms.
+  Constant least{0x1p-38F};
+  static constexpr float kScale = 0x1p58F;  // the square of p does not underflow, that of q does not overflow
+  Constant p0{0.899999976F * kScale}, p1{0.0267943572F * kScale}, p2{0.000102784259F * kScale};
+  Constant q0{1.79999995F * kScale}, q1{0.20358865F * kScale}, q2{0.00217135693F * kScale};
+  Constant q3{2.21035543e-6F * kScale};
+  Constant one{1.0F}, minus_one{-1.0F};
 };
 
 // x * Phi(x) for the normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2, as max(x, 0) - |x| Phi(-|x|). The second
@@ -353,36 +394,35 @@ v128_t load_some(const float* p, size_t n) {
   return n == 2 ? pair : wasm_v128_load32_lane(p + 2, pair, 2);
 }
 
+// A function whose constants the compiler does not know, or it would make them v128.const again.
+template <typename Function>
+const Function& hidden(const Function& function) {
+  const Function* f = &function;
+  asm("" : "+r"(f) : : "memory");
+  return *f;
+}
+
+// Constants stay in registers throughout the loop, unless there are far too many.
+template <typename Function>
+using Held = std::conditional_t<(sizeof(Function) > 20 * sizeof(Constant)), const Function&, const Function>;
+
 template <typename Function>
 void apply(const Function& function, float* values, size_t n) {
-  const Function* f = &function;
-  asm("" : "+r"(f) : : "memory");  // or the compiler would know what it loads, and make them v128.const again
+  Held<Function> f = function;
   size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const v128_t y0 = (*f)(wasm_v128_load(values + i));
-    const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));
-    const v128_t y2 = (*f)(wasm_v128_load(values + i + 8));
-    const v128_t y3 = (*f)(wasm_v128_load(values + i + 12));
-    wasm_v128_store(values + i, y0);
-    wasm_v128_store(values + i + 4, y1);
-    wasm_v128_store(values + i + 8, y2);
-    wasm_v128_store(values + i + 12, y3);
-  }
   for (; i + 8 <= n; i += 8) {
-    const v128_t y0 = (*f)(wasm_v128_load(values + i));
-    const v128_t y1 = (*f)(wasm_v128_load(values + i + 4));
+    const v128_t y0 = f(wasm_v128_load(values + i));
+    const v128_t y1 = f(wasm_v128_load(values + i + 4));
     wasm_v128_store(values + i, y0);
     wasm_v128_store(values + i + 4, y1);
   }
-  for (; i < n; i += 4) store_some(values + i, n - i, (*f)(load_some(values + i, n - i)));
+  for (; i < n; i += 4) store_some(values + i, n - i, f(load_some(values + i, n - i)));
 }
 
 // The same, one vector at a time: a small part of the code that apply() makes.
 template <typename Function>
-[[gnu::noinline]] void apply_in_short(const Function& function, float* values, size_t n) {
-  const Function* f = &function;
-  asm("" : "+r"(f) : : "memory");
-  for (size_t i = 0; i < n; i += 4) store_some(values + i, n - i, (*f)(load_some(values + i, n - i)));
+[[gnu::noinline]] void apply_in_short(const Function& f, float* values, size_t n) {
+  for (size_t i = 0; i < n; i += 4) store_some(values + i, n - i, f(load_some(values + i, n - i)));
 }
 
 constexpr Relu kRelu;
@@ -403,20 +443,20 @@ void apply_activation(Activation f, const float* parameters, float* values, size
     case Activation::kNone:
       return;
     case Activation::kRelu:
-      return apply(kRelu, values, n);
+      return apply(hidden(kRelu), values, n);
     case Activation::kLeakyRelu:
     case Activation::kPrelu:
       return apply(LeakyRelu{.slope = {parameters[0]}}, values, n);
     case Activation::kGelu:
-      return apply(kGelu, values, n);
+      return apply(hidden(kGelu), values, n);
     case Activation::kGeluTanh:
-      return apply(kGeluTanh, values, n);
+      return apply(hidden(kGeluTanh), values, n);
     case Activation::kSilu:
-      return apply(kSilu, values, n);
+      return apply(hidden(kSilu), values, n);
     case Activation::kTanh:
-      return apply(kTanh, values, n);
+      return apply(hidden(kTanh), values, n);
     case Activation::kSigmoid:
-      return apply(kSigmoid, values, n);
+      return apply(hidden(kSigmoid), values, n);
     case Activation::kElu:
       return apply_in_short(Elu{.slope = {1}, .alpha = {parameters[0]}}, values, n);
     case Activation::kSelu:
@@ -426,15 +466,15 @@ void apply_activation(Activation f, const float* parameters, float* values, size
     case Activation::kSoftplus:
       return apply_in_short(Softplus(parameters[0]), values, n);
     case Activation::kSoftsign:
-      return apply_in_short(kSoftsign, values, n);
+      return apply_in_short(hidden(kSoftsign), values, n);
     case Activation::kHardTanh:
       return apply_in_short(Clamp{.low = {parameters[0]}, .high = {parameters[1]}}, values, n);
     case Activation::kHardSigmoid:
-      return apply_in_short(kHardSigmoid, values, n);
+      return apply_in_short(hidden(kHardSigmoid), values, n);
     case Activation::kHardSwish:
-      return apply_in_short(kHardSwish, values, n);
+      return apply_in_short(hidden(kHardSwish), values, n);
     case Activation::kMish:
-      return apply_in_short(kMish, values, n);
+      return apply_in_short(hidden(kMish), values, n);
     case Activation::kSnake:
       return apply_in_short(Snake(parameters[0]), values, n);
     case Activation::kRelu6:

@@ -336,8 +336,8 @@ const std::vector<Activation> kFunctions = [] {
   return all;
 }();
 
-float value(Activation f, float x) {
-  apply(f, false, &x, 1);
+float value(Activation f, float x, bool fused = false) {
+  apply(f, fused, &x, 1);
   return x;
 }
 
@@ -387,10 +387,13 @@ TEST(Activation, HasLimits) {
            {Activation::kSnake, -kInfinity, kInfinity},
        }) {
     SCOPED_TRACE(entry_of(f).name);
-    expect_same(value(f, kInfinity), plus);
-    expect_same(value(f, -kInfinity), minus);
-    if (f != Activation::kSelu) expect_same(value(f, 3e38F), std::min(plus, 3e38F));
-    if (std::isfinite(minus)) expect_same(value(f, -3e38F), minus);
+    for (const bool fused : {false, true}) {
+      if (fused && !has_fma()) continue;
+      expect_same(value(f, kInfinity, fused), plus);
+      expect_same(value(f, -kInfinity, fused), minus);
+      if (f != Activation::kSelu) expect_same(value(f, 3e38F, fused), std::min(plus, 3e38F));
+      if (std::isfinite(minus)) expect_same(value(f, -3e38F, fused), minus);
+    }
   }
 }
 
@@ -434,6 +437,17 @@ TEST(Activation, StaysWithinItsBounds) {
     for (const Activation f : {Activation::kGelu, Activation::kGeluTanh, Activation::kSilu}) {
       ASSERT_LE(value(f, x), x);
       ASSERT_LE(value(f, -x), 0);
+    }
+  }
+}
+
+TEST(Activation, TanhIsOdd) {
+  for (uint32_t bits = 1; bits < 0x7f800000; bits += 1013) {
+    const auto x = std::bit_cast<float>(bits);
+    for (const bool fused : {false, true}) {
+      if (fused && !has_fma()) continue;
+      ASSERT_EQ(value(Activation::kTanh, -x, fused), -value(Activation::kTanh, x, fused)) << x;
+      ASSERT_LE(value(Activation::kTanh, x, fused), 1) << x;
     }
   }
 }
