@@ -28,7 +28,8 @@ export { BatchNorm1d, ChannelLayer, GroupNorm, InstanceNorm1d, LayerNorm } from 
 export { Convolution, type GivenParameters } from './layer/convolution.js';
 export { ConvTranspose1d, type ConvTranspose1dOptions } from './layer/conv-transpose1d.js';
 export { Linear, type LinearOptions } from './layer/linear.js';
-export { Gru, type LoadOptions, Lstm, Recurrent, type RecurrentOptions } from './layer/recurrent.js';
+export { type LoadOptions } from './layer/named-parameters.js';
+export { Gru, Lstm, Recurrent, type RecurrentOptions } from './layer/recurrent.js';
 export { type Runtime } from './runtime/runtime.js';
 export { type Variant } from './runtime/runtime-options.js';
 export { Conv1dStream, type StreamOptions } from './network/stream.js';

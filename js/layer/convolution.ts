@@ -196,6 +196,11 @@ export abstract class Convolution {
     return { kind: 'convolution', plan: handle, version, runtime, dtype, inChannels, outChannels } as const;
   }
 
+  /** @internal */
+  get isTransposed(): boolean {
+    return this.#plan.options.transposed;
+  }
+
   /** @internal The options as C++ has them. */
   protected get coreOptions(): CoreOptions {
     this.#plan.requireLive();

@@ -1,10 +1,11 @@
 // LSTM and GRU, with PyTorch's names and order of weights.
 import type { RecurrentCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
-import { Conv1dError, optionError, pickOptions, shapeError, show, stateDictError } from '../common/errors.js';
+import { Conv1dError, optionError, pickOptions, shapeError } from '../common/errors.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
-import { checkFit, Tensor } from './tensor.js';
+import { type LoadOptions, readNamed } from './named-parameters.js';
+import { Tensor } from './tensor.js';
 
 /** The options of an LSTM or a GRU: PyTorch's, in camel case. */
 export interface RecurrentOptions {
@@ -18,14 +19,6 @@ export interface RecurrentOptions {
   bias?: boolean;
   /** Whether a second one reads the signal backwards; the output has the channels of both. Not in streams. Default false. */
   bidirectional?: boolean;
-}
-
-/** Options of `loadStateDict` of layers without a batch norm to fold. */
-export interface LoadOptions {
-  /** Whether a missing or an unknown name is an error. Default true. */
-  strict?: boolean;
-  /** What the layer's names start with. Default none. */
-  prefix?: string;
 }
 
 interface Part {
@@ -106,7 +99,7 @@ export abstract class Recurrent {
 
   #makeCell(suffix: string, inputSize: number, bias: boolean): Cell {
     const { runtime } = this.#owned;
-    const rows = this.hiddenSize * (this.#cell === 'lstm' ? 4 : 3);
+    const rows = this.hiddenSize * this.gates;
     const handle = runtime.guard((core) => core.createRecurrent(this.#cell, inputSize, this.hiddenSize));
     if (handle === 0) throw runtime.lastError(undefined);
     const shapes: Record<string, number[]> = { weight_ih: [rows, inputSize], weight_hh: [rows, this.hiddenSize] };
@@ -136,6 +129,11 @@ export abstract class Recurrent {
     this.#owned.runtime.requireLive();
   }
 
+  /** @internal Rows of a weight for each channel of the state. */
+  get gates(): number {
+    return this.#cell === 'lstm' ? 4 : 3;
+  }
+
   /** @internal What networks are made of: the cells of each layer. */
   get parts() {
     const directions = this.bidirectional ? 2 : 1;
@@ -153,7 +151,7 @@ export abstract class Recurrent {
     return new Map(
       this.#cells.map((cell) => {
         const options = { cell: this.#cell, inputSize: cell.inputSize, hiddenSize };
-        const rows = hiddenSize * (this.#cell === 'lstm' ? 4 : 3);
+        const rows = hiddenSize * this.gates;
         const weights = this.#read(cell, 0, rows * (cell.inputSize + hiddenSize + 2)).buffer;
         return [cell.handle, { options, weights }] as const;
       }),
@@ -196,33 +194,10 @@ export abstract class Recurrent {
    * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION, ERR_DISPOSED.
    */
   loadStateDict(dict: Record<string, Tensor>, options: LoadOptions = {}): void {
-    const { strict = true, prefix = '' } = pickOptions(options, ['strict', 'prefix']);
-    if (typeof dict !== 'object' || (dict as unknown) === null) {
-      throw stateDictError('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
+    const parameters = this.#cells.flatMap((cell) => cell.parts.map((part) => ({ ...part, cell })));
+    for (const [{ cell, at }, numbers] of readNamed(dict, options, parameters, [])) {
+      this.#write(cell, at, Float32Array.from(numbers));
     }
-    const names = new Set<string>();
-    const writes = this.#cells.flatMap((cell) =>
-      cell.parts.flatMap(({ name, shape, at }) => {
-        const key = prefix + name;
-        names.add(key);
-        if (!Object.hasOwn(dict, key)) {
-          if (!strict) return [];
-          throw stateDictError(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
-        }
-        try {
-          const values = checkFit(name, dict[key], [shape]).numbers();
-          return [() => this.#write(cell, at, Float32Array.from(values))];
-        } catch (error) {
-          throw stateDictError(key, `${key}: ${(error as Error).message}`, dict[key], error);
-        }
-      }),
-    );
-    const unknown = strict ? Object.keys(dict).find((key) => key.startsWith(prefix) && !names.has(key)) : undefined;
-    if (unknown !== undefined) {
-      const text = `${show(unknown)} is not a parameter of this layer, which has ${[...names].join(', ')}`;
-      throw stateDictError(unknown, text, unknown);
-    }
-    for (const write of writes) write();
   }
 
   /**

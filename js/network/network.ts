@@ -25,6 +25,7 @@ import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { ChannelLayer } from './norm.js';
 import { describeGraph, type StepParts } from './steps.js';
 import { Conv1dStream, type StreamOptions } from './stream.js';
+import { summarize } from './summary.js';
 import { type Layer, NetworkValue, type Step } from './value.js';
 
 type Build = (input: NetworkValue) => NetworkValue;
@@ -320,6 +321,18 @@ export class Network {
     registry.unregister(this);
     this.#graph?.free();
     this.#graph = null;
+  }
+
+  /**
+   * A table of the steps for an input of `inputShape`, for people: output shape, parameters, operations (2 for each
+   * product of a convolution), receptive field and latency in samples of the input.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_DISPOSED.
+   */
+  summary(inputShape: readonly number[]): string {
+    this.outputShape(inputShape);
+    const { inChannels, dtype } = this;
+    return summarize(this.#runtime, { inChannels, dtype, steps: this.#parts() }, this.#steps, inputShape);
   }
 
   /** Frees what the network takes beside its layers, which stay. Its streams stay too. May be called twice. */

@@ -1,7 +1,7 @@
 // Layers whose parameters are a few numbers for each channel.
-import { Conv1dError, optionError, pickOptions, show, stateDictError } from '../common/errors.js';
-import type { LoadOptions } from '../layer/recurrent.js';
-import { checkFit, Tensor } from '../layer/tensor.js';
+import { Conv1dError, optionError, pickOptions } from '../common/errors.js';
+import { type LoadOptions, readNamed } from '../layer/named-parameters.js';
+import { Tensor } from '../layer/tensor.js';
 
 interface Parameter {
   readonly name: string;
@@ -61,32 +61,10 @@ export abstract class ChannelLayer {
    * @throws Conv1dError ERR_STATE_DICT, ERR_OPTION.
    */
   loadStateDict(dict: Record<string, Tensor>, options: LoadOptions = {}): void {
-    const { strict = true, prefix = '' } = pickOptions(options, ['strict', 'prefix']);
-    if (typeof dict !== 'object' || (dict as unknown) === null) {
-      throw stateDictError('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
+    const parameters = this.#parameters.map((own) => ({ name: own.name, shape: [own.values.length], own }));
+    for (const [{ own }, numbers] of readNamed(dict, options, parameters, this.#others)) {
+      own.values = numbers;
     }
-    const found = this.#parameters.flatMap((parameter) => {
-      const key = prefix + parameter.name;
-      if (!Object.hasOwn(dict, key)) {
-        if (!strict) return [];
-        throw stateDictError(key, `${show(key)} is missing; there are ${show(Object.keys(dict))}`, dict);
-      }
-      try {
-        return [[parameter, checkFit(parameter.name, dict[key], [[parameter.values.length]]).numbers()] as const];
-      } catch (error) {
-        throw stateDictError(key, `${key}: ${(error as Error).message}`, dict[key], error);
-      }
-    });
-    const known = new Set([
-      ...this.#parameters.map(({ name }) => prefix + name),
-      ...this.#others.map((o) => prefix + o),
-    ]);
-    const unknown = strict ? Object.keys(dict).find((key) => key.startsWith(prefix) && !known.has(key)) : undefined;
-    if (unknown !== undefined) {
-      const text = `${show(unknown)} is not a parameter of this layer, which has ${[...known].join(', ')}`;
-      throw stateDictError(unknown, text, unknown);
-    }
-    for (const [parameter, values] of found) parameter.values = Float64Array.from(values);
     ++this.#version;
   }
 }
