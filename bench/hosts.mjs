@@ -71,3 +71,18 @@ export async function startNode() {
     close: async () => child.kill(),
   };
 }
+
+/** Hands `use` a host in a page of the browser `engine`, or in a Node process, and closes it. */
+export async function withHost({ node, engine }, use) {
+  const browser = node ? null : await startBrowser(engine);
+  try {
+    const host = await (browser ? browser.open() : startNode());
+    try {
+      return await use(host);
+    } finally {
+      await host.close();
+    }
+  } finally {
+    await browser?.close();
+  }
+}

@@ -6,11 +6,14 @@
   const nothing = 'data:text/javascript,export default {}'; // Node's own modules, which a page never asks for
   const imports = {
     'conv1d-wasm': '/dist/index.js',
+    'conv1d-wasm/models': '/dist/models.js',
     'onnxruntime-web': `${modules}/onnxruntime-web/dist/ort.wasm.bundle.min.mjs`,
     '@tensorflow/tfjs-core': `${modules}/@tensorflow/tfjs-core/dist/tf-core.fesm.min.js`,
     '@tensorflow/tfjs-backend-wasm': `${modules}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.fesm.min.js`,
     '@litertjs/core': `${modules}/@litertjs/core/dist/index.js`,
     '@litertjs/wasm-utils': `${modules}/@litertjs/wasm-utils/dist/index.js`,
+    '@bufbuild/protobuf/wire': `${modules}/@bufbuild/protobuf/dist/esm/wire/index.js`,
+    '@opendaw/nam-wasm': `${modules}/@opendaw/nam-wasm/dist/index.js`,
     flatbuffers: `${modules}/flatbuffers/mjs/flatbuffers.js`,
   };
   for (const name of ['fs', 'path', 'os', 'worker_threads', 'perf_hooks', 'util', 'crypto']) imports[name] = nothing;

@@ -7,8 +7,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { drawChart } from './chart.mjs';
-import { startBrowser, startNode } from './hosts.mjs';
+import { startBrowser, startNode, withHost } from './hosts.mjs';
 import { smallLayer } from './layer.js';
+import { networks } from './networks/networks.js';
+import { runNetworks } from './networks/run.mjs';
 import { report } from './report.mjs';
 import { algorithms, randomShapes } from './sweep.js';
 
@@ -26,7 +28,7 @@ const nativeVersion = '1.30.0';
 const packedLayer = shapes.find(({ name }) => name === 'wav2vec2.conv1');
 
 const usage = `npm run bench -- [options]
-  --only NAME      only layers whose name contains NAME (may be repeated)
+  --only NAME      only layers, or networks, whose name contains NAME (may be repeated)
   --more           the layers of more-shapes.json instead: a large dense one, long kernels
   --quick          a fifth of the time, for a first impression
   --node           in Node instead of a browser (without LiteRT.js, which needs a page)
@@ -34,6 +36,7 @@ const usage = `npm run bench -- [options]
   --threads N      only at N threads; default: at one and at all there are
   --variant NAME   only our relaxed or our simd build
   --streams        pushes of streams instead of layers, one thread
+  --networks       whole networks instead of layers, one thread, our relaxed build where there is one
   --sweep N        N random layers by each algorithm instead, one thread: where 'auto' is not within 10 % of the best
   --native         beside them ${nativePackage} ${nativeVersion}, which is installed below build/ at first`;
 
@@ -58,6 +61,7 @@ function readOptions() {
       variant: { type: 'string' },
       native: { type: 'boolean', default: false },
       streams: { type: 'boolean', default: false },
+      networks: { type: 'boolean', default: false },
       sweep: { type: 'string' },
       more: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -76,9 +80,9 @@ function readOptions() {
   check(['relaxed', 'simd'].includes(variants[0]), '--variant is relaxed or simd');
   check(values.sweep === undefined || Number(values.sweep) > 0, '--sweep takes a number');
   check(['chromium', 'firefox'].includes(values.engine), '--engine is chromium or firefox');
-  const all = values.more ? readShapes('more-shapes.json') : shapes;
+  const all = values.networks ? networks : values.more ? readShapes('more-shapes.json') : shapes;
   const layers = all.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
-  check(layers.length > 0, `--only: no such layer; there are ${all.map(({ name }) => name).join(', ')}`);
+  check(layers.length > 0, `--only: no such name; there are ${all.map(({ name }) => name).join(', ')}`);
   return { ...values, threads, variants, layers };
 }
 
@@ -162,10 +166,8 @@ function wasmSizes() {
 }
 
 /** Pushes of streams: microseconds, and how much faster than real time at 48 kHz. */
-async function runStreams({ variants, node, engine, quick }) {
-  const browser = node ? null : await startBrowser(engine);
-  const host = await (browser ? browser.open() : startNode());
-  try {
+async function runStreams({ variants, quick, ...where }) {
+  await withHost(where, async (host) => {
     await host.call('open', { threads: 1, variants, peers: ['ours'], limits: false });
     const timing = quick ? { seconds: 3, rounds: 4, settle: 0 } : { seconds: 20, rounds: 10, settle: 0 };
     for (const { variant, what, push, placement, budget, median, min } of await host.call('measureStreams', timing)) {
@@ -175,10 +177,7 @@ async function runStreams({ variants, node, engine, quick }) {
         `${name}  median ${microseconds[0]} us, least ${microseconds[1]} us, ${(budget / median).toFixed(1)} x real time`,
       );
     }
-  } finally {
-    await host.close();
-    await browser?.close();
-  }
+  });
 }
 
 const tolerated = 1.1; // times the best of all algorithms
@@ -190,11 +189,9 @@ function judge({ choice, entries }) {
 }
 
 /** Random layers by each algorithm; those where 'auto' took another than the best are measured again, for longer. */
-async function runSweep({ sweep, variants, node, engine, quick }) {
-  const browser = node ? null : await startBrowser(engine);
-  const host = await (browser ? browser.open() : startNode());
+async function runSweep({ sweep, variants, quick, ...where }) {
   const results = [];
-  try {
+  await withHost(where, async (host) => {
     const missing = await host.call('open', {
       threads: 1,
       variants: variants.slice(0, 1),
@@ -215,10 +212,7 @@ async function runSweep({ sweep, variants, node, engine, quick }) {
         `${JSON.stringify(row)}: took ${result.choice.algorithm}, ${result.choice.reason}; ${times.join(', ')}`,
       );
     }
-  } finally {
-    await host.close();
-    await browser?.close();
-  }
+  });
   mkdirSync(output, { recursive: true });
   writeFileSync(join(output, 'sweep.json'), JSON.stringify(results, null, 1));
   const taken = (name) => results.filter(({ choice }) => choice.algorithm === name).length;
@@ -234,6 +228,11 @@ async function main() {
   if (!options) return console.log(usage);
   if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/ is not built: npm run build');
   if (options.streams) return runStreams(options);
+  if (options.networks) {
+    const measured = await runNetworks(root, options.layers, options);
+    mkdirSync(output, { recursive: true });
+    return writeFileSync(join(output, 'networks.json'), JSON.stringify(measured, null, 1));
+  }
   if (options.sweep) return runSweep(options);
   const nativeModule = options.native ? installNative() : null;
   const browser = options.node ? null : await startBrowser(options.engine);

@@ -18,6 +18,17 @@ async function timeAll(entries, options) {
   timings.forEach((timing, i) => Object.assign(entries[i], timing));
 }
 
+// The same for the entries without error beside `marks`; then they are done with.
+async function timeContenders(what, marks, entries, options) {
+  const sound = entries.filter(({ error }) => !error);
+  await timeAll([...marks, ...sound], options);
+  for (const { name, dispose } of sound) {
+    // What a peer cannot free any more was timed all the same.
+    await (async () => dispose())().catch((error) => console.warn(`${name} on ${what}: ${text(error)}`));
+  }
+  return { limits: marks.map(plain), results: entries.map(plain) };
+}
+
 /**
  * Loads `config.peers` at `config.threads` threads, ours in each of `config.variants`, and with `config.limits` the machine's
  * own marks. `assets` is where a page's peers find their files, `module` where a peer lies that is no dependency.
@@ -49,14 +60,18 @@ export async function openSession(config) {
         const entry = await enter(contender, layer, data);
         if (entry) results.push(entry);
       }
-      const sound = results.filter(({ error }) => !error);
       const marks = limits.map(({ name, prepare }) => ({ name, ...prepare(layer) }));
-      await timeAll([...marks, ...sound], options);
-      for (const { name, dispose } of sound) {
-        // What a peer cannot free any more was timed all the same.
-        await (async () => dispose())().catch((error) => console.warn(`${name} on ${layer.name}: ${text(error)}`));
-      }
-      return { layer, limits: marks.map(plain), results: results.map(plain) };
+      return { layer, ...(await timeContenders(layer.name, marks, results, options)) };
+    },
+
+    /** Times a network of networks/networks.js on our first build: { variant, limits, results }, see networks/report.mjs. */
+    async measureNetwork(index, files, options) {
+      const { enterNetwork } = await import('./networks/enter.js');
+      const { runtimes } = await import('./peers/ours.js');
+      const [runtime] = runtimes;
+      const entries = await enterNetwork(index, runtime, files);
+      const marks = limits.filter(({ name }) => name !== 'copy').map(({ name, prepare }) => ({ name, ...prepare() }));
+      return { variant: runtime.variant, ...(await timeContenders('a network', marks, entries, options)) };
     },
 
     /** Times how long each of our builds takes to take and pack the weights of a row of shapes.json. */

@@ -10,7 +10,7 @@ const makeLayer = (runtime, options) => new Conv1d({ padding: 'causal', kernelSi
 const dilations = Array.from({ length: 20 }, (_, i) => 2 ** (i % 10));
 
 /** Twenty gated layers of `channels` with residual and skip paths; `inner` rows pass each gate. */
-function gatedStack(runtime, channels, inner) {
+export function gatedStack(runtime, channels, inner) {
   const first = makeLayer(runtime, { inChannels: 1, outChannels: channels });
   const last = makeLayer(runtime, { inChannels: inner, outChannels: 1 });
   return new Network(1, (input) => {

@@ -1,77 +1,124 @@
-// An ONNX model of one Conv: the few protobuf messages that it takes, written by hand.
+// ONNX models, as many of their protobuf messages as it takes.
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
-const wireVarint = 0;
-const wireBytes = 2;
-const text = new TextEncoder();
+// Number and type of each field, as https://github.com/onnx/onnx/blob/main/onnx/onnx.proto has them.
+const messages = {
+  ModelProto: { ir_version: [1, 'int64'], graph: [7, 'GraphProto'], opset_import: [8, 'OperatorSetIdProto'] },
+  OperatorSetIdProto: { domain: [1, 'string'], version: [2, 'int64'] },
+  GraphProto: {
+    node: [1, 'NodeProto'],
+    name: [2, 'string'],
+    initializer: [5, 'TensorProto'],
+    input: [11, 'ValueInfoProto'],
+    output: [12, 'ValueInfoProto'],
+  },
+  NodeProto: { input: [1, 'string'], output: [2, 'string'], op_type: [4, 'string'], attribute: [5, 'AttributeProto'] },
+  AttributeProto: {
+    name: [1, 'string'],
+    f: [2, 'float'],
+    i: [3, 'int64'],
+    s: [4, 'string'],
+    ints: [8, 'int64'],
+    type: [20, 'int32'],
+  },
+  TensorProto: { dims: [1, 'int64'], data_type: [2, 'int32'], name: [8, 'string'], raw_data: [9, 'bytes'] },
+  ValueInfoProto: { name: [1, 'string'], type: [2, 'TypeProto'] },
+  TypeProto: { tensor_type: [1, 'TensorTypeProto'] },
+  TensorTypeProto: { elem_type: [1, 'int32'], shape: [2, 'TensorShapeProto'] },
+  TensorShapeProto: { dim: [1, 'DimensionProto'] },
+  DimensionProto: { dim_value: [1, 'int64'] },
+};
 
-function varint(value) {
-  const bytes = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest];
-    bytes.push((rest % 128) | 128);
+const wireTypes = {
+  int32: WireType.Varint,
+  int64: WireType.Varint,
+  float: WireType.Bit32,
+  string: WireType.LengthDelimited,
+  bytes: WireType.LengthDelimited,
+};
+
+/** Writes `message`, an object with the fields of `type`; of a repeated one, an array. */
+function write(writer, type, message) {
+  for (const [name, values] of Object.entries(message)) {
+    const [number, kind] = messages[type][name];
+    for (const value of Array.isArray(values) ? values : [values]) {
+      writer.tag(number, wireTypes[kind] ?? WireType.LengthDelimited);
+      if (kind in messages) write(writer.fork(), kind, value).join();
+      else writer[kind](value);
+    }
   }
+  return writer;
 }
 
-const number = (field, value) => Uint8Array.from([...varint(field * 8 + wireVarint), ...varint(value)]);
+const elementTypes = { float32: 1, int64: 7 }; // TensorProto.DataType
 
-/** A string, bytes, or a message given by its fields. */
-function part(field, content) {
-  const body = typeof content === 'string' ? text.encode(content) : Array.isArray(content) ? concat(content) : content;
-  return concat([Uint8Array.from([...varint(field * 8 + wireBytes), ...varint(body.length)]), body]);
+const valueInfo = ({ name, shape }) => ({
+  name,
+  type: {
+    tensor_type: {
+      elem_type: elementTypes.float32,
+      ...(shape && { shape: { dim: shape.map((extent) => ({ dim_value: extent })) } }),
+    },
+  },
+});
+
+/** A whole number is an int, another one a float: what must be a float says so by `{ f }`. */
+function attribute([name, value]) {
+  const types = { f: 1, i: 2, s: 3, ints: 7 }; // AttributeProto.AttributeType
+  const kind = Array.isArray(value) ? 'ints' : { string: 's', number: 'i' }[typeof value];
+  const content = kind ? { [kind]: value } : value;
+  return { name, ...content, type: types[Object.keys(content)[0]] };
 }
 
-function concat(pieces) {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+/** A model that is put together node by node. Values are names. */
+export class OnnxModel {
+  #graph = { node: [], name: 'network', initializer: [], input: [], output: [] };
+  #values = 0;
+
+  input(name, shape) {
+    this.#graph.input.push(valueInfo({ name, shape }));
+    return name;
   }
-  return whole;
-}
 
-const float = 1; // TensorProto.DataType.FLOAT
-const attributeInt = 2;
-const attributeInts = 7;
+  /** `shape` may be left to be inferred. */
+  output(name, shape) {
+    this.#graph.output.push(valueInfo({ name, shape }));
+  }
 
-const intAttribute = (name, value) => part(5, [part(1, name), number(3, value), number(20, attributeInt)]);
-const intsAttribute = (name, values) =>
-  part(5, [part(1, name), ...values.map((value) => number(8, value)), number(20, attributeInts)]);
+  /** @param {Float32Array | BigInt64Array} data */
+  constant(data, shape) {
+    const name = `constant${this.#graph.initializer.length}`;
+    this.#graph.initializer.push({
+      dims: shape,
+      data_type: data instanceof BigInt64Array ? elementTypes.int64 : elementTypes.float32,
+      name,
+      raw_data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    });
+    return name;
+  }
 
-const initializer = (name, dims, data) =>
-  part(5, [
-    ...dims.map((dim) => number(1, dim)),
-    number(2, float),
-    part(8, name),
-    part(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  ]);
+  /** The output of an operator, or those that `outputs` names. Inputs that are left out are ''. */
+  node(operator, inputs, attributes = {}, outputs = [`value${this.#values++}`]) {
+    this.#graph.node.push({
+      input: inputs,
+      output: outputs,
+      op_type: operator,
+      attribute: Object.entries(attributes).map(attribute),
+    });
+    return outputs[0];
+  }
 
-function valueInfo(field, name, dims) {
-  const shape = dims.map((dim) => part(1, [number(1, dim)]));
-  return part(field, [part(1, name), part(2, [part(1, [number(1, float), part(2, shape)])])]);
+  bytes() {
+    const model = { ir_version: 8, graph: this.#graph, opset_import: { domain: '', version: 13 } };
+    return write(new BinaryWriter(), 'ModelProto', model).finish();
+  }
 }
 
 /** The bytes of a model x (N, Cin, L) -> y (N, Cout, Lout). */
 export function onnxConv({ N, Cin, Cout, k, s, p, d, g, L, Lout }, { weight, bias }) {
-  const node = part(1, [
-    ...['x', 'w', 'b'].map((name) => part(1, name)),
-    part(2, 'y'),
-    part(4, 'Conv'),
-    intsAttribute('kernel_shape', [k]),
-    intsAttribute('strides', [s]),
-    intsAttribute('pads', [p, p]),
-    intsAttribute('dilations', [d]),
-    intAttribute('group', g),
-  ]);
-  const graph = part(7, [
-    node,
-    part(2, 'conv'),
-    initializer('w', [Cout, Cin / g, k], weight),
-    initializer('b', [Cout], bias),
-    valueInfo(11, 'x', [N, Cin, L]),
-    valueInfo(12, 'y', [N, Cout, Lout]),
-  ]);
-  const irVersion = 8;
-  const opset = 13;
-  return concat([number(1, irVersion), graph, part(8, [part(1, ''), number(2, opset)])]);
+  const model = new OnnxModel();
+  const inputs = [model.input('x', [N, Cin, L]), model.constant(weight, [Cout, Cin / g, k]), model.constant(bias, [Cout])]; // prettier-ignore
+  const attributes = { kernel_shape: [k], strides: [s], pads: [p, p], dilations: [d], group: g };
+  model.output(model.node('Conv', inputs, attributes, ['y']), [N, Cout, Lout]);
+  return model.bytes();
 }
