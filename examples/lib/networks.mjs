@@ -35,11 +35,11 @@ export function crepe(tensors) {
 }
 
 /**
- * Silero VAD at 16 kHz (https://github.com/snakers4/silero-vad), in two parts: `encoder` from (N, 1, 576), chunks of 512
- * samples with the 64 before each, to (N, 128, 1); `decoder` from (128, N), of one chunk after the other, to (1, N), how
- * likely there is speech in each.
+ * Silero VAD at 16 kHz (https://github.com/snakers4/silero-vad): a function that takes the next samples of a recording, at
+ * most 1024 chunks of 512, and says of each chunk how likely there is speech in it.
  */
 export function silero(tensors) {
+  const [size, context, features] = [512, 64, 128];
   const conv = (inChannels, outChannels, stride) =>
     new Conv1d({ inChannels, outChannels, kernelSize: 3, stride, padding: 1, activation: 'relu' });
   const encoderLayers = {
@@ -48,21 +48,34 @@ export function silero(tensors) {
       ...{ inChannels: 1, outChannels: 258, kernelSize: 256, stride: 128, bias: false },
       ...{ padding: [0, 64], paddingMode: 'reflect' },
     }),
-    ...{ conv1: conv(129, 128, 1), conv2: conv(128, 64, 2), conv3: conv(64, 64, 2), conv4: conv(64, 128, 1) },
+    ...{ conv1: conv(129, 128, 1), conv2: conv(128, 64, 2), conv3: conv(64, 64, 2), conv4: conv(64, features, 1) },
   };
   const { stft_conv: stft, ...convs } = encoderLayers;
   const encode = (x) => Object.values(convs).reduce((value, layer) => value.apply(layer), x.apply(stft).magnitude());
   const decoderLayers = {
-    lstm_cell: new Lstm({ inputSize: 128, hiddenSize: 128 }),
+    lstm_cell: new Lstm({ inputSize: features, hiddenSize: 128 }),
     final_conv: new Conv1d({ inChannels: 128, outChannels: 1, kernelSize: 1, activation: 'sigmoid' }),
   };
   const { lstm_cell: lstm, final_conv: last } = decoderLayers;
   const encoder = new Network(1, encode, { layers: encoderLayers });
-  const decoder = new Network(128, (x) => x.apply(lstm).activation('relu').apply(last), { layers: decoderLayers });
+  const decoder = new Network(features, (x) => x.apply(lstm).activation('relu').apply(last), { layers: decoderLayers });
   // A cell is the first and only layer of an LSTM.
   const named = Object.entries(tensors).map(([name, tensor]) => [name.replace(/^lstm_cell\..*/, '$&_l0'), tensor]);
-  const ofDecoder = ([name]) => /^(lstm|final)/.test(name);
-  encoder.loadStateDict(Object.fromEntries(named.filter((entry) => !ofDecoder(entry))));
-  decoder.loadStateDict(Object.fromEntries(named.filter(ofDecoder)));
-  return { encoder, decoder };
+  const isDecoders = ([name]) => /^(lstm|final)/.test(name);
+  encoder.loadStateDict(Object.fromEntries(named.filter((entry) => !isDecoders(entry))));
+  decoder.loadStateDict(Object.fromEntries(named.filter(isDecoders)));
+
+  const memory = decoder.stream({ maxChunk: 1024 });
+  let before = new Float32Array(context);
+  return (samples) => {
+    const count = samples.length / size;
+    const heard = new Float32Array(context + samples.length);
+    heard.set(before);
+    heard.set(samples, context);
+    before = heard.slice(-context);
+    const chunks = Array.from({ length: count }, (_, i) => [heard.subarray(i * size).subarray(0, context + size)]);
+    const encoded = encoder.forward(new Tensor(chunks)).data;
+    const columns = Float32Array.from(encoded, (_, i) => encoded[(i % count) * features + Math.floor(i / count)]);
+    return memory.push(new Tensor(columns, [features, count])).data;
+  };
 }

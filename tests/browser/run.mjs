@@ -33,11 +33,25 @@ const pages = [
   { name: 'extension', run: (engine) => testExtension(engine) },
   { name: 'policy', run: (engine, server) => engine.run(`${server.url}tests/browser/policy.html`) },
   { name: 'worklet', run: (engine, server) => engine.run(`${server.url}tests/browser/worklet.html`) },
+  {
+    name: 'networks',
+    async run(engine, server) {
+      const page = `${server.url}tests/browser/networks.html`;
+      if (!existsSync(models)) return engine.run(page);
+      const modelServer = await serve({ root: models, isolated: false, headers: sharedHeaders });
+      try {
+        return await engine.run(`${page}?models=${modelServer.url}`);
+      } finally {
+        await modelServer.close();
+      }
+    },
+  },
   { name: 'demo', run: (engine, _server, isolated) => testDemo(engine, { isolated, only: only.test }) },
 ];
 
 const kShownFailures = 10;
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const models = `${root}../shared/models`;
 
 const { values: only } = parseArgs({
   options: { engine: { type: 'string' }, page: { type: 'string' }, test: { type: 'string' } },

