@@ -26,7 +26,7 @@ async function main() {
   let begin = -1;
   for (const [i, probability] of [...likely, 0].entries()) {
     if (begin < 0 && probability >= 0.5) begin = i;
-    if (begin < 0 || probability >= 0.35) continue; // it ends later than it began
+    if (begin < 0 || probability >= 0.35) continue; // what has begun ends at a lower one
     console.log(`${secondsAt(begin)},${secondsAt(i)}`);
     begin = -1;
   }

@@ -1,4 +1,4 @@
-import { classError, optionError, pickOptions, shapeError, show } from '../common/errors.js';
+import { classError, optionError, pickOptions, reading, shapeError, show } from '../common/errors.js';
 import type { ActivationOption, PerChannel } from '../layer/activation.js';
 import { Convolution } from '../layer/convolution.js';
 import { Recurrent } from '../layer/recurrent.js';
@@ -62,16 +62,17 @@ function finite(field: string, value: unknown): number {
   throw optionError(field, 'a finite float32 number', value);
 }
 
-/** One finite number for each channel. */
-function perChannel(field: string, value: unknown, channels: number): number[] {
-  const values: unknown = Tensor.owns(value) ? value.numbers() : value;
-  if (typeof values === 'number') return Array.from({ length: channels }, () => finite(field, values));
-  const isList = Array.isArray(values) || ArrayBuffer.isView(values);
-  const list = isList ? Array.from(values as ArrayLike<unknown>) : [];
-  if (list.length !== channels) {
-    throw optionError(field, `a number or a list of one for each of ${String(channels)} channels`, value);
-  }
-  return list.map((number, i) => finite(`${field}[${String(i)}]`, number));
+/** One finite number for each channel. @param or what else `value` may be. */
+function perChannel(field: string, value: unknown, channels: number, or = ''): number[] {
+  return reading('ERR_OPTION', field, value, () => {
+    const values: unknown = Tensor.owns(value) ? value.numbers() : value;
+    if (typeof values === 'number') return Array.from({ length: channels }, () => finite(field, values));
+    const isList = Array.isArray(values) || ArrayBuffer.isView(values);
+    if (!isList || (values as ArrayLike<unknown>).length !== channels) {
+      throw optionError(field, `${or}a number or a list of one for each of ${String(channels)} channels`, value);
+    }
+    return Array.from(values as ArrayLike<unknown>, (number, i) => finite(`${field}[${String(i)}]`, number));
+  });
 }
 
 /** A signal inside a network that is being described: its input, or what some operation makes of others. */
@@ -174,11 +175,7 @@ export class NetworkValue {
       }
       return this.#append({ kind, operands: [this.#index, index], text: `% ${sign} %` });
     }
-    const isConstant = typeof other === 'number' || Array.isArray(other) || ArrayBuffer.isView(other);
-    if (!isConstant) {
-      throw optionError('other', 'a value of the same network, a number or a list of one for each channel', other);
-    }
-    const numbers = perChannel('other', other, this.channels);
+    const numbers = perChannel('other', other, this.channels, 'a value of the same network, ');
     return this.#append({ kind, numbers, text: `% ${sign} ${show(other)}` });
   }
 
@@ -344,7 +341,7 @@ export class NetworkValue {
    */
   upsample(factor: number, mode: 'nearest' | 'linear' = 'nearest'): NetworkValue {
     if (!(integer('factor', factor, 1) <= 1024)) throw optionError('factor', 'at most 1024', factor);
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- callers are not always typed
+
     if (mode !== 'nearest' && mode !== 'linear') throw optionError('mode', "'nearest' or 'linear'", mode);
     return this.#append({ kind: `upsample_${mode}`, numbers: [factor] });
   }

@@ -15,7 +15,8 @@ import {
   Tensor,
   writeSafetensors,
 } from 'conv1d-wasm';
-import { expectSameBits, makeLayer, noiseTensor } from './support.js';
+import { readNam } from 'conv1d-wasm/models';
+import { expectSameBits, makeLayer, noiseTensor, readJson } from './support.js';
 
 const sizes = { inChannels: 2, outChannels: 2, kernelSize: 3 };
 const runtime = await init({ threads: 1 });
@@ -223,6 +224,7 @@ const calls = {
     { source: makeLayer({ ...sizes, padding: 'causal' }), ...of('wasmModule', 'processorUrl', 'onLoad') },
   ],
   readSafetensors: [([buffer]) => readSafetensors(buffer), writeSafetensors(layer.stateDict())],
+  readNam: [([json, options]) => readNam(json, options), readJson('examples/overdrive.nam'), { size: 1, runtime }],
   readNpy: [([buffer]) => readNpy(buffer), new Uint8Array(8)],
   readNpz: [([buffer]) => readNpz(buffer), new Uint8Array(8)],
   writeSafetensors: [([dict, options]) => writeSafetensors(dict, options), layer.stateDict(), { metadata: { a: 'b' } }],

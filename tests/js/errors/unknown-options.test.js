@@ -12,6 +12,7 @@ import {
   readTorch,
   writeSafetensors,
 } from 'conv1d-wasm';
+import { readNam } from 'conv1d-wasm/models';
 import { rejected, thrown, zeros } from '../support.js';
 import { input, layer, sizes, withLayer } from './intact.js';
 
@@ -106,6 +107,7 @@ describe('unknown options name those that there are, and the nearest', () => {
       'names, prefix, filter',
       (options) => readSafetensors(new Uint8Array(0), options),
     ],
+    ['readNam', 'sizes', 'size', 'size, runtime', (options) => readNam({}, options)],
     ['readTorch', 'name', 'names', 'names, prefix, filter', (options) => readTorch(new Uint8Array(0), options)],
     [
       'readNpz',
