@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 namespace conv1d {
 
@@ -23,17 +22,18 @@ bool Layer::allocate_phases() {
   Correlation forward{};
   static_cast<Dimensions&>(forward) = transposed_dimensions(params_);
   forward.first = -params_.pad_left;
-  phases_.reset(new (std::nothrow) Phase[static_cast<size_t>(params_.phases())]);
-  if (!phases_) return false;
+  if (!phases_.make(static_cast<size_t>(params_.phases()))) return false;
+  size_t count = 0;
   for (int32_t number = 0; number < params_.phases(); ++number) {
     const auto transposed = transposed_of(forward, number, 0, params_.stride);
     if (!transposed) continue;
-    Phase& phase = phases_[phase_count_];
+    Phase& phase = phases_[count];
     phase.number = number;
     phase.transposed = *transposed;
     if (!phase.forms.reserve_panels(transposed->correlation)) return false;
-    ++phase_count_;
+    ++count;
   }
+  phases_.shorten(count);
   return true;
 }
 

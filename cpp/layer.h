@@ -1,9 +1,9 @@
 // A layer as its user made it: options, weight and bias. Handles, streams and passes share it.
 #pragma once
 
-#include <memory>
 #include <span>
 
+#include "array.h"
 #include "buffer.h"
 #include "operator/finish.h"
 #include "options/params.h"
@@ -40,7 +40,7 @@ class Layer {
     TransposedPhase transposed;
     PackedForms forms;
   };
-  std::span<Phase> phases() { return {phases_.get(), phase_count_}; }
+  std::span<Phase> phases() { return phases_; }
 
   PackedForms& forms() { return forms_; }
   // As methods read them: the bias as floats, zeros where there is none. Of a phase, or of a layer that has none.
@@ -59,8 +59,7 @@ class Layer {
   bool bias_changed_ = true;
   uint32_t version_ = 1;
   PackedForms forms_;
-  std::unique_ptr<Phase[]> phases_;
-  size_t phase_count_ = 0;
+  Array<Phase> phases_;
 };
 
 }  // namespace conv1d

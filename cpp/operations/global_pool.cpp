@@ -49,7 +49,7 @@ class GlobalAveragePool final : public AtEnd {
       const float* row = operand.at(c, first);
       double sum = sum_of(state, c);
       for (int32_t i = 0; i < count; ++i) sum += row[i];
-      std::memcpy(state + 2 * c, &sum, sizeof sum);
+      std::memcpy(double_of(state, c), &sum, sizeof sum);
     }
   }
   void compute(std::span<const Stretch> operands, int64_t /*first*/, int32_t /*count*/, const OutputStretch& out,
@@ -60,9 +60,13 @@ class GlobalAveragePool final : public AtEnd {
   }
 
  private:
+  template <class Float>
+  static Float* double_of(Float* state, int32_t channel) {
+    return state + 2 * static_cast<size_t>(channel);
+  }
   static double sum_of(const float* state, int32_t channel) {
     double sum = 0;
-    std::memcpy(&sum, state + 2 * channel, sizeof sum);
+    std::memcpy(&sum, double_of(state, channel), sizeof sum);
     return sum;
   }
 };

@@ -111,18 +111,22 @@ std::optional<Error> Forward::choose_methods(const Step& step, int threads, Node
   const Params& params = step.layer->params();
   const Correlation correlation = correlation_of(params, node->geometry);
   if (!params.transposed) {
-    node->parts.resize(1);
+    if (!node->parts.make(1)) return no_room(sizeof(Part), "scratch");
     return choose_method(correlation, step, threads, node->parts.data());
   }
-  node->parts.reserve(step.layer->phases().size());
+  if (!node->parts.make(step.layer->phases().size())) {
+    return no_room(static_cast<double>(step.layer->phases().size() * sizeof(Part)), "scratch");
+  }
+  size_t count = 0;
   for (Layer::Phase& phase : step.layer->phases()) {
     const auto transposed = transposed_of(correlation, phase.number, 0, node->length);
     if (!transposed) continue;  // none of so few outputs is of this phase
-    Part& part = node->parts.emplace_back();
+    Part& part = node->parts[count++];
     part.phase = &phase;
     part.begin = static_cast<size_t>(transposed->begin);
     if (auto error = choose_method(transposed->correlation, step, threads, &part)) return error;
   }
+  node->parts.shorten(count);
   const bool has_gaps = static_cast<int32_t>(step.layer->phases().size()) < params.stride;
   node->pieces = has_gaps ? node->geometry.batch : 0;
   return std::nullopt;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "array.h"
 #include "buffer.h"
 #include "choose/algorithm.h"
 #include "methods/method.h"
@@ -70,7 +71,7 @@ class Forward {
     size_t at = 0;  // of its output in values_, unless that is the caller's
     // Of a convolution:
     Geometry geometry{};
-    std::vector<Part> parts;
+    Array<Part> parts;
     // Of an operation, and of the outputs of a transposed layer that no tap leads to:
     int32_t pieces = 0;
     int32_t piece_length = 0;     // outputs in time

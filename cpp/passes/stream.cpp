@@ -86,16 +86,12 @@ std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk,
   int32_t longest = 0;
   if (std::optional<Error> error = parse_integer("batch", batch, 1, &signals)) return error;
   if (std::optional<Error> error = parse_integer("maxChunk", max_chunk, 1, &longest)) return error;
-  // Vectors cannot say that memory is short, so this asks for them.
-  void* room = allocate_array(graph.values(), 2 * (sizeof(Node) + sizeof(Value) + kMostOperands * sizeof(History)));
-  std::free(room);
-  std::unique_ptr<Stream> made(room == nullptr ? nullptr : new (std::nothrow) Stream);
-  if (!made) return out_of_memory();
+  std::unique_ptr<Stream> made(new (std::nothrow) Stream);
+  if (!made || !made->nodes_.make(graph.steps.size()) || !made->values_.make(graph.values())) return out_of_memory();
 
   made->batch_ = signals;
   made->flush_tiny_ = flush_tiny && graph.dtype == DType::kFloat32;  // no float16 is that small
   made->graph_ = std::move(graph);
-  made->nodes_.resize(made->graph_.steps.size());
   for (size_t i = 0; i < made->nodes_.size(); ++i) {
     Node& node = made->nodes_[i];
     node.step = &made->graph_.steps[i];
@@ -108,7 +104,6 @@ std::optional<Error> Stream::create(Graph graph, double batch, double max_chunk,
       return unsupported("stream", "a stream's factors of upsampling must multiply to at most 2^20");
     }
   }
-  made->values_.resize(made->graph_.values());
   made->values_[0].channels = made->graph_.in_channels;
   made->values_[0].stride = made->values_[0].lead = made->ticks_;
   made->values_[0].longest = longest;
@@ -194,7 +189,7 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   }
   // One tap on what an earlier node made needs no history; the caller's rows are not to be read past their end.
   node->keeps = !(p.kernel_size == 1 && in_step && node->step->input() > 0);
-  if (node->keeps) node->histories.resize(1);
+  if (node->keeps && !node->histories.make(1)) return out_of_memory();
   int64_t kept = std::max({kept_samples(p), left + node->known_after, int64_t{1}});
   if (p.padding_mode == PaddingMode::kReflect) kept = std::max(kept, 2 * right + 1);
   const int64_t rows = int64_t{batch_} * p.in_channels;
@@ -291,7 +286,7 @@ std::optional<Error> Stream::lay_out_operation(Node* node, Value* out) {
 bool Stream::keep_operands(Node* node) {
   const Timing timing = node->op->timing();
   const size_t count = node->step->operands.size();
-  node->histories.resize(count);
+  if (!node->histories.make(count)) return false;
   for (size_t i = 0; i < count; ++i) {
     const Value& own = operand(*node, i);
     int64_t kept = ceil_div(timing.last - timing.first + timing.down, int64_t{timing.up}) + 2;
@@ -320,7 +315,7 @@ bool Stream::lay_out_rows() {
   }
   const BufferPlan plan = plan_buffers(graph_, floats);
   for (size_t i = 0; i < values_.size(); ++i) values_[i].buffer = plan.buffer[i];
-  buffers_.resize(plan.size.size());
+  if (!buffers_.make(plan.size.size())) return false;
   for (size_t i = 0; i < plan.size.size(); ++i) {
     if (!buffers_[i].reserve(plan.size[i])) return false;
   }

@@ -5,8 +5,8 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "array.h"
 #include "buffer.h"
 #include "operations/operation.h"
 #include "options/params.h"
@@ -116,9 +116,9 @@ class Stream {
     const Operation* op = nullptr;    // of an operation, or of a transposed layer
     std::unique_ptr<Operation> made;  // that operation of a transposed layer
     bool keeps = false;
-    std::vector<History> histories;  // of each operand
-    Buffer<float> states;            // of an operation, for each image
-    Buffer<float> rest;              // what they were before a sample that may not have changed them
+    Array<History> histories;  // of each operand
+    Buffer<float> states;      // of an operation, for each image
+    Buffer<float> rest;        // what they were before a sample that may not have changed them
 
     const History& history() const { return histories.front(); }
     History& history() { return histories.front(); }
@@ -204,10 +204,10 @@ class Stream {
   int64_t ticks_ = 1;
   int32_t batch_ = 0;
   bool flush_tiny_ = false;
-  std::vector<Node> nodes_;
-  std::vector<Value> values_;
-  Buffer<int32_t> description_;         // of the stream and each step, see kStreamTraits
-  std::vector<Buffer<float>> buffers_;  // values whose times do not overlap share one
+  Array<Node> nodes_;
+  Array<Value> values_;
+  Buffer<int32_t> description_;   // of the stream and each step, see kStreamTraits
+  Array<Buffer<float>> buffers_;  // values whose times do not overlap share one
 };
 
 }  // namespace conv1d

@@ -19,10 +19,12 @@ Transposed::Transposed(std::shared_ptr<Layer> layer)
 
 std::unique_ptr<Transposed> Transposed::make(std::shared_ptr<Layer> layer) {
   auto made = std::make_unique<Transposed>(std::move(layer));
+  if (!made->offsets_.make(made->layer_->phases().size())) return nullptr;
+  Buffer<int32_t>* own = made->offsets_.data();
   const size_t pitch = made->window_pitch();
   for (Layer::Phase& phase : made->layer_->phases()) {
     const Dimensions& d = phase.transposed.correlation;
-    Buffer<int32_t>& offsets = made->offsets_.emplace_back();
+    Buffer<int32_t>& offsets = *own++;
     if ((choose_vectors(d, 1) == Vectors::kAlongChannels && !phase.forms.keep_both_panels(d)) ||
         !offsets.reserve(static_cast<size_t>(d.group_in()) * static_cast<size_t>(d.kernel_size))) {
       return nullptr;

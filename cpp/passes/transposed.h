@@ -2,8 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
+#include "array.h"
 #include "buffer.h"
 #include "layer.h"
 #include "operations/operation.h"
@@ -37,7 +37,7 @@ class Transposed final : public Operation {
   size_t window_pitch() const;
 
   std::shared_ptr<Layer> layer_;
-  std::vector<Buffer<int32_t>> offsets_;  // of each phase: where its channels' taps read
+  Array<Buffer<int32_t>> offsets_;  // of each phase: where its channels' taps read
 };
 
 }  // namespace conv1d
