@@ -12,7 +12,8 @@
     '@tensorflow/tfjs-backend-wasm': `${modules}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.fesm.min.js`,
     '@litertjs/core': `${modules}/@litertjs/core/dist/index.js`,
     '@litertjs/wasm-utils': `${modules}/@litertjs/wasm-utils/dist/index.js`,
-    '@bufbuild/protobuf/wire': `${modules}/@bufbuild/protobuf/dist/esm/wire/index.js`,
+    // The one file of it that writes: onnxruntime-web's first result would wait for all the others.
+    '@bufbuild/protobuf/wire': `${modules}/@bufbuild/protobuf/dist/esm/wire/binary-encoding.js`,
     '@opendaw/nam-wasm': `${modules}/@opendaw/nam-wasm/dist/index.js`,
     flatbuffers: `${modules}/flatbuffers/mjs/flatbuffers.js`,
   };
