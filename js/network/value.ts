@@ -341,7 +341,6 @@ export class NetworkValue {
    */
   upsample(factor: number, mode: 'nearest' | 'linear' = 'nearest'): NetworkValue {
     if (!(integer('factor', factor, 1) <= 1024)) throw optionError('factor', 'at most 1024', factor);
-
     if (mode !== 'nearest' && mode !== 'linear') throw optionError('mode', "'nearest' or 'linear'", mode);
     return this.#append({ kind: `upsample_${mode}`, numbers: [factor] });
   }

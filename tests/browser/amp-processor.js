@@ -8,8 +8,10 @@ class AmpProcessor extends AudioWorkletProcessor {
   constructor({ processorOptions: { module, json } }) {
     super();
     this.runtime = initSync(module);
-    this.stream = readNam(json).network.stream({ maxChunk: quantum });
+    const model = readNam(json);
+    this.stream = model.network.stream({ maxChunk: quantum });
     this.stream.settle();
+    model.dispose();
     this.chunk = new Tensor(new Float32Array(quantum), [1, quantum]);
     this.out = { out: new Tensor(new Float32Array(quantum), [1, quantum]) };
     this.quanta = 0;

@@ -1,5 +1,5 @@
 // Trained networks in pages and in the audio thread, with the outputs that other programs give.
-import { compileModule, init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
+import { compileModule, createConvolverNode, init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
 import { readNam } from 'conv1d-wasm/models';
 import { crepe, silero } from '/examples/lib/networks.mjs';
 import { expect, expectEqual, expectSameBits, finish, result, skip, test } from './testing.js';
@@ -14,9 +14,10 @@ const loadSignal = async (path) => readNpy(await load(`${path}.npy`)).data;
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const largestError = (got, expected) => largest(expected.map((value, i) => value - got[i]));
 
-function streamed(network, samples) {
+/** The outputs of a stream that begins with silence behind it, or with the first sample. */
+function streamed(network, samples, isSettled = true) {
   const stream = network.stream({ maxChunk: quantum });
-  stream.settle();
+  if (isSettled) stream.settle();
   const output = new Float32Array(samples.length);
   for (let t = 0; t < samples.length; t += quantum) {
     output.set(stream.push(new Tensor([samples.subarray(t, t + quantum)])).data, t);
@@ -49,33 +50,46 @@ async function testAmps() {
   }
 }
 
+/** What `connect(context)` makes of `samples`, and the node that it gave. */
+async function render(samples, connect) {
+  const [length, sampleRate] = [samples.length, 48000];
+  const context = new OfflineAudioContext(1, length, sampleRate);
+  const node = await connect(context);
+  const buffer = new AudioBuffer({ length, numberOfChannels: 1, sampleRate });
+  buffer.copyToChannel(samples, 0);
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(node).connect(context.destination);
+  source.start();
+  return { node, played: (await context.startRendering()).getChannelData(0) };
+}
+
 async function testAudioThread() {
-  const sampleRate = 48000;
   const [input, module] = [await loadSignal('nam/input'), await compileModule()];
-  const length = Math.floor((10 * sampleRate) / quantum) * quantum;
-  const samples = Float32Array.from({ length }, (_, t) => input[t % input.length]);
+  const quanta = 3750; // ten seconds
+  const samples = Float32Array.from({ length: quanta * quantum }, (_, t) => input[t % input.length]);
   for (const file of ['wavenet_a1_standard', 'lstm']) {
-    await test(`ten seconds of ${file} in the audio thread`, async () => {
+    await test(`ten seconds of ${file} in a processor of one’s own`, async () => {
       const json = await loadText(`nam/${file}.nam`);
-      const context = new OfflineAudioContext(1, length, sampleRate);
-      await context.audioWorklet.addModule(new URL('./amp-processor.js', import.meta.url));
-      const node = new AudioWorkletNode(context, 'amp', { processorOptions: { module, json } });
       const reports = [];
-      node.port.onmessage = ({ data }) => reports.push(data);
-      const buffer = new AudioBuffer({ length, numberOfChannels: 1, sampleRate });
-      buffer.copyToChannel(samples, 0);
-      const source = new AudioBufferSourceNode(context, { buffer });
-      source.connect(node).connect(context.destination);
-      source.start();
-      const played = (await context.startRendering()).getChannelData(0);
+      const { node, played } = await render(samples, async (context) => {
+        await context.audioWorklet.addModule(new URL('./amp-processor.js', import.meta.url));
+        const made = new AudioWorkletNode(context, 'amp', { processorOptions: { module, json } });
+        made.port.onmessage = ({ data }) => reports.push(data);
+        return made;
+      });
       node.port.postMessage('report');
       while (reports.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
       const [first, last] = reports;
-      expectEqual([first.quanta, last.quanta], [10, length / quantum], 'quanta');
+      expectEqual([first.quanta, last.quanta], [10, quanta], 'quanta');
       expectEqual([last.used, last.total], [first.used, first.total], 'memory');
       expectSameBits(played, streamed(readNam(json).network, samples), 'the output');
       const expected = await loadSignal(`nam/${file}.output`);
       expect(largestError(played, expected) < 1e-4 * largest(expected), 'it is not what NeuralAmpModelerCore gives');
+    });
+    await test(`${file} by createConvolverNode`, async () => {
+      const { network } = readNam(await loadText(`nam/${file}.nam`));
+      const { played } = await render(samples, (context) => createConvolverNode(context, { source: network }));
+      expectSameBits(played, streamed(network, samples, false), 'the output');
     });
   }
 }
@@ -103,6 +117,6 @@ if (models) {
   await testOthers();
   await testAudioThread();
 } else {
-  skip('trained networks', 9, 'the models of other projects are not here');
+  skip('trained networks', 11, 'the models of other projects are not here');
 }
 finish();
