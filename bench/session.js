@@ -3,6 +3,7 @@ import { enter, peers, text } from './contenders.js';
 import { describeLayer, makeData } from './layer.js';
 import { loadLimits } from './limits.js';
 import { measure } from './measure.js';
+import { networks } from './networks/networks.js';
 
 const modules = { ...peers, native: () => import('./peers/native.js') };
 
@@ -69,9 +70,10 @@ export async function openSession(config) {
       const { enterNetwork } = await import('./networks/enter.js');
       const { runtimes } = await import('./peers/ours.js');
       const [runtime] = runtimes;
-      const entries = await enterNetwork(index, runtime, files);
+      const network = networks[index];
+      const entries = await enterNetwork(network, runtime, files);
       const marks = limits.filter(({ name }) => name !== 'copy').map(({ name, prepare }) => ({ name, ...prepare() }));
-      return { variant: runtime.variant, ...(await timeContenders('a network', marks, entries, options)) };
+      return { variant: runtime.variant, ...(await timeContenders(network.name, marks, entries, options)) };
     },
 
     /** Times how long each of our builds takes to take and pack the weights of a row of shapes.json. */

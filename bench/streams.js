@@ -7,7 +7,7 @@ const rate = 48000;
 /** Causal layers with their own random weights. */
 const makeLayer = (runtime, options) => new Conv1d({ padding: 'causal', kernelSize: 1, runtime, ...options });
 
-const dilations = Array.from({ length: 20 }, (_, i) => 2 ** (i % 10));
+export const dilations = Array.from({ length: 20 }, (_, i) => 2 ** (i % 10));
 
 /** Twenty gated layers of `channels` with residual and skip paths; `inner` rows pass each gate. */
 export function gatedStack(runtime, channels, inner) {

@@ -1,6 +1,5 @@
 // What a network has to show before it is timed: that every library computes the same.
 import { text } from '../contenders.js';
-import { networks } from './networks.js';
 
 const checkedRuns = 3; // more than one, because of states
 const usuallyTolerated = 1e-4; // of the largest output
@@ -26,8 +25,7 @@ async function enter({ prepare, ...marks }, expected) {
 }
 
 /** The contenders of a network of networks.js, prepared; those that cannot be timed have an `error`. `files` are base64. */
-export async function enterNetwork(index, runtime, files) {
-  const { prepare, seconds } = networks[index];
+export async function enterNetwork({ prepare, seconds }, runtime, files) {
   const decode = (content) => Uint8Array.from(atob(content), (char) => char.charCodeAt(0));
   const decoded = Object.fromEntries(Object.entries(files).map(([name, content]) => [name, decode(content)]));
   const { contenders, flops } = await prepare({ runtime, files: decoded });

@@ -25,7 +25,11 @@ export const namWasm = ({ model, rate, chunk, pushAll }) => ({
       nam.process(instance, samples, output);
       return output;
     };
+    const dispose = () => {
+      nam.destroyInstance(instance);
+      nam.dispose();
+    };
     const checked = pushAll(push);
-    return { run: () => void push(chunk), check: () => checked, dispose: () => nam.dispose() };
+    return { run: () => void push(chunk), check: () => checked, dispose };
   },
 });
