@@ -3,7 +3,17 @@ import { readFileSync } from 'node:fs';
 import { createRuntime, init, Network, readNpy, Tensor } from 'conv1d-wasm';
 import { readNam } from 'conv1d-wasm/models';
 import { model as defined, weightCount } from './nam-definition.js';
-import { expectSameBits, fromRoot, isPresent, noise, openBuilds, print, thrown } from './support.js';
+import {
+  drawInteger,
+  expectSameBits,
+  fromRoot,
+  isPresent,
+  makeRandom,
+  noise,
+  openBuilds,
+  print,
+  thrown,
+} from './support.js';
 
 const runtime = await init({ threads: 1 });
 const builds = await openBuilds([1]);
@@ -203,6 +213,76 @@ describe('by the definition', () => {
     const expected = all.slice(model.prewarm);
     expect(relativeError(settled(model, input), expected)).toBeLessThan(1e-5);
     expect(relativeError(streamed(model.network, input, 7), expected)).toBeLessThan(1e-5);
+  });
+});
+
+describe('random models, by the definition', () => {
+  const names = ['Tanh', 'Hardtanh', 'ReLU', 'LeakyReLU', 'PReLU', 'Sigmoid', 'SiLU', 'Hardswish', 'LeakyHardtanh'];
+
+  function drawModel(random) {
+    const integer = (least, most) => drawInteger(random, least, most);
+    const one = (list) => list[integer(0, list.length - 1)];
+    const groups = (...counts) =>
+      one([1, 2, 3, 4].filter((count) => counts.every((channels) => channels % count === 0)));
+    const conditionSize = one([1, 2, 4]);
+    const films = [
+      ...['conv_pre_film', 'conv_post_film', 'input_mixin_pre_film', 'input_mixin_post_film'],
+      ...['activation_pre_film', 'activation_post_film', 'layer1x1_post_film', 'head1x1_post_film'],
+    ];
+    let before = { channels: 1, sum: null };
+    const layers = Array.from({ length: integer(1, 3) }, (_, i) => {
+      const channels = integer(1, 6);
+      const hasResidual = random() < 0.8;
+      const bottleneck = hasResidual ? integer(1, 6) : channels;
+      const sum = before.sum ?? integer(1, 4);
+      // The next stack adds to what this one gives.
+      const hasHead = random() < 0.5 || (i > 0 && bottleneck !== sum);
+      const count = integer(1, 4);
+      const perLayer = (draw) => (random() < 0.5 ? draw() : Array.from({ length: count }, draw));
+      const config = {
+        ...{ input_size: before.channels, condition_size: conditionSize, channels, bottleneck },
+        ...{ [random() < 0.5 ? 'kernel_size' : 'kernel_sizes']: Array.from({ length: count }, () => integer(1, 4)) },
+        dilations: Array.from({ length: count }, () => integer(1, 9)),
+        activation: perLayer(() => one(names)),
+        gating_mode: perLayer(() => one(['none', 'gated', 'blended'])),
+        secondary_activation: perLayer(() => one(names)),
+        groups_input: groups(channels, bottleneck),
+        groups_input_mixin: groups(conditionSize, bottleneck),
+        layer1x1: { active: hasResidual, groups: groups(channels, bottleneck) },
+        head1x1: { active: hasHead, out_channels: sum, groups: groups(bottleneck, sum) },
+        head: { out_channels: integer(1, 4), kernel_size: integer(1, 3), bias: random() < 0.5 },
+      };
+      for (const film of films) {
+        const isUsed = film === 'layer1x1_post_film' ? hasResidual : film !== 'head1x1_post_film' || hasHead;
+        if (isUsed && random() < 0.4) config[film] = { shift: random() < 0.5 };
+      }
+      before = { channels, sum: config.head.out_channels };
+      return config;
+    });
+    const condition = waveNet({ layers: [{ ...stack, head_size: conditionSize }] });
+    return filled(
+      waveNet({ layers, ...(conditionSize > 1 && { condition_dsp: filled(condition, integer(1, 1000)) }) }),
+      integer(1, 1000),
+    );
+  }
+
+  test.each(Array.from({ length: 60 }, (_, seed) => seed))('seed %i', (seed) => {
+    const file = drawModel(makeRandom(seed));
+    const model = readNam(file);
+    const input = Array.from(noise(100, 7));
+    const rows = defined(file, [[...new Array(model.prewarm).fill(0), ...input]]);
+    const expected = rows.flatMap((samples) => samples.slice(model.prewarm));
+    const whole = model.network.forward(row([...new Array(model.prewarm).fill(0), ...input])).toArray();
+    expect(
+      relativeError(
+        whole.flatMap((samples) => samples.slice(model.prewarm)),
+        expected,
+      ),
+    ).toBeLessThan(1e-4);
+    const stream = model.network.stream({ maxChunk: input.length });
+    stream.settle();
+    expect(relativeError(stream.push(row(input)).toArray().flat(), expected)).toBeLessThan(1e-4);
+    model.dispose();
   });
 });
 
