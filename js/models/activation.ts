@@ -1,7 +1,7 @@
 // NeuralAmpModelerCore's activations, by its names.
 import type { ActivationOption } from '../api.js';
 import { Field } from './field.js';
-import type { Operation } from './weights.js';
+import type { Operation } from './model.js';
 
 type Table = Readonly<Record<string, (field: Field, channels: number) => Operation>>;
 

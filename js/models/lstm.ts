@@ -1,7 +1,7 @@
 // The LSTM of NeuralAmpModelerCore: layers of it, then one linear layer.
 import { Lstm, Tensor } from '../api.js';
 import type { Field } from './field.js';
-import type { Model } from './nam.js';
+import type { Model } from './model.js';
 import type { Weights } from './weights.js';
 
 /** @param sampleRate in Hz. */

@@ -3,8 +3,9 @@ import { Network, type Runtime } from '../api.js';
 import { optionError, pickOptions, reading, stateDictError } from '../common/errors.js';
 import { Field } from './field.js';
 import { readLstm } from './lstm.js';
+import type { Model } from './model.js';
 import { readWaveNet } from './wavenet.js';
-import { type Operation, Weights, Workshop } from './weights.js';
+import { Weights, Workshop } from './weights.js';
 
 /** Options of `readNam`. */
 export interface NamOptions {
@@ -40,13 +41,13 @@ export interface NamMetadata {
 
 /** A neural amp model, ready to run. */
 export interface NamModel {
-  /** From (1, L) to (1, L), causal: a stream has latency 0. */
+  /** From (1, L) to (1, L), unless the file has more channels. Causal: a stream has latency 0. */
   readonly network: Network;
   /** In Hz. 48000 where the file does not say. */
   readonly sampleRate: number;
   /** `'WaveNet'`, of the model chosen. */
   readonly architecture: string;
-  /** What `size` can be below 1 to choose each model of the file: their `max_value`s. Of a file with one model [1]. */
+  /** The `max_value` of each model of the file, rising: a `size` below it chooses the model. Of a file with one model [1]. */
   readonly sizes: readonly number[];
   /**
    * Samples of silence before a signal after which the model has settled, as it is in a host: put as many zeros before
@@ -56,15 +57,6 @@ export interface NamModel {
   readonly metadata: NamMetadata;
   /** Frees the network and its layers at once; its streams stay. May be called twice. */
   dispose(): void;
-}
-
-/** A model as the file has it, of which nothing is made yet. */
-export interface Model {
-  inChannels: number;
-  outChannels: number;
-  /** Samples of silence after which it has settled. */
-  prewarm: number;
-  apply: Operation;
 }
 
 /** A model with what its file says beside the network. */
@@ -78,7 +70,7 @@ interface FileModel extends Model {
 /** In Hz, of files that do not say. */
 const usualRate = 48000;
 
-/** A part of `size` of the models of a file. */
+/** Where between the smallest and the largest model `size` is. */
 function readSize(size: unknown): number {
   if (size === 'full') return 1;
   if (size === 'lite') return 0;

@@ -2,8 +2,8 @@
 import type { NetworkValue } from '../api.js';
 import { readActivation } from './activation.js';
 import { Field } from './field.js';
-import type { Model } from './nam.js';
-import type { Operation, Weights } from './weights.js';
+import type { Model, Operation } from './model.js';
+import type { Weights } from './weights.js';
 
 const stackNames = [
   ...['input_size', 'condition_size', 'channels', 'bottleneck', 'kernel_size', 'kernel_sizes', 'dilations'],
@@ -167,7 +167,10 @@ interface Stack extends Part {
   headSize: number;
 }
 
-/** @param before the stack before it, or the input. @param scale what its share of the sum is multiplied by, asked for when it is made. */
+/**
+ * @param before the stack before it, or the input.
+ * @param scale what its share of the sum is multiplied by, asked for when it is made.
+ */
 function readStack(
   config: Field,
   before: Pick<Stack, 'channels'> & Partial<Stack>,

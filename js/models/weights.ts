@@ -1,9 +1,7 @@
-import { Conv1d, type Lstm, type NetworkValue, type Runtime, Tensor } from '../api.js';
+import { Conv1d, type Lstm, type Runtime, Tensor } from '../api.js';
 import { type Conv1dError, stateDictError } from '../common/errors.js';
 import type { Field } from './field.js';
-
-/** What a part of a model makes of a signal. Makes its layers. */
-export type Operation = (x: NetworkValue) => NetworkValue;
+import type { Operation } from './model.js';
 
 /** A causal convolution. */
 export interface ConvSizes {

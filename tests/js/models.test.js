@@ -491,6 +491,15 @@ function leastGrowth(own, action) {
   return Math.min(...growths);
 }
 
+test('a model that is its own condition', () => {
+  const file = { ...small, config: { ...small.config } };
+  file.config.condition_dsp = file;
+  expect(thrown(() => readNam(file))).toMatchObject({
+    code: 'ERR_STATE_DICT',
+    message: expect.stringMatching(/^json cannot be read: RangeError/),
+  });
+});
+
 test('memory that runs out midway is given back', async () => {
   const own = await createRuntime({ threads: 1, maximumMemory: 2 ** 22 });
   const layers = Array.from({ length: 8 }, () => ({ ...stack, input_size: 3, head_size: 3 }));
