@@ -31,8 +31,6 @@ export function readCases(json, buffer, activations) {
         ? [outChannels, inChannels, kernelSize]
         : [groups, outChannels / groups, inChannels / groups, kernelSize];
     const Stored = dtype === 'float16' ? Uint16Array : Float32Array;
-    // a copy each, so that an offset need not be a multiple of the element size
-    const take = (Type, at, length) => new Type(buffer.slice(at, at + length * Type.BYTES_PER_ELEMENT));
     return {
       name,
       options,
@@ -40,18 +38,60 @@ export function readCases(json, buffer, activations) {
       inputShape,
       outputShape,
       weightShape,
-      input: take(Stored, entry.input, product(inputShape)),
-      weight: take(Stored, entry.weight, product(weightShape)),
-      bias: entry.biasAt === null ? null : take(Stored, entry.biasAt, outChannels),
-      expected: take(Float64Array, entry.expected, product(outputShape)),
-      bound: take(Float32Array, entry.bound, product(outputShape)),
+      input: take(buffer, Stored, entry.input, product(inputShape)),
+      weight: take(buffer, Stored, entry.weight, product(weightShape)),
+      bias: entry.biasAt === null ? null : take(buffer, Stored, entry.biasAt, outChannels),
+      expected: take(buffer, Float64Array, entry.expected, product(outputShape)),
+      bound: take(buffer, Float32Array, entry.bound, product(outputShape)),
       steepest: lipschitz(options.activation, activations),
     };
   });
 }
 
+/**
+ * @typedef {object} OperatorCase
+ * @property {string} name
+ * @property {string} operator  a method of `NetworkValue`
+ * @property {any[]} arguments  as tests/fixtures/README.md has them
+ * @property {number} [part]  which of several values is expected
+ * @property {'float32' | 'float16'} dtype
+ * @property {Stored[]} inputs
+ * @property {Record<string, Stored>} parameters
+ * @property {number[]} outputShape
+ * @property {Float64Array} expected
+ * @property {Float32Array} tolerance  how far each output may lie from `expected`
+ * @property {number} [largestSum]  what errors of the transforms are relative to
+ *
+ * @typedef {{ shape: number[], data: Float32Array | Uint16Array }} Stored  bit patterns when float16
+ */
+
+/**
+ * @param {any[]} json  the parsed operators.json: byte offsets into the .bin
+ * @param {ArrayBuffer} buffer  the .bin
+ * @returns {OperatorCase[]}
+ */
+export function readOperatorCases(json, buffer) {
+  return json.map((entry) => {
+    const Numbers = entry.dtype === 'float16' ? Uint16Array : Float32Array;
+    const stored = ({ shape, at }) => ({ shape, data: take(buffer, Numbers, at, product(shape)) });
+    const count = product(entry.outputShape);
+    return {
+      ...entry,
+      inputs: entry.inputs.map(stored),
+      parameters: Object.fromEntries(Object.entries(entry.parameters).map(([name, value]) => [name, stored(value)])),
+      expected: take(buffer, Float64Array, entry.expected, count),
+      tolerance: take(buffer, Float32Array, entry.tolerance, count),
+    };
+  });
+}
+
+/** A copy, so that an offset need not be a multiple of the element size. */
+function take(buffer, Type, at, length) {
+  return new Type(buffer.slice(at, at + length * Type.BYTES_PER_ELEMENT));
+}
+
 /** Errors of the transforms, relative to the largest bound: those of an output depend on its neighbours. */
-const relativeErrors = { toom_cook: 2 ** -19, fft: 2 ** -21 * Math.log2(2048) };
+export const relativeErrors = { toom_cook: 2 ** -19, fft: 2 ** -21 * Math.log2(2048) };
 
 /**
  * How far each output may lie from the float64 value: a sum of K products and a bias rounds K + 2 times, the activation
