@@ -2,10 +2,12 @@
 // which build is chosen and what it says of threads; two runtimes side by side; errors; forwardAsync.
 // `?isolated=0` or `=1` says whether the server sent the two isolation headers.
 
-import { checkCase, readCases, tolerance } from '../cases.js';
-import { createRuntime, init, Conv1d, conv1d, Network, Tensor } from 'conv1d-wasm';
+import { checkCase, checkOutput, readCases, readOperatorCases, tolerance } from '../cases.js';
+import { makeOperatorCase } from '../operators.js';
+import * as library from 'conv1d-wasm';
 import { expect, expectEqual, expectError, expectSameBits, finish, noise, result, skip, test } from './testing.js';
 
+const { createRuntime, init, Conv1d, conv1d, Network, Tensor } = library;
 const isolated = new URLSearchParams(location.search).get('isolated') === '1';
 const canThread = isolated && typeof SharedArrayBuffer === 'function';
 // a function with one i8x16.relaxed_swizzle
@@ -154,6 +156,7 @@ async function testTheCheck(cases) {
   });
 }
 
+/** `run(placement, runtime)` gives a case's output, `check` says what is wrong with it. */
 async function testCases(cases) {
   for (const variant of ['relaxed', 'simd']) {
     const oneThread = new Map(); // outputs by case name
@@ -171,9 +174,9 @@ async function testCases(cases) {
       for (const testCase of cases) {
         for (const placement of ['js', 'wasm']) {
           await test(`${testCase.name} (${variant}, ${threads} thread(s), ${placement})`, () => {
-            const { data, shape } = runCase(testCase, placement, runtime);
+            const { data, shape } = testCase.run(placement, runtime);
             expectEqual(shape, testCase.outputShape, "the output's shape");
-            const wrong = checkCase(testCase, data);
+            const wrong = testCase.check(data);
             expect(wrong === null, wrong);
             if (oneThread.has(testCase.name)) {
               expectSameBits(data, oneThread.get(testCase.name), 'against one thread and a js tensor');
@@ -186,6 +189,16 @@ async function testCases(cases) {
       runtime.dispose();
     }
     await testThreadsAgree(variant);
+  }
+}
+
+function runOperatorCase(testCase, placement, runtime) {
+  const algorithm = testCase.arguments[0]?.layer === 'ConvTranspose1d' ? 'direct' : undefined;
+  const { network, input, dispose } = makeOperatorCase(library, testCase, { runtime, algorithm });
+  try {
+    return forward(network, input, placement, runtime);
+  } finally {
+    dispose();
   }
 }
 
@@ -450,14 +463,22 @@ async function testWithoutWorker() {
   });
 }
 
-async function fetchCases() {
-  const load = async (name) => {
-    const response = await fetch(new URL(`../fixtures/${name}`, import.meta.url));
+async function fetchFixtures(name) {
+  const load = async (file) => {
+    const response = await fetch(new URL(`../fixtures/${file}`, import.meta.url));
     if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
     return response;
   };
-  const [json, bin] = await Promise.all([load('conv1d.json'), load('conv1d.bin')]);
-  return readCases(await json.json(), await bin.arrayBuffer(), (await init()).activations);
+  const [json, bin] = await Promise.all([load(`${name}.json`), load(`${name}.bin`)]);
+  return [await json.json(), await bin.arrayBuffer()];
+}
+
+async function fetchCases() {
+  return readCases(...(await fetchFixtures('conv1d')), (await init()).activations);
+}
+
+async function fetchOperatorCases() {
+  return readOperatorCases(...(await fetchFixtures('operators')));
 }
 
 await testEnvironment();
@@ -467,9 +488,21 @@ await testTwoRuntimes();
 await testErrors();
 await test('the fixture cases', async () => {
   const cases = await fetchCases();
-  expect(cases.length > 0, 'there are none');
+  const operatorCases = await fetchOperatorCases();
+  expect(cases.length > 0 && operatorCases.length > 0, 'there are none');
   await testTheCheck(cases);
-  await testCases(cases);
+  await testCases([
+    ...cases.map((testCase) => ({
+      ...testCase,
+      run: (placement, runtime) => runCase(testCase, placement, runtime),
+      check: (output) => checkCase(testCase, output),
+    })),
+    ...operatorCases.map((testCase) => ({
+      ...testCase,
+      run: (placement, runtime) => runOperatorCase(testCase, placement, runtime),
+      check: (output) => checkOutput(testCase, output, testCase.tolerance),
+    })),
+  ]);
 });
 await testAsync();
 
