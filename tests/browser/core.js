@@ -499,6 +499,7 @@ await test('the fixture cases', async () => {
     })),
     ...operatorCases.map((testCase) => ({
       ...testCase,
+      name: `operator: ${testCase.name}`, // some have the name of a layer's case
       run: (placement, runtime) => runOperatorCase(testCase, placement, runtime),
       check: (output) => checkOutput(testCase, output, testCase.tolerance),
     })),
