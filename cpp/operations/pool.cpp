@@ -33,7 +33,7 @@ class Pool final : public Operation {
   Timing timing() const override { return {.down = stride_, .first = -padding_, .last = reach() - padding_}; }
 
   int64_t length(int64_t samples) const override {
-    const int64_t room = samples + 2 * padding_ - reach() - 1;
+    const int64_t room = samples + int64_t{2} * padding_ - reach() - 1;
     if (room < 0 && !(ceil_ && room > -stride_)) return 0;
     const int64_t windows = floor_div(room + (ceil_ ? stride_ - 1 : 0), stride_) + 1;
     // A window that would begin in the right padding does not count.
@@ -44,7 +44,7 @@ class Pool final : public Operation {
                float* /*state*/) const override {
     const Stretch& in = operands[0];
     // Outputs whose taps all meet samples.
-    const int64_t first_whole = ceil_div<int64_t>(padding_, stride_);
+    const auto first_whole = ceil_div<int64_t>(padding_, stride_);
     const int64_t last_whole = floor_div(in.length - 1 - reach() + padding_, stride_);
     const auto begin = static_cast<int32_t>(std::clamp<int64_t>(first_whole - first, 0, count));
     const auto end = static_cast<int32_t>(std::clamp<int64_t>(last_whole + 1 - first, begin, count));

@@ -52,7 +52,7 @@ class UpsampleLinear final : public Operation {
       float* row = out.row(c);
       for (int32_t i = 0; i < count; ++i) {
         const int64_t numerator = std::max<int64_t>(2 * (first + i) + 1 - factor_, 0);
-        const int64_t before = numerator / (2 * factor_);
+        const int64_t before = numerator / (int64_t{2} * factor_);
         const float share = static_cast<float>(numerator - before * 2 * factor_) / static_cast<float>(2 * factor_);
         const float a = *in.at(c, before);
         const float b = *in.at(c, std::min(before + 1, in.length - 1));

@@ -4,6 +4,7 @@
 #include <array>
 #include <new>
 
+#include "choose/depth_first_schedule.h"
 #include "choose/threads.h"
 #include "half.h"
 #include "integers.h"
@@ -97,10 +98,38 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
     }
     pieces += node.pieces;
   }
-  if (auto error = place_values(images, nodes.get())) return error;
+  choose_depth_first(images, static_cast<int32_t>(length), threads, nodes.get());
+  if (depth_first_) {
+    pieces = depth_first_->pieces();
+  } else if (auto error = place_values(images, nodes.get())) {
+    return error;
+  }
   nodes_ = std::move(nodes);
   pieces_ = pieces;
   return std::nullopt;
+}
+
+void Forward::choose_depth_first(int32_t batch, int32_t length, int threads, const Node* nodes) {
+  depth_first_ = nullptr;
+  double bytes = 0;  // of one image, so that neither batch nor threads choose
+  double saved = 0;
+  for (size_t i = 0; i < graph_.steps.size(); ++i) {
+    const Step& step = graph_.steps[i];
+    const Node& node = nodes[i];
+    bytes += sizeof(float) * static_cast<double>(node.channels) * node.length;
+    for (const int32_t operand : step.operands) {
+      bytes += sizeof(float) * static_cast<double>(graph_.channels(operand)) * length_of(operand, length, nodes);
+    }
+    for (const Part& part : node.parts) {
+      const auto& [algorithm, asked_for, short_of_memory, cost] = part.choice;
+      if (algorithm == Algorithm::kDirect) continue;
+      if (asked_for) return;
+      saved += cost[static_cast<size_t>(Algorithm::kDirect)] - cost[static_cast<size_t>(algorithm)];
+    }
+  }
+  if (graph_.steps.size() == 1 || graph_.dtype != DType::kFloat32 || batch == 0) return;
+  if (!worth_depth_first(bytes, saved)) return;
+  depth_first_ = DepthFirst::make(graph_, batch, length, nodes[graph_.steps.size() - 1].length, threads);
 }
 
 bool Forward::reserve_scratch(double floats) {
@@ -228,6 +257,13 @@ Explanation Forward::explain() const {
 }
 
 void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end) {
+  if (depth_first_) {
+    depth_first_->pack();
+    share(pool, depth_first_->threads(), {begin, end}, [&](int32_t first, int32_t last, int thread) {
+      depth_first_->run(first, last, static_cast<const float*>(input), static_cast<float*>(output), thread);
+    });
+    return;
+  }
   const size_t steps = graph_.steps.size();
   const auto value = [&](int32_t index) -> const void* {
     return index == 0 ? input : values_.data() + nodes_[index - 1].at;
@@ -296,7 +332,7 @@ void Forward::operate(const Step& step, const Node& node, std::span<const void* 
     scratch += channels * stretch;
   }
 
-  const size_t row = static_cast<size_t>(node.length);
+  const auto row = static_cast<size_t>(node.length);
   const size_t at = image * static_cast<size_t>(node.channels) * row + static_cast<size_t>(first);
   const OutputStretch to =
       narrow ? OutputStretch{scratch, static_cast<size_t>(count)} : OutputStretch{static_cast<float*>(out) + at, row};

@@ -11,6 +11,7 @@
 #include "buffer.h"
 #include "choose/algorithm.h"
 #include "methods/method.h"
+#include "passes/depth_first.h"
 #include "passes/graph.h"
 #include "thread_pool.h"
 
@@ -45,6 +46,8 @@ class Forward {
   int32_t out_length() const { return nodes_[graph_.steps.size() - 1].length; }
   const Geometry& geometry() const { return nodes_[0].geometry; }
   Explanation explain() const;
+  // Whether the signal goes through all steps stretch by stretch.
+  bool goes_depth_first() const { return depth_first_ != nullptr; }
 
   // Computes `output` (batch, channels, out_length) from `input` (batch, in_channels, length), both of the graph's
   // dtype and row-major, without allocating. The two do not overlap. Needs a prepare() that succeeded.
@@ -87,6 +90,8 @@ class Forward {
   std::optional<Error> measure(double batch, double length, Node* nodes) const;
   std::optional<Error> choose_methods(const Step& step, int threads, Node* node);
   std::optional<Error> choose_method(const Correlation& correlation, const Step& step, int threads, Part* part);
+  // Goes depth first where that pays and can be.
+  void choose_depth_first(int32_t batch, int32_t length, int threads, const Node* nodes);
   void cut_operation(const Step& step, int32_t batch, Node* node) const;
   std::optional<Error> place_values(int32_t batch, Node* nodes);
   bool reserve_scratch(double floats);
@@ -99,6 +104,7 @@ class Forward {
 
   Graph graph_;
   std::unique_ptr<Node[]> nodes_;
+  std::unique_ptr<DepthFirst> depth_first_;  // in place of the nodes' pieces, where there is one
   int32_t pieces_ = 0;
   Buffer<float> scratch_;   // of one node at a time
   Buffer<uint8_t> values_;  // of all nodes but the last, those that do not overlap in the same place

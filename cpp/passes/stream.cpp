@@ -278,8 +278,9 @@ std::optional<Error> Stream::lay_out_operation(Node* node, Value* out) {
   if (node->keeps || timing.at_end) out->pace = static_cast<int32_t>(node - nodes_.data()) + 1;
   const size_t states = static_cast<size_t>(batch_) * node->state_pitch();
   if (!node->states.reserve(states) || !node->rest.reserve(static_cast<size_t>(batch_) * op.state_floats()) ||
-      (node->keeps && !keep_operands(node)))
+      (node->keeps && !keep_operands(node))) {
     return out_of_memory();
+  }
   return std::nullopt;
 }
 
@@ -386,6 +387,47 @@ void Stream::take(const void* chunk, int32_t samples) {
     float* rows = buffer_of(in);
     widen(graph_.dtype, chunk, rows, static_cast<size_t>(batch_) * static_cast<size_t>(in.channels) * in.row_stride);
     in.rows = rows;
+  }
+}
+
+bool Stream::is_cuttable() const {
+  const auto in_step = [](const Value& value) { return value.stride == 1 && !value.at_end; };
+  const auto forgets = [](const Node& node) {
+    return !node.tail && (node.op == nullptr || node.op->state_floats() == 0);
+  };
+  return ticks_ == 1 && std::ranges::all_of(values_, in_step) && std::ranges::all_of(nodes_, forgets);
+}
+
+Stream::WarmUp Stream::warm_up() {
+  const int64_t samples = settled_samples();
+  forecast(samples, false);
+  return {samples, values_.back().forecast};
+}
+
+void Stream::pack() {
+  for (const Node& node : nodes_) {
+    if (node.op != nullptr) continue;
+    Layer& layer = *node.step->layer;
+    const Weights weights = layer.weights();
+    for (const int32_t count : {1, values_.front().longest}) {
+      weights.forms->panels(layer.params(), choose_vectors(layer.params(), count), weights.view);
+    }
+  }
+}
+
+void Stream::push_rows(const float* chunk, size_t chunk_pitch, int32_t samples, float* output, size_t out_pitch) {
+  take(chunk, samples);
+  values_[0].row_stride = chunk_pitch;
+  values_[0].total += samples;
+  run_pass(output, out_pitch, 0, &Stream::run_node);
+}
+
+void Stream::end_rows(float* output, size_t out_pitch) {
+  const int64_t before = values_.back().total;
+  values_[0].ended = true;
+  values_[0].fresh = 0;
+  while (!values_.back().ended) {
+    run_pass(output, out_pitch, static_cast<size_t>(values_.back().total - before), &Stream::run_node);
   }
 }
 

@@ -54,6 +54,23 @@ class Stream {
   // Back to before the first sample.
   void reset();
 
+  // Whether a stream that begins later in a signal gives the later outputs, sample by sample, and always by the direct
+  // kernels.
+  bool is_cuttable() const;
+  // Samples after which nothing depends on where the stream began, and the outputs that have come by then.
+  struct WarmUp {
+    int64_t samples;
+    int64_t outputs;
+  };
+  WarmUp warm_up();
+  // Elements of the most outputs of a push.
+  int64_t most_outputs() const { return int64_t{batch_} * values_.back().channels * values_.back().longest; }
+  // Packs the layers' weights, which streams of the same layers may then share on several threads.
+  void pack();
+  // push() and end() of float32, with rows `pitch` floats apart.
+  void push_rows(const float* chunk, size_t chunk_pitch, int32_t samples, float* output, size_t out_pitch);
+  void end_rows(float* output, size_t out_pitch);
+
   // Between pushes: what the stream is, how many samples it got, and the latest of each signal that it keeps. A stream
   // of the same steps and batch takes that, with pieces of any length: whatever else there is follows from it. Not for
   // a stream that has ended.

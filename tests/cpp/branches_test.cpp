@@ -67,6 +67,7 @@ class Drawing {
   }
   int32_t operation(std::vector<int32_t> operands, const char* kind, const Numbers& numbers = {}, int32_t like = -1) {
     std::vector<int32_t> all;
+    all.reserve(operands.size());
     for (const int32_t operand : operands) all.push_back(channels(operand));
     return append(operation_step(std::move(operands), kind, all, numbers), like);
   }

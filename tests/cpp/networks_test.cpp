@@ -9,6 +9,7 @@
 
 #include "operations/recurrent.h"
 #include "operator/pack.h"
+#include "passes/depth_first.h"
 #include "passes/stream.h"
 #include "test_graph.h"
 
@@ -154,10 +155,10 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
   }
 }
 
-Made random_network(Random& random, uint32_t seed, bool streams) {
+Made random_network(Random& random, uint32_t seed, bool streams, int32_t most_samples = 90) {
   Made made{seed % 4 == 3 ? DType::kFloat16 : DType::kFloat32, {}, {}, {}, "network " + std::to_string(seed) + ":"};
   made.layers.reserve(16);
-  made.values.push_back(random_signal(draw(random, 1, 2), draw(random, 1, 5), draw(random, 1, 90), seed));
+  made.values.push_back(random_signal(draw(random, 1, 2), draw(random, 1, 5), draw(random, 1, most_samples), seed));
   if (made.dtype == DType::kFloat16) {
     round_to_halves(made.values[0].values.data(), made.values[0].values.size());
   }
@@ -167,7 +168,7 @@ Made random_network(Random& random, uint32_t seed, bool streams) {
     std::vector<Signal> operands;
     for (const int32_t operand : step.operands) operands.push_back(made.values[static_cast<size_t>(operand)]);
     const auto out = run_step(step, operands, made.dtype);
-    if (!out || out->length > 4000) continue;
+    if (!out || out->length > std::max(4000, 2 * most_samples)) continue;
     made.text += step.layer ? (step.layer->params().transposed ? " transposed" : " conv")
                             : " " + std::string(step.operation->id().name);
     made.steps.push_back(step);
@@ -223,6 +224,55 @@ TEST(Networks, StreamsGiveTheBitsOfWholeSignals) {
   }
   EXPECT_GT(compared, 4000);
   EXPECT_GE(met.size(), 24U);
+}
+
+TEST(Networks, DepthFirstGivesTheBitsOfStepByStep) {
+  Random random(24);
+  int compared = 0;
+  int cut = 0;
+  for (uint32_t trial = 0; trial < 3000; ++trial) {
+    const Made made = random_network(random, trial, true, 2500);
+    if (made.steps.empty() || made.dtype == DType::kFloat16) continue;
+    const Signal& in = made.in();
+    const Signal& expected = made.values.back();
+    const int threads = draw(random, 1, 4);
+    const auto depth_first =
+        DepthFirst::make({made.steps, made.dtype, in.channels}, in.batch, in.length, expected.length, threads);
+    if (!depth_first) continue;
+    Signal got = expected;
+    std::ranges::fill(got.values, -1.0F);
+    ThreadPool pool(threads);
+    depth_first->pack();
+    pool.parallel_for(depth_first->pieces(), depth_first->threads(), [&](int piece, int thread) {
+      depth_first->run(piece, piece + 1, in.values.data(), got.values.data(), thread);
+    });
+    ASSERT_TRUE(are_same(expected, got)) << made.text << " of " << in.length << ", " << depth_first->pieces();
+    ++compared;
+    if (depth_first->pieces() > in.batch) ++cut;
+  }
+  EXPECT_GT(compared, 500);
+  EXPECT_GT(cut, 50);
+}
+
+// 16 channels over a long signal do not stay in the caches between steps.
+TEST(Networks, NarrowOnesGoDepthFirst) {
+  std::vector<TestLayer> layers;
+  std::vector<Step> steps;
+  for (int32_t i = 0; i < 3; ++i) {
+    Options o = layer_options(8, 8, 3);
+    o.dilation = 1 << i;
+    o.padding_rule = "causal";
+    layers.emplace_back(o, i);
+    steps.push_back(conv_step(2 * i, layers.back()));
+    steps.push_back(activation_step(2 * i + 1, Activation::kTanh, 8));
+  }
+  for (const int32_t length : {1000, 20000}) {
+    const Signal in = random_signal(2, 8, length, 5);
+    Forward forward({steps, DType::kFloat32, 8});
+    ASSERT_FALSE(forward.prepare(2, length, 2));
+    EXPECT_EQ(forward.goes_depth_first(), length == 20000);
+    EXPECT_TRUE(are_same(*run_whole(steps, DType::kFloat32, in), *run_whole(forward, in, 2))) << length;
+  }
 }
 
 TEST(Networks, StreamsRefuseWhatNeedsTheWholeSignal) {

@@ -89,14 +89,17 @@ inline std::optional<Signal> run_step(const Step& step, const std::vector<Signal
   std::vector<float> state(operation.state_floats() + operation.scratch_floats());
   for (int32_t image = 0; image < in.batch; ++image) {
     std::vector<Stretch> stretches;
+    stretches.reserve(operands.size());
     for (const Signal& operand : operands) {
-      const size_t row = static_cast<size_t>(operand.length);
-      stretches.push_back({operand.values.data() + image * operand.channels * row, row, 0, operand.length});
+      const auto row = static_cast<size_t>(operand.length);
+      const size_t first = static_cast<size_t>(image) * static_cast<size_t>(operand.channels);
+      stretches.push_back({operand.values.data() + first * row, row, 0, operand.length});
     }
     operation.start(state.data());
     if (operation.timing().at_end) operation.take(stretches[0], 0, in.length, state.data());
-    const size_t row = static_cast<size_t>(out.length);
-    operation.compute(stretches, 0, out.length, {out.values.data() + image * out.channels * row, row}, state.data());
+    const auto row = static_cast<size_t>(out.length);
+    const size_t first = static_cast<size_t>(image) * static_cast<size_t>(out.channels);
+    operation.compute(stretches, 0, out.length, {out.values.data() + first * row, row}, state.data());
   }
   if (dtype == DType::kFloat16) round_to_halves(out.values.data(), out.values.size());
   return out;
@@ -107,6 +110,7 @@ inline std::optional<Signal> run_whole(const std::vector<Step>& steps, DType dty
   std::vector<Signal> values{in};
   for (const Step& step : steps) {
     std::vector<Signal> operands;
+    operands.reserve(step.operands.size());
     for (const int32_t operand : step.operands) operands.push_back(values[static_cast<size_t>(operand)]);
     auto out = run_step(step, operands, dtype);
     if (!out) return std::nullopt;
