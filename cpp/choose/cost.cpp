@@ -19,7 +19,7 @@ constexpr double kCyclesPerNanosecond = 4.1;
 
 // Fitted to the times of 1,000 random layers (npm run bench -- --sweep), on both builds: least squares of relative
 // errors, those above 15% counted less. Nanoseconds for each
-constexpr double kProduct6 = in_build(0.15, 0.28);       // product of a vector, in a tile of 6 rows
+constexpr double kProductMost = in_build(0.15, 0.28);    // product of a vector, in a tile of 6 or 4 rows
 constexpr double kProduct3 = in_build(0.16, 0.2);        // of 3
 constexpr double kProduct2 = in_build(0.16, 0.29);       // of 2
 constexpr double kProduct1 = 0.23;                       // of 1
@@ -53,8 +53,8 @@ double strip_cost(int32_t channels, double depth, double count, double strips) {
   double cost = 0;
   while (channels > 0) {
     const int32_t rows = choose_tile(Vectors::kAlongTime, channels).rows;
-    const int32_t tiles = rows == 6 ? std::max(1, channels / 6 - 1) : 1;  // the last ones may be smaller
-    const double product = rows == 6 ? kProduct6 : rows == 3 ? kProduct3 : rows == 2 ? kProduct2 : kProduct1;
+    const int32_t tiles = std::max(1, channels / rows - 1);  // the last ones may be smaller
+    const double product = rows > 3 ? kProductMost : rows == 3 ? kProduct3 : rows == 2 ? kProduct2 : kProduct1;
     cost += tiles * (strips * kTileCall + rows * depth * product * (count + 3 * strips) / 4);
     channels -= tiles * rows;
   }

@@ -4,7 +4,8 @@
 namespace conv1d {
 
 // A constant of the relaxed build, or of others, where a madd is two instructions.
-constexpr double in_build([[maybe_unused]] double relaxed, [[maybe_unused]] double other) {
+template <typename T>
+constexpr const T& in_build([[maybe_unused]] const T& relaxed, [[maybe_unused]] const T& other) {
 #ifdef __wasm_relaxed_simd__
   return relaxed;
 #else

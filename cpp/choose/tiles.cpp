@@ -1,18 +1,9 @@
 #include "choose/tiles.h"
 
-#include "kernels/channels_f32.h"
-#include "kernels/dense_f32.h"
+#include "choose/in_build.h"
 
 namespace conv1d {
 namespace {
-
-constexpr Tile kDense6x8{"dense_f32_6x8", 6, 8, dense_f32_6x8};
-constexpr Tile kDense3x12{"dense_f32_3x12", 3, 12, dense_f32_3x12};
-constexpr Tile kDense2x24{"dense_f32_2x24", 2, 24, dense_f32_2x24};
-constexpr Tile kDense1x48{"dense_f32_1x48", 1, 48, dense_f32_1x48};
-constexpr Tile kChannels24x2{"channels_f32_24x2", 24, 2, channels_f32_24x2};
-constexpr Tile kChannels8x6{"channels_f32_8x6", 8, 6, channels_f32_8x6};
-constexpr Tile kChannels4x6{"channels_f32_4x6", 4, 6, channels_f32_4x6};
 
 // Outputs of a row up to which vectors along time would stay too empty.
 constexpr int32_t kShortRow = 6;
@@ -25,17 +16,19 @@ const Tile& choose_tile(Vectors vectors, int32_t channels) {
   }
   switch (channels) {
     case 1:
-      return kDense1x48;
-    // 4 = 2 + 2 and 7 = 3 + 2 + 2: none is left alone, and 4 x 8 sums are too few to hide a madd's latency.
+      return kDense1x32;
     case 2:
-    case 4:
-      return kDense2x24;
+      return in_build(kDense2x24, kDense2x16);
     case 3:
+      return in_build(kDense3x12, kDense2x16);
+    // 4 = 2 + 2 and 7 = 3 + 2 + 2: none is left alone, and 4 x 8 sums are too few to hide the latency of a fused madd.
+    case 4:
+      return in_build(kDense2x24, kDense4x8);
     case 5:
     case 7:
-      return kDense3x12;
+      return in_build(kDense3x12, kDense4x8);
     default:
-      return kDense6x8;
+      return in_build(kDense6x8, kDense4x8);
   }
 }
 

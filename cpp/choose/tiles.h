@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/channels_f32.h"
+#include "kernels/dense_f32.h"
 #include "kernels/strip.h"
 #include "operator/correlation.h"
 
@@ -15,6 +17,18 @@ struct Tile {
   int32_t width;  // outputs of each
   Kernel run;
 };
+
+// A madd of the relaxed build is one instruction; elsewhere its product takes a register too, and of x86's sixteen only
+// enough are left for 8 sums, which suffice to hide the latency of an addition.
+inline constexpr Tile kDense6x8{"dense_f32_6x8", 6, 8, dense_f32_6x8};      // relaxed
+inline constexpr Tile kDense4x8{"dense_f32_4x8", 4, 8, dense_f32_4x8};      // others
+inline constexpr Tile kDense3x12{"dense_f32_3x12", 3, 12, dense_f32_3x12};  // relaxed
+inline constexpr Tile kDense2x24{"dense_f32_2x24", 2, 24, dense_f32_2x24};  // relaxed
+inline constexpr Tile kDense2x16{"dense_f32_2x16", 2, 16, dense_f32_2x16};  // others
+inline constexpr Tile kDense1x32{"dense_f32_1x32", 1, 32, dense_f32_1x32};
+inline constexpr Tile kChannels24x2{"channels_f32_24x2", 24, 2, channels_f32_24x2};
+inline constexpr Tile kChannels8x6{"channels_f32_8x6", 8, 6, channels_f32_8x6};
+inline constexpr Tile kChannels4x6{"channels_f32_4x6", 4, 6, channels_f32_4x6};
 
 // Which way a layer's vectors lie. It decides the tiles, and so how weights are packed.
 enum class Vectors : uint8_t { kAlongTime, kAlongChannels };
