@@ -3,7 +3,7 @@
 namespace conv1d {
 
 const float* PackedForms::panels(const Dimensions& layer, Vectors vectors, const WeightView& weights) {
-  Form& form = vectors == Vectors::kAlongChannels && channel_panels_.has_room() ? channel_panels_ : panels_;
+  Form& form = vectors != Vectors::kAlongTime && channel_panels_.has_room() ? channel_panels_ : panels_;
   return form.get(static_cast<int32_t>(vectors), [&](float* panels) { pack_weights(layer, vectors, weights, panels); });
 }
 

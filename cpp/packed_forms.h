@@ -52,7 +52,7 @@ class PackedForms {
   static size_t size_of(const Dimensions& layer) { return static_cast<size_t>(layer.weight_size()); }
 
   Form panels_;
-  Form channel_panels_;  // for vectors along channels, where both are kept
+  Form channel_panels_;  // for vectors that lie otherwise than along time, where both are kept
   Form toom_cook_;
   Form spectra_;
 };

@@ -19,9 +19,9 @@ constexpr double kCyclesPerNanosecond = 4.1;
 
 // Fitted to the times of 1,000 random layers (npm run bench -- --sweep), on both builds: least squares of relative
 // errors, those above 15% counted less. Nanoseconds for each
-constexpr double kProductMost = in_build(0.15, 0.28);    // product of a vector, in a tile of 6 or 4 rows
-constexpr double kProduct3 = in_build(0.16, 0.2);        // of 3
-constexpr double kProduct2 = in_build(0.16, 0.29);       // of 2
+constexpr double kProductMost = in_build(0.15, 0.2);     // product of a vector, in a tile of 6 or 4 rows
+constexpr double kProduct3 = 0.16;                       // of 3
+constexpr double kProduct2 = in_build(0.16, 0.19);       // of 2
 constexpr double kProduct1 = 0.23;                       // of 1
 constexpr double kProductAcross = in_build(0.21, 0.29);  // product of a vector that lies along the channels
 constexpr double kTileCall = in_build(35.5, 28.8);       // call of a tile's kernel

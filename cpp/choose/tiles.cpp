@@ -5,8 +5,7 @@
 namespace conv1d {
 namespace {
 
-// Outputs of a row up to which vectors along time would stay too empty.
-constexpr int32_t kShortRow = 6;
+constexpr const Tile& kOneRow = in_build(kDense1x48, kDense1x32);
 
 }  // namespace
 
@@ -14,9 +13,10 @@ const Tile& choose_tile(Vectors vectors, int32_t channels) {
   if (vectors == Vectors::kAlongChannels && channels >= 4) {
     return channels >= 24 ? kChannels24x2 : channels >= 8 ? kChannels8x6 : kChannels4x6;
   }
+  if (vectors == Vectors::kAcrossGroups) return channels >= kDepthwise4x1.rows ? kDepthwise4x1 : kOneRow;
   switch (channels) {
     case 1:
-      return kDense1x32;
+      return kOneRow;
     case 2:
       return in_build(kDense2x24, kDense2x16);
     case 3:
@@ -34,6 +34,11 @@ const Tile& choose_tile(Vectors vectors, int32_t channels) {
 
 Vectors choose_vectors(const Dimensions& layer, int32_t count) {
   return count <= kShortRow && layer.group_out() >= 4 ? Vectors::kAlongChannels : Vectors::kAlongTime;
+}
+
+Vectors choose_stream_vectors(const Dimensions& layer, int32_t count) {
+  const bool depthwise = layer.group_in() == 1 && layer.group_out() == 1 && layer.groups >= kDepthwise4x1.rows;
+  return count <= kShortRow && depthwise ? Vectors::kAcrossGroups : choose_vectors(layer, count);
 }
 
 int32_t exact_multiple(Vectors vectors, int32_t channels) {

@@ -100,6 +100,7 @@ void dense_f32_4x8(const Strip& strip) { dense<4, 2>(strip); }
 void dense_f32_3x12(const Strip& strip) { dense<3, 3>(strip); }
 void dense_f32_2x24(const Strip& strip) { dense<2, 6>(strip); }
 void dense_f32_2x16(const Strip& strip) { dense<2, 4>(strip); }
+void dense_f32_1x48(const Strip& strip) { dense<1, 12>(strip); }
 void dense_f32_1x32(const Strip& strip) { dense<1, 8>(strip); }
 
 }  // namespace conv1d

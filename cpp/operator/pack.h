@@ -1,7 +1,7 @@
 // Weights -> panels.
 //
-// The output channels of a group are cut into tiles (choose/tiles.h), here of 6 rows. Each tile's weights are
-// one panel, read by its kernel from front to back:
+// The output channels of a group, or all where tiles lie across groups, are cut into tiles (choose/tiles.h), here of 6
+// rows. Each tile's weights are one panel, read by its kernel from front to back:
 //
 //     c = 0                                        c = 1
 //     k = 0           k = 1           ...          k = 0           ...

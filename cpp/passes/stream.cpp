@@ -182,7 +182,9 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   Layer& layer = node->tail ? node->tail->head() : *node->step->layer;
   const int32_t taps = layer.params().kernel_size;
   // Short pushes, long ones and forward() take turns without packing anew.
-  if ((choose_vectors(p, 1) == Vectors::kAlongChannels && !layer.forms().keep_both_panels(layer.params())) ||
+  const bool across = !node->tail && choose_stream_vectors(p, 1) == Vectors::kAcrossGroups;
+  if (((across || choose_vectors(p, 1) != Vectors::kAlongTime) && !layer.forms().keep_both_panels(layer.params())) ||
+      (across && !node->across_offsets.reserve(static_cast<size_t>(kDepthwise4x1.rows) * static_cast<size_t>(taps))) ||
       !node->offsets.reserve(static_cast<size_t>(p.group_in()) * static_cast<size_t>(taps)) ||
       (node->tail && !node->lay_out_tail(p, choose_stream_strip(p)))) {
     return out_of_memory();
@@ -212,6 +214,12 @@ std::optional<Error> Stream::lay_out_conv(Node* node, const Value& in, Value* ou
   const int64_t skipped = int64_t{p.kernel_size - taps} * p.dilation;
   node->head_shift = skipped / p.stride;
   set_offsets(taps, skipped, node->offsets.data());
+  if (across) {
+    constexpr auto kRows = static_cast<size_t>(kDepthwise4x1.rows);
+    for (size_t i = 0; i < kRows * static_cast<size_t>(taps); ++i) {
+      node->across_offsets.data()[i] = node->offsets.data()[i / kRows] + static_cast<int32_t>(i % kRows * pitch);
+    }
+  }
   if (node->tail) {
     set_offsets(p.kernel_size, 0, node->all_offsets.data());
     set_offsets(node->tail->oldest().params().kernel_size, 0, node->oldest_offsets.data());
@@ -787,7 +795,10 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
   const Params& p = layer.params();
   const Weights weights = layer.weights();
   const Finish finish = node->step->layer->finish();
-  const Vectors vectors = all_taps ? Vectors::kAlongTime : choose_vectors(p, count);
+  const Vectors vectors = all_taps     ? Vectors::kAlongTime
+                          : node->tail ? choose_vectors(p, count)
+                                       : choose_stream_vectors(p, count);
+  const bool across = vectors == Vectors::kAcrossGroups;
   const float* panels = weights.forms->panels(p, vectors, weights.view);
   Strip strip{};
   strip.offsets = all_taps ? node->all_offsets.data() : node->offsets.data();
@@ -806,20 +817,41 @@ void Stream::convolve(Node* node, const Value& in, int64_t first, int32_t count,
     oldest.output = node->oldest_sums.data();
     oldest.row_stride = static_cast<size_t>(node->strip);
   }
-  for (int32_t image_group = 0; image_group < batch_ * p.groups; ++image_group) {
-    const int32_t image = image_group / p.groups;
-    const int32_t first_out = image_group % p.groups * p.group_out();
-    float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(p.group_out()) * row_stride;
+  // Short rows are finished side by side, and only then go where they belong.
+  const bool together = vectors != Vectors::kAlongTime && !has_tail;
+  float short_rows[static_cast<size_t>(kMostTileRows) * kShortRow];
+  const OutputView outputs{.base = rows,
+                           .dtype = DType::kFloat32,
+                           .channels = p.out_channels,
+                           .row = static_cast<int32_t>(row_stride),
+                           .step = 1};
+  const size_t pitch = node->keeps ? node->history().row_pitch() : in.pitch;
+  const int32_t groups = across ? 1 : p.groups;
+  const int32_t group_out = p.out_channels / groups;
+  for (int32_t image_group = 0; image_group < batch_ * groups; ++image_group) {
+    const int32_t image = image_group / groups;
+    const int32_t first_out = image_group % groups * group_out;
+    float* group_rows = rows + static_cast<size_t>(image_group) * static_cast<size_t>(group_out) * row_stride;
     for (int32_t t = 0; t < count; t += node->strip) {
       strip.count = std::min(node->strip, count - t);
-      const int32_t row = image_group * p.group_in();
-      strip.input = (node->keeps ? node->history().at(row, first + (has_tail ? node->head_shift : 0))
-                                 : in.rows + static_cast<size_t>(row) * in.pitch) +
-                    t;
-      for_each_tile(vectors, p.group_out(), [&](const Tile& tile, int32_t o) {
+      const int32_t row = image_group * (p.in_channels / groups);
+      const float* input = (node->keeps ? node->history().at(row, first + (has_tail ? node->head_shift : 0))
+                                        : in.rows + static_cast<size_t>(row) * in.pitch) +
+                           t;
+      for_each_tile(vectors, group_out, [&](const Tile& tile, int32_t o) {
+        strip.input = across ? input + static_cast<size_t>(o) * pitch : input;
+        if (across) strip.offsets = tile.rows == 1 ? node->offsets.data() : node->across_offsets.data();
         const size_t oc = static_cast<size_t>(first_out) + static_cast<size_t>(o);
         strip.weights = panels + oc * static_cast<size_t>(strip.depth);
         strip.bias = weights.bias + oc;
+        if (together) {
+          strip.output = short_rows;
+          strip.row_stride = static_cast<size_t>(strip.count);
+          tile.run(strip);
+          return finish_rows(
+              finish, strip.output, strip.row_stride,
+              {.image = image, .channel = first_out + o, .rows = tile.rows, .begin = t, .count = strip.count}, outputs);
+        }
         strip.output = group_rows + static_cast<size_t>(o) * row_stride + t;
         tile.run(strip);
         if (lacks_oldest) {

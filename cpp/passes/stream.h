@@ -146,6 +146,7 @@ class Stream {
     int64_t padded = 0;       // samples of right padding so far
     int32_t strip = 0;
     Buffer<int32_t> offsets;            // where each channel's taps read, from an output's position on
+    Buffer<int32_t> across_offsets;     // where those of a tile across groups do
     std::unique_ptr<Partitioned> tail;  // of a long kernel: the head's taps alone are then computed directly
     int64_t head_shift = 0;             // how far on in the history those begin
     Buffer<int32_t> all_offsets;        // as `offsets`, for all taps,

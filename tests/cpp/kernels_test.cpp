@@ -31,15 +31,15 @@ float madd_one(float a, float b, float c) {
 }
 
 // The tiles of all builds.
-constexpr const Tile* kTiles[] = {&kDense6x8,  &kDense4x8,     &kDense3x12,   &kDense2x24,  &kDense2x16,
-                                  &kDense1x32, &kChannels24x2, &kChannels8x6, &kChannels4x6};
+constexpr const Tile* kTiles[] = {&kDense6x8,  &kDense4x8,     &kDense3x12,   &kDense2x24,   &kDense2x16,   &kDense1x48,
+                                  &kDense1x32, &kChannels24x2, &kChannels8x6, &kChannels4x6, &kDepthwise4x1};
 
 class Strips : public testing::TestWithParam<const Tile*> {
  protected:
   // Floats that the kernel may read past what `count` outputs need.
   static int32_t over_read(int32_t count) {
-    const bool along_channels = std::string(GetParam()->name).starts_with("channels");
-    return count % 4 == 0 || along_channels ? 0 : 3;
+    const bool along_time = std::string(GetParam()->name).starts_with("dense");
+    return count % 4 == 0 || !along_time ? 0 : 3;
   }
 
   // Runs the kernel on random numbers, whose sums are `depth` products long, and compares every bit.
@@ -47,9 +47,10 @@ class Strips : public testing::TestWithParam<const Tile*> {
     const Tile& tile = *GetParam();
     const auto rows = static_cast<size_t>(tile.rows);
     std::mt19937 random(static_cast<uint32_t>(depth * 1000 + count));
-    std::vector<int32_t> offsets(static_cast<size_t>(depth));
+    const size_t readers = GetParam() == &kDepthwise4x1 ? rows : 1;  // rows that have offsets of their own
+    std::vector<int32_t> offsets(static_cast<size_t>(depth) * readers);
     for (int32_t& offset : offsets) offset = std::uniform_int_distribution<int32_t>(0, 70)(random);
-    const auto weights = random_values(offsets.size() * rows, random());
+    const auto weights = random_values(static_cast<size_t>(depth) * rows, random());
     const auto bias = random_values(rows, random());
     const int32_t needed = depth == 0 ? 0 : *std::ranges::max_element(offsets) + count;
     auto input = random_values(static_cast<size_t>(needed), random());
@@ -69,8 +70,9 @@ class Strips : public testing::TestWithParam<const Tile*> {
     for (size_t r = 0; r < rows; ++r) {
       for (size_t t = 0; t < static_cast<size_t>(count); ++t) {
         float sum = bias[r];
-        for (size_t i = 0; i < offsets.size(); ++i) {
-          sum = madd_one(weights[i * rows + r], input[static_cast<size_t>(offsets[i]) + t], sum);
+        for (size_t i = 0; i < static_cast<size_t>(depth); ++i) {
+          const int32_t offset = offsets[i * readers + r % readers];
+          sum = madd_one(weights[i * rows + r], input[static_cast<size_t>(offset) + t], sum);
         }
         expected[r * row_stride + t] = sum;
       }
@@ -103,7 +105,7 @@ std::string name_of_tile(const testing::TestParamInfo<const Tile*>& info) { retu
 INSTANTIATE_TEST_SUITE_P(Kernels, Strips, testing::ValuesIn(kTiles), name_of_tile);
 
 TEST(Kernels, TilesAreChosenForAllChannelsThatThereAre) {
-  for (const Vectors vectors : {Vectors::kAlongTime, Vectors::kAlongChannels}) {
+  for (const Vectors vectors : {Vectors::kAlongTime, Vectors::kAlongChannels, Vectors::kAcrossGroups}) {
     for (int32_t channels = 1; channels <= 2 * kMostTileRows; ++channels) {
       int32_t next = 0;
       for_each_tile(vectors, channels, [&](const Tile& tile, int32_t o) {

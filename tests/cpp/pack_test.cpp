@@ -19,12 +19,14 @@ std::vector<float> numbered(const Dimensions& layer) {
 // The panels as pack.h draws them.
 std::vector<float> expected_panels(const Dimensions& layer, Vectors vectors) {
   std::vector<float> panels;
-  for (int32_t g = 0; g < layer.groups; ++g) {
-    for_each_tile(vectors, layer.group_out(), [&](const Tile& tile, int32_t o) {
+  const int32_t groups = vectors == Vectors::kAcrossGroups ? 1 : layer.groups;
+  const int32_t rows = layer.out_channels / groups;
+  for (int32_t g = 0; g < groups; ++g) {
+    for_each_tile(vectors, rows, [&](const Tile& tile, int32_t o) {
       for (int32_t c = 0; c < layer.group_in(); ++c) {
         for (int32_t k = 0; k < layer.kernel_size; ++k) {
           for (int32_t r = 0; r < tile.rows; ++r) {
-            const int32_t oc = g * layer.group_out() + o + r;
+            const int32_t oc = g * rows + o + r;
             panels.push_back(static_cast<float>((oc * layer.group_in() + c) * layer.kernel_size + k));
           }
         }
@@ -47,7 +49,8 @@ TEST(Pack, PutsTheRowsOfEachTileSideBySide) {
     const auto weights = numbered(layer);
     std::vector<uint16_t> halves(weights.size());
     floats_to_halves(weights.data(), halves.data(), weights.size());
-    for (const Vectors vectors : {Vectors::kAlongTime, Vectors::kAlongChannels}) {
+    for (const Vectors vectors : {Vectors::kAlongTime, Vectors::kAlongChannels, Vectors::kAcrossGroups}) {
+      if (vectors == Vectors::kAcrossGroups && layer.group_in() * layer.group_out() > 1) continue;
       const auto expected = expected_panels(layer, vectors);
       ASSERT_EQ(expected.size(), weights.size());
       std::vector<float> panels(weights.size());

@@ -39,8 +39,11 @@ void expect_same(const Signal& expected, const Signal& got, const std::string& w
 }
 
 Options random_options(Random& random, const char* dtype) {
-  const int32_t groups = draw(random, 0, 2) == 0 ? draw(random, 1, 4) : 1;
-  Options o = layer_options(groups * draw(random, 1, 5), groups * draw(random, 1, 9), draw(random, 1, 7));
+  const bool depthwise = draw(random, 0, 7) == 0;
+  const int32_t groups = depthwise ? draw(random, 4, 13) : draw(random, 0, 2) == 0 ? draw(random, 1, 4) : 1;
+  const int32_t most = depthwise ? 1 : 9;
+  Options o =
+      layer_options(groups * draw(random, 1, std::min(most, 5)), groups * draw(random, 1, most), draw(random, 1, 7));
   o.groups = groups;
   o.stride = draw(random, 0, 1) == 0 ? 1 : draw(random, 1, 5);
   o.dilation = draw(random, 0, 1) == 0 ? 1 : draw(random, 1, 9);
