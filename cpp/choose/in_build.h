@@ -5,7 +5,7 @@ namespace conv1d {
 
 // A constant of the relaxed build, or of others, where a madd is two instructions.
 template <typename T>
-constexpr const T& in_build([[maybe_unused]] const T& relaxed, [[maybe_unused]] const T& other) {
+constexpr T in_build([[maybe_unused]] T relaxed, [[maybe_unused]] T other) {
 #ifdef __wasm_relaxed_simd__
   return relaxed;
 #else

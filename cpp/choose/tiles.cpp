@@ -5,7 +5,7 @@
 namespace conv1d {
 namespace {
 
-constexpr const Tile& kOneRow = in_build(kDense1x48, kDense1x32);
+constexpr const Tile& kOneRow = *in_build(&kDense1x48, &kDense1x32);
 
 }  // namespace
 
@@ -18,17 +18,17 @@ const Tile& choose_tile(Vectors vectors, int32_t channels) {
     case 1:
       return kOneRow;
     case 2:
-      return in_build(kDense2x24, kDense2x16);
+      return *in_build(&kDense2x24, &kDense2x16);
     case 3:
-      return in_build(kDense3x12, kDense2x16);
+      return *in_build(&kDense3x12, &kDense2x16);
     // 4 = 2 + 2 and 7 = 3 + 2 + 2: none is left alone, and 4 x 8 sums are too few to hide the latency of a fused madd.
     case 4:
-      return in_build(kDense2x24, kDense4x8);
+      return *in_build(&kDense2x24, &kDense4x8);
     case 5:
     case 7:
-      return in_build(kDense3x12, kDense4x8);
+      return *in_build(&kDense3x12, &kDense4x8);
     default:
-      return in_build(kDense6x8, kDense4x8);
+      return *in_build(&kDense6x8, &kDense4x8);
   }
 }
 

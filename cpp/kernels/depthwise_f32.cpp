@@ -11,7 +11,7 @@ void depthwise_f32_4x1(const Strip& strip) {
     const float* weights = strip.weights;
     const float* input = strip.input + t;
     const int32_t* offset = strip.offsets;
-    for (const int32_t* end = offset + 4 * strip.depth; offset != end; offset += 4) {
+    for (const int32_t* end = offset + ptrdiff_t{4} * strip.depth; offset != end; offset += 4) {
       v128_t x = wasm_v128_load32_zero(input + offset[0]);
       x = wasm_v128_load32_lane(input + offset[1], x, 1);
       x = wasm_v128_load32_lane(input + offset[2], x, 2);
