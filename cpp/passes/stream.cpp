@@ -418,7 +418,7 @@ void Stream::pack() {
     Layer& layer = *node.step->layer;
     const Weights weights = layer.weights();
     for (const int32_t count : {1, values_.front().longest}) {
-      weights.forms->panels(layer.params(), choose_vectors(layer.params(), count), weights.view);
+      weights.forms->panels(layer.params(), choose_stream_vectors(layer.params(), count), weights.view);
     }
   }
 }

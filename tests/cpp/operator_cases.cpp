@@ -75,6 +75,7 @@ class Builder {
   // The new value.
   int32_t operation(const std::string& kind, const std::vector<int32_t>& operands, const std::vector<double>& numbers) {
     std::vector<int32_t> channels;
+    channels.reserve(operands.size());
     for (const int32_t operand : operands) channels.push_back(graph_.channels(operand));
     return append(operation_step(operands, kind.c_str(), channels, numbers));
   }
