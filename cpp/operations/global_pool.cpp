@@ -1,4 +1,4 @@
-// global_max_pool, global_average_pool: one output, of the whole signal. Averages are summed in float64, in the order
+// globalMaxPool, globalAveragePool: one output, of the whole signal. Averages are summed in float64, in the order
 // of time.
 #include <cstring>
 #include <limits>
@@ -75,7 +75,7 @@ class GlobalAveragePool final : public AtEnd {
 
 MadeOperation make_global_pool(const OperationSpec& spec, OperationId id) {
   const int32_t channels = spec.channels[0];
-  return spec.kind == "global_max_pool" ? made<GlobalMaxPool>(channels, id) : made<GlobalAveragePool>(channels, id);
+  return spec.kind == "globalMaxPool" ? made<GlobalMaxPool>(channels, id) : made<GlobalAveragePool>(channels, id);
 }
 
 }  // namespace conv1d

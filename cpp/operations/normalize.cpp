@@ -1,6 +1,6 @@
-// softmax, log_softmax: over the channels at each time. layer_norm: likewise; numbers = eps, the channels' weights,
-// their biases. group_norm: over time and the channels of a group; numbers = groups, eps, weights, biases. Means and
-// biased variances as PyTorch's, summed in float64.
+// softmax, logSoftmax: over the channels at each time. layerNorm: likewise; numbers = eps, the channels' weights,
+// their biases. groupNorm, instanceNorm: over time and the channels of a group; numbers = groups, eps, weights, biases.
+// Means and biased variances as PyTorch's, summed in float64.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,7 @@ constexpr int32_t kBlock = 64;
 class Softmax final : public Operation {
  public:
   Softmax(const OperationSpec& spec, OperationId id)
-      : Operation(spec.channels[0], id), is_log_(spec.kind == "log_softmax") {}
+      : Operation(spec.channels[0], id), is_log_(spec.kind == "logSoftmax") {}
   static bool has_room() { return true; }
 
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,

@@ -1,4 +1,4 @@
-// pad: numbers = samples on the left, samples on the right, their value; negative ones are cut off.
+// pad, crop: numbers = samples on the left, samples on the right, their value; negative ones are cut off.
 #include <algorithm>
 
 #include "operations/kinds.h"

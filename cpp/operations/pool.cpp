@@ -1,4 +1,4 @@
-// max_pool, average_pool: numbers = kernel size, stride, padding on either side, dilation, whether the last window may
+// maxPool, averagePool: numbers = kernel size, stride, padding on either side, dilation, whether the last window may
 // be partial (ceilMode), whether padding counts in averages. As PyTorch's MaxPool1d and AvgPool1d; a tap on padding
 // has no part in a maximum.
 #include <algorithm>
@@ -21,7 +21,7 @@ class Pool final : public Operation {
  public:
   Pool(const OperationSpec& spec, OperationId id)
       : Operation(spec.channels[0], id),
-        is_max_(spec.kind == "max_pool"),
+        is_max_(spec.kind == "maxPool"),
         taps_(spec.integer(0)),
         stride_(spec.integer(1)),
         padding_(spec.integer(2)),

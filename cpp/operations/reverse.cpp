@@ -11,7 +11,9 @@ class Reverse final : public Operation {
   using Operation::Operation;
   static bool has_room() { return true; }
 
-  const char* why_not_in_streams() const override { return "it begins with the last sample, which comes last"; }
+  const char* why_not_in_streams() const override {
+    return "a bidirectional layer begins with the last sample, which comes last";
+  }
 
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {

@@ -1,5 +1,5 @@
-// upsample_nearest, upsample_linear: numbers = the factor. As PyTorch's Upsample with align_corners=False: output t of
-// the linear one lies at position (t + 1/2) / factor - 1/2 of the operand, or at 0 where that is before the first
+// upsample: numbers = the factor, whether linear, else nearest. As PyTorch's Upsample with align_corners=False: output
+// t of the linear one lies at position (t + 1/2) / factor - 1/2 of the operand, or at 0 where that is before the first
 // sample; the last one goes on.
 #include <algorithm>
 
@@ -68,7 +68,7 @@ class UpsampleLinear final : public Operation {
 }  // namespace
 
 MadeOperation make_upsample(const OperationSpec& spec, OperationId id) {
-  return spec.kind == "upsample_linear" ? made<UpsampleLinear>(spec, id) : made<UpsampleNearest>(spec, id);
+  return spec.integer(1) != 0 ? made<UpsampleLinear>(spec, id) : made<UpsampleNearest>(spec, id);
 }
 
 }  // namespace conv1d

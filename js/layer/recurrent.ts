@@ -253,7 +253,7 @@ export abstract class Recurrent {
   checkChannels(channels: number): void {
     if (channels === this.inputSize) return;
     const text = `the layer has inputSize ${String(this.inputSize)}, the value has ${String(channels)} channels`;
-    throw shapeError('layer', text, channels);
+    throw shapeError('layer', text, this.inputSize);
   }
 }
 

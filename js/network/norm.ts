@@ -128,7 +128,7 @@ export class BatchNorm1d extends ChannelLayer {
 /** PyTorch's `LayerNorm` over the channels at each time. */
 export class LayerNorm extends ChannelLayer {
   /** @internal */
-  readonly operation = 'layer_norm';
+  readonly operation = 'layerNorm';
   readonly channels: number;
   readonly eps: number;
 
@@ -149,7 +149,7 @@ export class LayerNorm extends ChannelLayer {
 /** PyTorch's `GroupNorm`: over time and the channels of each group, so not in streams. */
 export class GroupNorm extends ChannelLayer {
   /** @internal */
-  readonly operation = 'group_norm';
+  readonly operation: string = 'groupNorm';
   readonly channels: number;
   readonly groups: number;
   readonly eps: number;
@@ -175,6 +175,9 @@ export class GroupNorm extends ChannelLayer {
 
 /** PyTorch's `InstanceNorm1d` without running statistics: over time, so not in streams. */
 export class InstanceNorm1d extends GroupNorm {
+  /** @internal */
+  override readonly operation = 'instanceNorm';
+
   /** @throws Conv1dError ERR_OPTION. */
   constructor(options: { numFeatures: number; eps?: number; affine?: boolean }) {
     const { numFeatures, affine = false, ...others } = pickOptions(options, ['numFeatures', 'eps', 'affine']);

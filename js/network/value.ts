@@ -1,4 +1,4 @@
-import { classError, optionError, pickOptions, reading, shapeError, show } from '../common/errors.js';
+import { classError, Conv1dError, optionError, pickOptions, reading, shapeError, show } from '../common/errors.js';
 import type { ActivationOption, PerChannel } from '../layer/activation.js';
 import { Convolution } from '../layer/convolution.js';
 import { Recurrent } from '../layer/recurrent.js';
@@ -40,8 +40,11 @@ export type PoolOptions =
       ceilMode?: boolean;
     };
 
-/** As those of `maxPool`, and whether padding counts. */
-export type AveragePoolOptions = number | (Exclude<PoolOptions, number> & { countIncludePad?: boolean });
+/** As those of `maxPool` but for the dilation, and whether padding counts, default true. */
+export type AveragePoolOptions =
+  number | (Omit<Exclude<PoolOptions, number>, 'dilation'> & { countIncludePad?: boolean });
+
+type AllPoolOptions = Exclude<PoolOptions, number> & Exclude<AveragePoolOptions, number>;
 
 /** Weight and bias of each channel, default 1 and 0, and what is added to variances, default 1e-5. */
 export interface NormOptions {
@@ -111,10 +114,9 @@ export class NetworkValue {
     return index;
   }
 
-  #checkEven(operation: string): void {
+  #checkEven(): void {
     if (this.channels % 2 === 0) return;
-    const text = `${operation} needs an even number of channels, got ${String(this.channels)}`;
-    throw shapeError('channels', text, this.channels);
+    throw shapeError('channels', `channels must be even, got ${String(this.channels)}`, this.channels);
   }
 
   /**
@@ -123,7 +125,7 @@ export class NetworkValue {
    * @throws Conv1dError ERR_OPTION (no such layer), ERR_SHAPE (channels that do not fit), ERR_DISPOSED.
    */
   conv(layer: Convolution): NetworkValue {
-    if (!Convolution.owns(layer)) throw classError('ERR_OPTION', 'layer', 'Conv1d', layer);
+    if (!Convolution.owns(layer)) throw classError('ERR_OPTION', 'layer', 'Conv1d', layer, ' or another layer');
     const { inChannels, outChannels } = layer.parts;
     if (inChannels !== this.channels) {
       const text = `the layer has inChannels ${String(inChannels)}, the value has ${String(this.channels)} channels`;
@@ -215,19 +217,19 @@ export class NetworkValue {
    * @throws Conv1dError ERR_SHAPE (an odd number of channels).
    */
   gate(): NetworkValue {
-    this.#checkEven('a gate');
+    this.#checkEven();
     return this.#append({ kind: 'gate', channels: this.channels / 2 });
   }
 
   /** The first half of the channels times sigmoid of the second: PyTorch's `GLU`. As `gate`. */
   glu(): NetworkValue {
-    this.#checkEven('glu');
+    this.#checkEven();
     return this.#append({ kind: 'glu', channels: this.channels / 2 });
   }
 
   /** sqrt(a^2 + b^2) of the two halves of the channels, such as real and imaginary parts. As `gate`. */
   magnitude(): NetworkValue {
-    this.#checkEven('magnitude');
+    this.#checkEven();
     return this.#append({ kind: 'magnitude', channels: this.channels / 2 });
   }
 
@@ -310,7 +312,7 @@ export class NetworkValue {
    * @throws Conv1dError ERR_OPTION (sizes that are not those of all channels together).
    */
   split(sizes: number | readonly number[]): NetworkValue[] {
-    const size = typeof sizes === 'number' ? integer('sizes', sizes, 1) : 0;
+    const size = Array.isArray(sizes) ? 0 : integer('sizes', sizes, 1);
     const all = Array.isArray(sizes)
       ? Array.from(sizes as readonly number[], (one) => integer('sizes', one, 1))
       : Array.from({ length: Math.ceil(this.channels / size) }, (_, i) => Math.min(size, this.channels - i * size));
@@ -330,7 +332,7 @@ export class NetworkValue {
   /** Without the first `left` and the last `right` samples. @throws Conv1dError ERR_OPTION. */
   crop(left: number, right: number): NetworkValue {
     const numbers = [-integer('left', left, 0), -integer('right', right, 0), 0];
-    return this.#append({ kind: 'pad', numbers, text: `crop of %` });
+    return this.#append({ kind: 'crop', numbers });
   }
 
   /**
@@ -342,17 +344,14 @@ export class NetworkValue {
   upsample(factor: number, mode: 'nearest' | 'linear' = 'nearest'): NetworkValue {
     if (!(integer('factor', factor, 1) <= 1024)) throw optionError('factor', 'at most 1024', factor);
     if (mode !== 'nearest' && mode !== 'linear') throw optionError('mode', "'nearest' or 'linear'", mode);
-    return this.#append({ kind: `upsample_${mode}`, numbers: [factor] });
+    return this.#append({ kind: 'upsample', numbers: [factor, Number(mode === 'linear')] });
   }
 
-  #pool(kind: 'max_pool' | 'average_pool', options: AveragePoolOptions): NetworkValue {
-    const names = ['kernelSize', 'stride', 'padding', 'dilation', 'ceilMode', 'countIncludePad'] as const;
-    const given =
-      typeof options === 'number'
-        ? { kernelSize: options }
-        : pickOptions(options, kind === 'max_pool' ? names.slice(0, -1) : names);
-    const { kernelSize, stride = kernelSize, padding = 0, dilation = 1 } = given as Exclude<AveragePoolOptions, number>;
-    const { ceilMode = false, countIncludePad = true } = given as Exclude<AveragePoolOptions, number>;
+  #pool(kind: 'maxPool' | 'averagePool', own: keyof AllPoolOptions, options: number | AllPoolOptions): NetworkValue {
+    const names = ['kernelSize', 'stride', 'padding', 'ceilMode', own] as const;
+    const given: AllPoolOptions = typeof options === 'number' ? { kernelSize: options } : pickOptions(options, names);
+    const { kernelSize, stride = kernelSize, padding = 0, dilation = 1 } = given;
+    const { ceilMode = false, countIncludePad = true } = given;
     integer('kernelSize', kernelSize, 1);
     if (integer('padding', padding, 0) > kernelSize / 2) {
       throw optionError('padding', `at most half of kernelSize (${String(kernelSize)})`, padding);
@@ -370,7 +369,7 @@ export class NetworkValue {
    * @throws Conv1dError ERR_OPTION.
    */
   maxPool(options: PoolOptions): NetworkValue {
-    return this.#pool('max_pool', options);
+    return this.#pool('maxPool', 'dilation', options);
   }
 
   /**
@@ -379,17 +378,17 @@ export class NetworkValue {
    * @throws Conv1dError ERR_OPTION.
    */
   averagePool(options: AveragePoolOptions): NetworkValue {
-    return this.#pool('average_pool', options);
+    return this.#pool('averagePool', 'countIncludePad', options);
   }
 
   /** The largest sample of the whole signal: one. A stream gives it at the flush. */
   globalMaxPool(): NetworkValue {
-    return this.#append({ kind: 'global_max_pool' });
+    return this.#append({ kind: 'globalMaxPool' });
   }
 
   /** The mean of the whole signal: one sample. A stream gives it at the flush. */
   globalAveragePool(): NetworkValue {
-    return this.#append({ kind: 'global_average_pool' });
+    return this.#append({ kind: 'globalAveragePool' });
   }
 
   /** Over the channels at each time: exp(x) / the sum of exp. */
@@ -399,7 +398,7 @@ export class NetworkValue {
 
   /** The logarithm of `softmax`. */
   logSoftmax(): NetworkValue {
-    return this.#append({ kind: 'log_softmax' });
+    return this.#append({ kind: 'logSoftmax' });
   }
 
   #norm(kind: string, first: readonly number[], options: NormOptions): NetworkValue {
@@ -411,7 +410,7 @@ export class NetworkValue {
 
   /** Normalised over the channels at each time, as PyTorch's `LayerNorm`. @throws Conv1dError ERR_OPTION. */
   layerNorm(options: NormOptions = {}): NetworkValue {
-    return this.#norm('layer_norm', [], options);
+    return this.#norm('layerNorm', [], options);
   }
 
   /**
@@ -423,11 +422,35 @@ export class NetworkValue {
     if (this.channels % integer('groups', groups, 1) !== 0) {
       throw optionError('groups', `a divisor of the number of channels (${String(this.channels)})`, groups);
     }
-    return this.#norm('group_norm', [groups], options);
+    return this.#norm('groupNorm', [groups], options);
   }
 
   /** Each channel normalised over time, as PyTorch's `InstanceNorm1d`. Not in streams. @throws Conv1dError ERR_OPTION. */
   instanceNorm(options: NormOptions = {}): NetworkValue {
-    return this.#norm('group_norm', [this.channels], options);
+    return this.#norm('instanceNorm', [this.channels], options);
   }
+}
+
+type Method = (this: NetworkValue, ...args: unknown[]) => unknown;
+
+let depth = 0;
+
+/** `method`, whose errors say what it is called, unless another one called it. */
+const named = (name: string, method: Method): Method =>
+  function (...args) {
+    ++depth;
+    try {
+      return method.apply(this, args);
+    } catch (error) {
+      if (depth > 1 || !(error instanceof Conv1dError)) throw error;
+      const { code, field, message, got, cause } = error;
+      throw new Conv1dError(code, field, `${name}: ${message}`, got, cause);
+    } finally {
+      --depth;
+    }
+  };
+
+for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors<object>(NetworkValue.prototype))) {
+  if (name !== 'constructor')
+    Object.defineProperty(NetworkValue.prototype, name, { value: named(name, value as Method) });
 }

@@ -143,13 +143,13 @@ const std::map<std::string, Append> kKeeping = {
     {"up and down",
      [](Drawing& d, int32_t v) {
        const double factor = d.draw(2, 4);
-       const char* up = d.toss() ? "upsample_nearest" : "upsample_linear";
-       const int32_t bent = d.operation({d.operation({v}, up, {factor})}, "activation", {7});
-       d.operation({bent}, d.toss() ? "max_pool" : "average_pool", {factor, factor, 0, 1, 0, 1}, v);
+       const int32_t bent =
+           d.operation({d.operation({v}, "upsample", {factor, double(d.draw(0, 1))})}, "activation", {7});
+       d.operation({bent}, d.toss() ? "maxPool" : "averagePool", {factor, factor, 0, 1, 0, 1}, v);
      }},
-    {"max_pool", [](Drawing& d, int32_t v) { d.operation({v}, "max_pool", {5, 1, 2, 1, 0, 1}, v); }},
-    {"average_pool",
-     [](Drawing& d, int32_t v) { d.operation({v}, "average_pool", {3, 1, 1, 1, 0, double(d.draw(0, 1))}, v); }},
+    {"maxPool", [](Drawing& d, int32_t v) { d.operation({v}, "maxPool", {5, 1, 2, 1, 0, 1}, v); }},
+    {"averagePool",
+     [](Drawing& d, int32_t v) { d.operation({v}, "averagePool", {3, 1, 1, 1, 0, double(d.draw(0, 1))}, v); }},
     {"delay",
      [](Drawing& d, int32_t v) {
        const double left = d.draw(0, 9);
@@ -187,12 +187,12 @@ const std::map<std::string, Append> kKeeping = {
        const int32_t count = d.draw(1, (d.channels(v) - begin + step - 1) / step);
        d.operation({v}, "slice", {double(begin), double(count), double(step)}, v);
      }},
-    {"softmax", [](Drawing& d, int32_t v) { d.operation({v}, d.toss() ? "softmax" : "log_softmax", {}, v); }},
-    {"layer_norm",
+    {"softmax", [](Drawing& d, int32_t v) { d.operation({v}, d.toss() ? "softmax" : "logSoftmax", {}, v); }},
+    {"layerNorm",
      [](Drawing& d, int32_t v) {
        Numbers all = d.numbers(2 * d.channels(v));
        all.insert(all.begin(), 0.01);
-       d.operation({v}, "layer_norm", all, v);
+       d.operation({v}, "layerNorm", all, v);
      }},
     {"lstm", [](Drawing& d, int32_t v) { d.recurrent(v, Recurrent::Cell::kLstm); }},
     {"gru", [](Drawing& d, int32_t v) { d.recurrent(v, Recurrent::Cell::kGru); }},
@@ -216,15 +216,13 @@ const std::map<std::string, Append> kChanging = {
        d.convolve(v, o);
      }},
     {"upsample",
-     [](Drawing& d, int32_t v) {
-       d.operation({v}, d.toss() ? "upsample_nearest" : "upsample_linear", {double(d.draw(2, 4))});
-     }},
+     [](Drawing& d, int32_t v) { d.operation({v}, "upsample", {double(d.draw(2, 4)), double(d.draw(0, 1))}); }},
     {"pool",
      [](Drawing& d, int32_t v) {
        const int32_t taps = d.draw(1, 4);
        const int32_t padding = d.draw(0, taps / 2);
        const bool max = d.toss();
-       d.operation({v}, max ? "max_pool" : "average_pool",
+       d.operation({v}, max ? "maxPool" : "averagePool",
                    {double(taps), double(d.draw(1, 4)), double(padding), max ? double(d.draw(1, 2)) : 1,
                     double(d.draw(0, 1)), double(d.draw(0, 1))});
      }},
@@ -233,8 +231,8 @@ const std::map<std::string, Append> kChanging = {
 };
 
 const std::map<std::string, Append> kAtEnd = {
-    {"global_max_pool", [](Drawing& d, int32_t v) { d.operation({v}, "global_max_pool"); }},
-    {"global_average_pool", [](Drawing& d, int32_t v) { d.operation({v}, "global_average_pool"); }},
+    {"globalMaxPool", [](Drawing& d, int32_t v) { d.operation({v}, "globalMaxPool"); }},
+    {"globalAveragePool", [](Drawing& d, int32_t v) { d.operation({v}, "globalAveragePool"); }},
 };
 
 // Draws one of them; false where it leaves too little of the signal.

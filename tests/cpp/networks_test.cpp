@@ -100,7 +100,7 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
     case 5:
     case 6: {
       const int32_t taps = draw(random, 1, 4);
-      const char* kind = heads(random) ? "max_pool" : "average_pool";
+      const char* kind = heads(random) ? "maxPool" : "averagePool";
       return step(kind, {double(taps), double(draw(random, 1, 4)), double(draw(random, 0, taps / 2)),
                          double(draw(random, 1, 2)), double(draw(random, 0, 1)), double(draw(random, 0, 1))});
     }
@@ -119,7 +119,7 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
       return step("add", {1.5});
     }
     case 9:
-      return step(heads(random) ? "upsample_nearest" : "upsample_linear", {double(draw(random, 1, 4))});
+      return step("upsample", {double(draw(random, 1, 4)), double(draw(random, 0, 1))});
     case 10:
     case 11:
       return step("pad", {double(draw(random, -3, 3)), double(draw(random, -3, 3)), 0.5});
@@ -133,9 +133,9 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
       if (channels % 2 != 0) return step("abs");
       return step(heads(random) ? "gate" : heads(random) ? "glu" : "magnitude");
     case 15:
-      return step(heads(random) ? "softmax" : "log_softmax");
+      return step(heads(random) ? "softmax" : "logSoftmax");
     case 16:
-      return step("layer_norm", both({1e-5}, both(numbers_for(random, channels), numbers_for(random, channels))));
+      return step("layerNorm", both({1e-5}, both(numbers_for(random, channels), numbers_for(random, channels))));
     case 17: {
       const char* kinds[] = {"square", "sqrt", "abs", "exp", "log"};
       return step(kinds[draw(random, 0, 4)]);
@@ -144,14 +144,14 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
       return step("clip", {-1, 1});
     case 19:
       return step(draw(random, 0, 3) > 0 ? "subtract"
-                  : heads(random)        ? "global_max_pool"
-                                         : "global_average_pool",
+                  : heads(random)        ? "globalMaxPool"
+                                         : "globalAveragePool",
                   numbers_for(random, channels));
     case 20:
       return step("reverse");
     default:
-      return step("group_norm", both({double(heads(random) ? 1 : channels), 1e-5},
-                                     both(numbers_for(random, channels), numbers_for(random, channels))));
+      return step("groupNorm", both({double(heads(random) ? 1 : channels), 1e-5},
+                                    both(numbers_for(random, channels), numbers_for(random, channels))));
   }
 }
 
@@ -276,7 +276,7 @@ TEST(Networks, NarrowOnesGoDepthFirst) {
 }
 
 TEST(Networks, StreamsRefuseWhatNeedsTheWholeSignal) {
-  for (const char* kind : {"reverse", "group_norm"}) {
+  for (const char* kind : {"reverse", "groupNorm"}) {
     std::unique_ptr<Stream> stream;
     const Step step = operation_step({0}, kind, {1}, {1, 1e-5, 1, 0});
     const auto error = Stream::create({{step}, DType::kFloat32, 1}, 1, 8, true, &stream);

@@ -112,7 +112,7 @@ TEST(Operations, SpecialNumbersPassThrough) {
   const Signal product = *run_step(pair_step(0, 1, "multiply", 1), {a, b}, DType::kFloat32);
   EXPECT_EQ(product.values[0], -kInfinity);
   EXPECT_TRUE(std::isnan(product.values[3]));
-  for (const char* pool : {"max_pool", "average_pool", "global_max_pool", "global_average_pool"}) {
+  for (const char* pool : {"maxPool", "averagePool", "globalMaxPool", "globalAveragePool"}) {
     const Signal out = *run_step(operation_step({0}, pool, {1}, {5, 1, 0, 1, 0, 1}), {a}, DType::kFloat32);
     EXPECT_TRUE(std::isnan(out.values[0])) << pool;
   }

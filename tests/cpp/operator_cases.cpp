@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -118,27 +117,22 @@ class Builder {
       double begin = 0;
       for (size_t i = 0; i < part; ++i) begin += arguments[0][i].get<double>();
       operation("slice", {0}, {begin, arguments[0][part], 1});
-    } else if (name == "pad") {
-      operation("pad", {0}, {arguments[0], arguments[1], 0});
-    } else if (name == "crop") {
-      operation("pad", {0}, {-arguments[0].get<double>(), -arguments[1].get<double>(), 0});
+    } else if (name == "pad" || name == "crop") {
+      const double sign = name == "pad" ? 1 : -1;
+      operation(name, {0}, {sign * arguments[0].get<double>(), sign * arguments[1].get<double>(), 0});
     } else if (name == "upsample") {
-      operation("upsample_" + arguments[1].get<std::string>(), {0}, {arguments[0]});
+      operation(name, {0}, {arguments[0], arguments[1] == "linear" ? 1.0 : 0.0});
     } else if (name == "maxPool" || name == "averagePool") {
-      pool(name == "maxPool" ? "max_pool" : "average_pool", arguments[0]);
+      pool(name, arguments[0]);
     } else if (name == "activation") {
       activation(arguments[0]);
     } else if (name == "layerNorm") {
-      operation("layer_norm", {0}, norm_numbers(arguments));
+      operation(name, {0}, norm_numbers(arguments));
     } else if (name == "groupNorm" || name == "instanceNorm") {
       const double groups = name == "groupNorm" ? arguments[0].get<double>() : channels_[0];
-      operation("group_norm", {0}, joined({{groups}, norm_numbers(arguments)}));
+      operation(name, {0}, joined({{groups}, norm_numbers(arguments)}));
     } else {
-      const std::map<std::string, std::string> kinds = {{"globalMaxPool", "global_max_pool"},
-                                                        {"globalAveragePool", "global_average_pool"},
-                                                        {"logSoftmax", "log_softmax"}};
-      const auto kind = kinds.find(name);
-      operands_and_numbers(kind == kinds.end() ? name : kind->second, arguments);
+      operands_and_numbers(name, arguments);
     }
   }
 

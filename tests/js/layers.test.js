@@ -286,7 +286,7 @@ test('summary() is a table of the steps', () => {
   expect(lines).toHaveLength(7);
   expect(lines[1]).toMatch(/^Conv1d\(2, 4, .*\(4, 10\) +28 +480 +3, 1$/);
   expect(lines[2]).toMatch(/^ConvTranspose1d\(4, 2, .*\(2, 20\) +34 +640 +4\.5, 1\.5$/);
-  expect(lines[3]).toMatch(/^max_pool +\(2, 10\) +0 +20 /);
+  expect(lines[3]).toMatch(/^maxPool +\(2, 10\) +0 +20 /);
   expect(lines[4]).toMatch(/^Lstm\(2, 3\) +\(3, 10\) +84 +1,200 /);
   expect(lines[5]).toMatch(/not in streams$/);
   expect(lines[6]).toMatch(/^in all +146 +2,370$/);
@@ -297,7 +297,7 @@ test('a stream of what needs the whole signal says which step and why', () => {
   const network = new Network(2, (x) => x.instanceNorm());
   const error = thrown(() => network.stream({ maxChunk: 4 }));
   expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', field: 'stream' });
-  expect(error.message).toBe('a stream cannot have group_norm: it needs the mean of the whole signal');
+  expect(error.message).toBe('a stream cannot have instanceNorm: it needs the mean of the whole signal');
   network.dispose();
 });
 
