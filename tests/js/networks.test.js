@@ -1,4 +1,4 @@
-// Networks of all operators, drawn at random: streams cut at random, placements and threads change no bit.
+// Networks of all operators, drawn at random: streams cut at random, placements, threads and workers change no bit.
 import { operators, randomNetwork } from './random-network.js';
 import {
   drawInteger,
@@ -26,7 +26,7 @@ const withoutNaNs = (data, dtype) =>
     dtype === 'float16' ? ((value & 0x7fff) > 0x7c00 ? 0x7e00 : value) : Number.isNaN(value) ? NaN : value,
   );
 
-function checkNetwork(seed, { variant, threads, runtime }) {
+async function checkNetwork(seed, { variant, threads, runtime }) {
   const random = makeRandom(seed);
   const dtype = seed % 4 === 0 ? 'float16' : 'float32';
   const length = drawInteger(random, 20, 60);
@@ -42,6 +42,7 @@ function checkNetwork(seed, { variant, threads, runtime }) {
   const whole = withoutNaNs(output.data, dtype);
   const expectWhole = (data) => expectSameBits(withoutNaNs(data, dtype), whole);
   expectWhole(forwardIn('wasm', network, input, runtime));
+  if (seed % 5 === 0) expectWhole((await network.forwardAsync(input)).data);
   const key = `${variant} ${seed}`;
   if (threads === 1) oneThread.set(key, whole);
   else expectWhole(oneThread.get(key));
@@ -59,8 +60,8 @@ function checkNetwork(seed, { variant, threads, runtime }) {
 describe.each(builds)('$name', (build) => {
   const drawn = new Set();
 
-  test.each(Array.from({ length: networksOfABuild }, (_, i) => i + 1))('network %i', (seed) => {
-    for (const name of checkNetwork(seed, build)) drawn.add(name);
+  test.each(Array.from({ length: networksOfABuild }, (_, i) => i + 1))('network %i', async (seed) => {
+    for (const name of await checkNetwork(seed, build)) drawn.add(name);
   });
 
   test('every operator was drawn', () => {
