@@ -2,7 +2,7 @@
 import { Conv1d, ConvTranspose1d, Gru, Linear, Lstm, Network } from 'conv1d-wasm';
 import { drawInteger } from './support.js';
 
-const pick = (random, list) => list[drawInteger(random, 0, list.length - 1)];
+export const pick = (random, list) => list[drawInteger(random, 0, list.length - 1)];
 
 /**
  * A signal of a network that is being drawn. Signals with the same pace have the same length, whatever the input's is.
