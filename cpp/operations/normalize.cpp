@@ -67,7 +67,9 @@ class Norm : public Operation {
  protected:
   double scale(double variance) const { return 1 / std::sqrt(variance + eps_); }
   double weight(int32_t channel) const { return affine_[static_cast<size_t>(channel)]; }
-  double bias(int32_t channel) const { return affine_[static_cast<size_t>(out_channels()) + static_cast<size_t>(channel)]; }
+  double bias(int32_t channel) const {
+    return affine_[static_cast<size_t>(out_channels()) + static_cast<size_t>(channel)];
+  }
 
  private:
   double eps_;
