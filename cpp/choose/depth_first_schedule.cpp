@@ -20,7 +20,8 @@ int32_t choose_segments(int64_t out_length, int64_t warm_up, int32_t batch, int 
   const int64_t least = std::max<int64_t>(warm_up, kDepthFirstChunk);
   const int64_t most_for_threads = out_length / (kLeastShare * least);
   const int64_t for_threads = batch >= threads ? 1 : std::min<int64_t>(threads, most_for_threads);
-  return static_cast<int32_t>(std::max<int64_t>({1, for_threads, out_length / (kUsualShare * least)}));
+  const int64_t segments = std::max(for_threads, out_length / (kUsualShare * least));
+  return segments < 1 ? 1 : static_cast<int32_t>(segments);
 }
 
 }  // namespace conv1d
