@@ -130,7 +130,7 @@ class Function final : public Operation {
     for (int32_t i = 0; i < count; ++i) out[i] = std::exp(in[i]);
   }
   static void log(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    for (int32_t i = 0; i < count; ++i) out[i] = std::log(in[i]);
+    for (int32_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::log(static_cast<double>(in[i])));
   }
   // NaN stays NaN.
   static void clip(const float* in, float* out, int32_t count, const float* limits) {
