@@ -9,7 +9,7 @@ import { initSync } from './audio/init-sync.js';
 import { asMessage } from './background/messages.js';
 import type { NetworkCopy } from './background/network-copy.js';
 import { createLayer, destroyLayer, type OwnedLayer, writeParameters } from './background/from-copy.js';
-import { withHandles } from './network/steps.js';
+import { withHandles } from './network/parts.js';
 import { Conv1dStream } from './network/stream.js';
 import { workletPlatform } from './platform.worklet.js';
 import { requireRuntime } from './runtime/default.js';

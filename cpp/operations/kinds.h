@@ -1,7 +1,7 @@
 // How each kind of operation is made.
 #pragma once
 
-#include "operations/make_operation.h"
+#include "operations/spec.h"
 
 namespace conv1d {
 
@@ -22,7 +22,11 @@ MadeOperation make_reverse(const OperationSpec& spec, OperationId id);
 MadeOperation make_group_norm(const OperationSpec& spec, OperationId id);
 
 // Takes the operation, or says that there is no memory for its parameters.
-MadeOperation own(Operation* operation, bool has_room);
+inline MadeOperation own(Operation* operation, bool has_room) {
+  std::shared_ptr<const Operation> owned(operation);
+  if (!has_room) return no_room("an operation's parameters");
+  return owned;
+}
 
 template <class Made, class... Arguments>
 MadeOperation made(const Arguments&... arguments) {

@@ -60,12 +60,6 @@ uint32_t digest_of(const OperationSpec& spec) {
 
 }  // namespace
 
-MadeOperation own(Operation* operation, bool has_room) {
-  std::shared_ptr<const Operation> owned(operation);
-  if (!has_room) return no_room("an operation's parameters");
-  return owned;
-}
-
 MadeOperation make_operation(const OperationSpec& spec) {
   for (const Kind& kind : kKinds) {
     if (kind.name == spec.kind) return kind.make(spec, {kind.name, digest_of(spec)});

@@ -196,13 +196,17 @@ std::optional<Error> parse_activation(const std::string& name, std::span<const d
                                         format(broken.rule, {broken.first, broken.second}));
 }
 
-std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
+std::optional<Error> check_input(double batch, int32_t channels, double length) {
   constexpr auto kMost = static_cast<double>(kMaxElements);
-  const double in_size = batch * params.in_channels * length;
-  if (!(batch >= 0 && batch <= kMost && length >= 0 && length <= kMost && in_size <= kMost)) {
-    return shape_error("input", format("input shape (%, %, %) has more than % elements",
-                                       {batch, double(params.in_channels), length, kMost}));
-  }
+  const double size = batch * channels * length;
+  if (batch >= 0 && batch <= kMost && length >= 0 && length <= kMost && size <= kMost) return std::nullopt;
+  return shape_error(
+      "input", format("input shape (%, %, %) has more than % elements", {batch, double(channels), length, kMost}));
+}
+
+std::optional<Error> resolve(const Params& params, double batch, double length, Geometry* geometry) {
+  if (auto error = check_input(batch, params.in_channels, length)) return error;
+  constexpr auto kMost = static_cast<double>(kMaxElements);
   Geometry g{};
   int64_t left = params.pad_left;
   int64_t right = params.pad_right;

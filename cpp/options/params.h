@@ -80,6 +80,9 @@ std::optional<Error> validate(const Options& options, Params* params);
 std::optional<Error> parse_activation(const std::string& name, std::span<const double> parameters, int32_t channels,
                                       Finish* finish);
 
+// That an input (batch, channels, length) has no more elements than there may be, or ERR_SHAPE.
+std::optional<Error> check_input(double batch, int32_t channels, double length);
+
 // The geometry of an input (batch, in_channels, length), or why there is none (ERR_SHAPE). Transposed, out_length =
 // (length - 1) * stride - pad_left - pad_right + dilation * (kernel_size - 1) + output_padding + 1 must be >= 1; else
 // out_length = floor((length + pad_left + pad_right - dilation * (kernel_size - 1) - 1) / stride) + 1 must be >= 1,

@@ -39,13 +39,7 @@ void share(ThreadPool& pool, int threads, const Run& run, const F& f) {
 }  // namespace
 
 std::optional<Error> Forward::measure(double batch, double length, Node* nodes) const {
-  if (Params any{}; !graph_.steps[0].layer) {
-    // The limits of an input are those of a layer that leaves it as it is.
-    any.in_channels = any.out_channels = graph_.in_channels;
-    any.kernel_size = any.stride = any.dilation = any.groups = 1;
-    Geometry geometry{};
-    if (auto error = resolve(any, batch, length, &geometry)) return error;
-  }
+  if (auto error = check_input(batch, graph_.in_channels, length)) return error;
   for (size_t i = 0; i < graph_.steps.size(); ++i) {
     const Step& step = graph_.steps[i];
     Node& node = nodes[i];

@@ -738,8 +738,9 @@ void Stream::run_operation(Node* node, Value* out, float* rows) {
 Stretch Stream::stretch_of(const Node& node, size_t which, int32_t image, int64_t begin) const {
   const Value& value = operand(node, which);
   const size_t row = static_cast<size_t>(image) * static_cast<size_t>(value.channels);
-  if (!node.keeps)
+  if (!node.keeps) {
     return {value.rows + row * value.row_stride, value.row_stride, value.total - value.fresh, value.total};
+  }
   const History& history = node.histories[which];
   return {history.at(static_cast<int32_t>(row), begin), history.row_pitch(), begin, value.total};
 }

@@ -2,7 +2,7 @@
 import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError, optionError, show } from '../common/errors.js';
 import { Tensor, typedArrayTag } from '../layer/tensor.js';
-import { layerStep } from '../network/steps.js';
+import { layerStep } from '../network/parts.js';
 import { resample } from './resample.js';
 
 /** What a convolver plays as Web Audio's ConvolverNode plays its buffer. */

@@ -1,5 +1,6 @@
 import { createLayer as createConvolution } from '../layer/plan.js';
-import { describeGraph, withHandles } from '../network/steps.js';
+import { withHandles } from '../network/parts.js';
+import { describeGraph } from '../network/steps.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import type { ConvolutionCopy, LayerCopy, NetworkCopy, RecurrentCopy } from './network-copy.js';
 

@@ -1,4 +1,4 @@
-import type { GraphParts } from '../network/steps.js';
+import type { GraphParts } from '../network/parts.js';
 import type { CoreOptions } from '../runtime/core.js';
 
 /** A convolution as it was when it was copied, as messages carry it. Elements are in the layer's dtype. */

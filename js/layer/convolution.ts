@@ -1,7 +1,7 @@
 import type { NetworkCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
 import type { LoadStateDictOptions } from '../files/state-dict.js';
-import { layerStep } from '../network/steps.js';
+import { layerStep } from '../network/parts.js';
 import { Conv1dStream, type StreamOptions } from '../network/stream.js';
 import type { CoreOptions, Explanation } from '../runtime/core.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';

@@ -4,7 +4,8 @@ import { bytesPerElement } from '../layer/dtype.js';
 import { computeOutput, type ForwardOptions, readOut } from '../layer/output.js';
 import { checkTensor, splitShape, Tensor, typedArrayTag } from '../layer/tensor.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import { describeGraph, type GraphParts } from './steps.js';
+import type { GraphParts } from './parts.js';
+import { describeGraph } from './steps.js';
 
 /** How a stream is fed. */
 export interface StreamOptions {

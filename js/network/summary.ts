@@ -2,7 +2,8 @@
 import { Convolution } from '../layer/convolution.js';
 import { Recurrent } from '../layer/recurrent.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
-import { describeGraph, type GraphParts } from './steps.js';
+import type { GraphParts } from './parts.js';
+import { describeGraph } from './steps.js';
 import type { Step } from './value.js';
 
 interface Row {

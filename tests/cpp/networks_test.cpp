@@ -36,6 +36,7 @@ struct Made {
 
 std::vector<double> numbers_for(Random& random, int32_t count) {
   std::vector<double> numbers;
+  numbers.reserve(static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) numbers.push_back(0.25 * draw(random, 1, 12));
   return numbers;
 }
@@ -107,7 +108,7 @@ Step random_step(Random& random, Made* made, int32_t input, bool streams) {
     case 7:
     case 8: {
       const int32_t size = made->values[static_cast<size_t>(input)].length;
-      for (int32_t other = static_cast<int32_t>(made->steps.size()); other >= 0; --other) {
+      for (auto other = static_cast<int32_t>(made->steps.size()); other >= 0; --other) {
         const Signal& value = made->values[static_cast<size_t>(other)];
         if (other == input || value.length != size) continue;
         if (value.channels != channels || heads(random)) {
@@ -166,6 +167,7 @@ Made random_network(Random& random, uint32_t seed, bool streams, int32_t most_sa
     const auto last = static_cast<int32_t>(made.steps.size());
     const Step step = random_step(random, &made, draw(random, std::max(0, last - 2), last), streams);
     std::vector<Signal> operands;
+    operands.reserve(step.operands.size());
     for (const int32_t operand : step.operands) operands.push_back(made.values[static_cast<size_t>(operand)]);
     const auto out = run_step(step, operands, made.dtype);
     if (!out || out->length > std::max(4000, 2 * most_samples)) continue;
@@ -314,7 +316,7 @@ TEST(Networks, SettleWhereAConstantLeads) {
     if (has_recurrent) continue;  // whose states come to rest in their own time
     // A multiple of all strides.
     std::vector<uint8_t> before(rows * element * 4096);
-    for (int64_t t = 0; t < 27 * 1024; t += 8) pushed->push(level.data(), 8, before.data());
+    for (int32_t t = 0; t < 27 * 1024; t += 8) pushed->push(level.data(), 8, before.data());
     std::vector<uint8_t> chunk(level.size());
     std::ranges::generate(chunk, [&] { return static_cast<uint8_t>(draw(random, 0, 59)); });  // finite numbers
     for (int32_t i = 0; i < 20; ++i) {
