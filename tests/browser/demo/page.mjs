@@ -60,12 +60,12 @@ const tests = {
       await demo.click('#nav a[href="#machine"]');
       await demo.click('#nav a[href="#code"]');
       await demo.until(`location.hash === '#code?playground.stride=3'`, 'the address');
-      await demo.native.goBack();
-      await demo.until(`location.hash === '#machine?playground.stride=3'`, 'the address of the panel before');
       await demo.until(
         `/stride: 3,/.test(document.querySelector('#code-javascript')?.textContent)`,
         'code with the stride',
       );
+      await demo.native.goBack();
+      await demo.until(`location.hash === '#machine?playground.stride=3'`, 'the address of the panel before');
       // An address that somebody was sent, put into this very page.
       await demo.look(`void (location.hash = '#playground?playground.stride=5')`);
       await demo.until(`document.querySelector('#stride')?.value === '5'`, 'the stride of another address');
