@@ -30,6 +30,17 @@ struct OutputStretch {
   float* row(int32_t channel) const { return rows + static_cast<size_t>(channel) * pitch; }
 };
 
+// What backward() gets, of one image: whole signals, and gradients of a loss.
+struct OperationGradient {
+  std::span<const Stretch> operands;
+  Stretch output;            // as compute() made it
+  Stretch output_gradients;  // likewise
+  // Of each operand, to which its gradients are added; rows are null where nobody asks for them.
+  std::span<const OutputStretch> operand_gradients;
+  float* parameter_gradients;  // to which those of parameters() are added, in their order; null where nobody asks
+  float* scratch;              // backward_scratch_floats()
+};
+
 // Which samples make an output. Output t needs those from floor((t * down + first) / up) to floor((t * down + last) /
 // up), as far as they exist.
 struct Timing {
@@ -86,6 +97,20 @@ class Operation {
   // Those of an operation with a state come in order. The bits of an output do not depend on the cuts.
   virtual void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                        float* state) const = 0;
+
+  // The numbers that training changes, such as a norm's weights and biases; none of most operations.
+  virtual size_t parameter_count() const { return 0; }
+  // Takes other numbers, as many as those that it was made of and in their order (see the files of operations/).
+  virtual void renew(std::span<const double> numbers) { (void)numbers; }
+
+  // Adds the gradients of operands and parameters that outputs [first, first + count) bring. Only operations that are
+  // in step and have neither parameters nor a state are called for less than all outputs at once.
+  virtual void backward(const OperationGradient& gradient, int64_t first, int32_t count) const = 0;
+  // Floats of scratch memory that it needs for a signal of `samples` samples.
+  virtual size_t backward_scratch_floats(int64_t samples) const {
+    (void)samples;
+    return 0;
+  }
 
  private:
   int32_t out_channels_;

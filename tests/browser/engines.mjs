@@ -364,7 +364,11 @@ async function openPuppeteer(browser, url) {
   page.on('console', (message) => message.type() === 'error' && log.push(message.text()));
   page.on('pageerror', (error) => log.push(String(error)));
   page.on('response', (response) => response.status() >= 400 && log.push(`${response.url()}: ${response.status()}`));
-  page.on('requestfailed', (request) => log.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on('requestfailed', (request) => {
+    const { errorText } = request.failure() ?? {};
+    // A page that is left gives up what it was loading, which is nobody's fault.
+    if (errorText !== 'NS_BINDING_ABORTED' && errorText !== 'net::ERR_ABORTED') log.push(`${request.url()}: ${errorText}`);
+  });
   await page.goto(url, { timeout: 0 });
   return {
     native: page, // puppeteer's own page, for what hands cannot do

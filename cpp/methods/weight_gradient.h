@@ -1,0 +1,44 @@
+// The gradient of a correlation's weights.
+//
+//     gw[o][c][k] = sum over n, t: gy[n][o][t] * x[n][c][first + t * stride + k * dilation]
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "errors.h"
+#include "operator/correlation.h"
+
+namespace conv1d {
+
+class WeightGradient {
+ public:
+  WeightGradient() = default;
+  virtual ~WeightGradient() = default;
+  WeightGradient(const WeightGradient&) = delete;
+  WeightGradient& operator=(const WeightGradient&) = delete;
+
+  // Ready for one input shape, on up to `threads` threads. Fails with ERR_OUT_OF_MEMORY.
+  static Result<std::unique_ptr<WeightGradient>> make(const Correlation& correlation, int threads);
+
+  // Threads that are worth waking for it.
+  virtual int threads() const = 0;
+
+  // The pieces that the work is cut into, whatever the threads; they may run in any order and at the same time, and
+  // leave partial sums.
+  virtual int32_t pieces() const = 0;
+
+  // Floats of scratch memory that one thread needs, and all together for partial sums; multiples of 16.
+  virtual size_t scratch_floats() const = 0;
+  virtual size_t sum_floats() const = 0;
+
+  // Runs pieces [begin, end): from x (batch, in_channels, length) and gy (batch, out_channels, out_length), both
+  // float32. Allocates nothing.
+  virtual void run(int32_t begin, int32_t end, const float* x, const float* gy, float* sums, float* scratch) const = 0;
+
+  // After all pieces: gw (groups, group_out, group_in, kernel_size), from the partial sums in a fixed order.
+  virtual void finish(const float* sums, float* gw) const = 0;
+};
+
+}  // namespace conv1d
