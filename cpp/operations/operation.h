@@ -105,7 +105,9 @@ class Operation {
 
   // Adds the gradients of operands and parameters that outputs [first, first + count) bring. Only operations that are
   // in step and have neither parameters nor a state are called for less than all outputs at once.
-  virtual void backward(const OperationGradient& gradient, int64_t first, int32_t count) const = 0;
+  virtual void backward(const OperationGradient& gradient, int64_t first, int32_t count) const {
+    (void)gradient, (void)first, (void)count;
+  }
   // Floats of scratch memory that it needs for a signal of `samples` samples.
   virtual size_t backward_scratch_floats(int64_t samples) const {
     (void)samples;

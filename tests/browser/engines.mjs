@@ -367,7 +367,8 @@ async function openPuppeteer(browser, url) {
   page.on('requestfailed', (request) => {
     const { errorText } = request.failure() ?? {};
     // A page that is left gives up what it was loading, which is nobody's fault.
-    if (errorText !== 'NS_BINDING_ABORTED' && errorText !== 'net::ERR_ABORTED') log.push(`${request.url()}: ${errorText}`);
+    if (errorText !== 'NS_BINDING_ABORTED' && errorText !== 'net::ERR_ABORTED')
+      log.push(`${request.url()}: ${errorText}`);
   });
   await page.goto(url, { timeout: 0 });
   return {
