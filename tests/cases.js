@@ -85,6 +85,65 @@ export function readOperatorCases(json, buffer) {
   });
 }
 
+/**
+ * @typedef {object} GradientCase
+ * @property {string} name
+ * @property {'Conv1d' | 'ConvTranspose1d'} layer
+ * @property {Record<string, any>} options  of the layer
+ * @property {'float32' | 'float16'} dtype
+ * @property {Stored} input
+ * @property {Stored} weight
+ * @property {Stored | null} bias
+ * @property {Stored} gradOutput
+ * @property {Record<'input' | 'weight' | 'bias', ExpectedGradient>} gradients
+ *
+ * @typedef {{ expected: Float64Array, tolerance: Float32Array, largestSum: number }} ExpectedGradient
+ */
+
+/**
+ * @param {any[]} json  the parsed gradients.json: byte offsets into the .bin
+ * @param {ArrayBuffer} buffer  the .bin
+ * @param {Case[]} cases  of conv1d.json, which most are named after
+ * @returns {GradientCase[]}
+ */
+export function readGradientCases(json, buffer, cases) {
+  const byName = new Map(cases.map((testCase) => [testCase.name, testCase]));
+  return json.map((entry) => {
+    const known = byName.get(entry.name);
+    const { name, layer = 'Conv1d', options, inputShape, outputShape } = { ...known, ...entry };
+    const { dtype = 'float32', inChannels, outChannels, kernelSize, groups = 1 } = options;
+    const Numbers = dtype === 'float16' ? Uint16Array : Float32Array;
+    const stored = (at, shape) => ({ shape, data: take(buffer, Numbers, at, product(shape)) });
+    const weightShape = known?.weightShape ?? [inChannels, outChannels / groups, kernelSize];
+    const gradients = {};
+    for (const [what, key, shape] of [
+      ['input', 'ofInput', inputShape],
+      ['weight', 'ofWeight', weightShape],
+      ['bias', 'ofBias', [outChannels]],
+    ]) {
+      if (!entry[key]) continue;
+      const { expected, tolerance, largestSum } = entry[key];
+      gradients[what] = {
+        expected: take(buffer, Float64Array, expected, product(shape)),
+        tolerance: take(buffer, Float32Array, tolerance, product(shape)),
+        largestSum,
+      };
+    }
+    const bias = entry.biasAt === null ? null : stored(entry.biasAt, [outChannels]);
+    return {
+      name,
+      layer,
+      options,
+      dtype,
+      input: known ? { shape: inputShape, data: known.input } : stored(entry.input, inputShape),
+      weight: known ? { shape: weightShape, data: known.weight } : stored(entry.weight, weightShape),
+      bias: known ? known.bias && { shape: [outChannels], data: known.bias } : bias,
+      gradOutput: stored(entry.gradOutput, outputShape),
+      gradients,
+    };
+  });
+}
+
 /** A copy, so that an offset need not be a multiple of the element size. */
 function take(buffer, Type, at, length) {
   return new Type(buffer.slice(at, at + length * Type.BYTES_PER_ELEMENT));

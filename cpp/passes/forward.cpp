@@ -9,6 +9,7 @@
 #include "half.h"
 #include "integers.h"
 #include "methods/make_method.h"
+#include "passes/placement.h"
 
 namespace conv1d {
 namespace {
@@ -82,6 +83,7 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
   int32_t pieces = 0;
   for (size_t i = 0; i < steps; ++i) {
     Node& node = nodes[i];
+    node.first_piece = pieces;
     if (const Step& step = graph_.steps[i]; step.layer) {
       if (auto error = choose_methods(step, threads, &node)) return error;
       for (const Part& part : node.parts) pieces += part.method->pieces();
@@ -105,6 +107,7 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
 
 void Forward::choose_depth_first(int32_t batch, int32_t length, int threads, const Node* nodes) {
   depth_first_ = nullptr;
+  if (keep_ != Keep::kNone) return;
   double bytes = 0;  // of one image, so that neither batch nor threads choose
   double saved = 0;
   for (size_t i = 0; i < graph_.steps.size(); ++i) {
@@ -163,7 +166,7 @@ std::optional<Error> Forward::choose_method(const Correlation& correlation, cons
   PackedForms& forms = part->phase == nullptr ? step.layer->forms() : part->phase->forms;
   const auto make = [&]() -> std::optional<Error> {
     auto made =
-        make_method(part->choice.algorithm, part->choice.asked_for, correlation, step.layer->finish(), &forms, threads);
+        make_method(part->choice.algorithm, part->choice.asked_for, correlation, step.finish(), &forms, threads);
     if (!made) return std::move(made.error());
     const double floats = static_cast<double>((*made)->scratch_floats()) * (*made)->threads();
     if (!reserve_scratch(floats)) return no_room(floats * sizeof(float), "scratch");
@@ -204,24 +207,25 @@ void Forward::cut_operation(const Step& step, int32_t batch, Node* node) const {
 }
 
 std::optional<Error> Forward::place_values(int32_t batch, Node* nodes) {
-  if (graph_.steps.size() == 1) return std::nullopt;
+  if (graph_.steps.size() == 1) {
+    segments_ = {1};
+    return std::nullopt;
+  }
   std::vector<size_t> bytes(graph_.values(), 0);
   for (size_t i = 0; i + 1 < graph_.steps.size(); ++i) {
     bytes[i + 1] = round_up<size_t>(static_cast<size_t>(batch) * static_cast<size_t>(nodes[i].channels) *
                                         static_cast<size_t>(nodes[i].length) * element_bytes(graph_.dtype),
                                     16);
   }
-  const BufferPlan plan = plan_buffers(graph_, bytes);
-  std::vector<double> begin(plan.size.size(), 0);
-  double end = 0;
-  for (size_t i = 0; i < plan.size.size(); ++i) {
-    begin[i] = end;
-    end += static_cast<double>(plan.size[i]);
-  }
+  const Placement placement = keep_ == Keep::kNone  ? place_in_turn(graph_, bytes)
+                              : keep_ == Keep::kAll ? place_all(graph_, bytes)
+                                                    : place_by_segments(graph_, bytes);
+  const double end = placement.bytes;
   if (end > static_cast<double>(kMaxElements) * sizeof(float) || !values_.reserve(static_cast<size_t>(end))) {
     return no_room(end, "the network's signals");
   }
-  for (size_t i = 0; i < graph_.steps.size(); ++i) nodes[i].at = static_cast<size_t>(begin[plan.buffer[i + 1]]);
+  for (size_t i = 0; i < graph_.steps.size(); ++i) nodes[i].at = placement.begin[i + 1];
+  segments_ = placement.segments;
   return std::nullopt;
 }
 
@@ -343,13 +347,14 @@ void Forward::operate(const Step& step, const Node& node, std::span<const void* 
 void Forward::fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const {
   const Params& p = step.layer->params();
   const float* bias = step.layer->weights().bias;
+  const Finish finish = step.finish();
   const OutputView view{out, p.dtype, p.out_channels, node.length, p.stride};
   for (int32_t position = 0; position < std::min(p.stride, node.length); ++position) {
     const auto meets = [&](const Layer::Phase& phase) { return phase.transposed.begin == position; };
     if (std::ranges::any_of(step.layer->phases(), meets)) continue;
     for (int32_t c = 0; c < p.out_channels; ++c) {
       float value = bias[c];
-      activate(step.layer->finish(), c, &value, 1);
+      activate(finish, c, &value, 1);
       const size_t at = view.at(image, c, 0) + static_cast<size_t>(position);
       for (int32_t t = 0; t * p.stride < node.length - position; ++t) {
         write_row(&value, 1, p.dtype, out, at + static_cast<size_t>(t) * static_cast<size_t>(p.stride), 1);

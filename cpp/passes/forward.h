@@ -30,7 +30,11 @@ struct Explanation {
 
 class Forward {
  public:
-  explicit Forward(Graph graph) : graph_(std::move(graph)) {}
+  // Which values are there after a run, besides the output: none, all, or those that lie between segments of steps and
+  // those of the segment that ran last.
+  enum class Keep : uint8_t { kNone, kAll, kBorders };
+
+  explicit Forward(Graph graph, Keep keep = Keep::kNone) : graph_(std::move(graph)), keep_(keep) {}
 
   const Graph& graph() const { return graph_; }
 
@@ -41,10 +45,10 @@ class Forward {
   // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.
   std::optional<Error> prepare(double batch, double length, int threads);
 
-  // Valid after prepare(). The geometry and the explanation are of step 0, a layer.
+  // Valid after prepare(). The explanation is of step 0, a layer.
   int32_t out_channels() const { return nodes_[graph_.steps.size() - 1].channels; }
   int32_t out_length() const { return nodes_[graph_.steps.size() - 1].length; }
-  const Geometry& geometry() const { return nodes_[0].geometry; }
+  const Geometry& geometry(size_t step = 0) const { return nodes_[step].geometry; }  // of a layer
   Explanation explain() const;
   // Whether the signal goes through all steps stretch by stretch.
   bool goes_depth_first() const { return depth_first_ != nullptr; }
@@ -57,6 +61,17 @@ class Forward {
   // before `begin` have been run.
   int32_t pieces() const { return pieces_; }
   void run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end);
+
+  // Of a float32 graph that keeps values: where step `step` left what it made, unless that is the output, its length,
+  // and the steps at which segments end, the last being all of them.
+  const float* kept(size_t step) const { return reinterpret_cast<const float*>(values_.data() + nodes_[step].at); }
+  int32_t length(size_t step) const { return nodes_[step].length; }
+  double kept_bytes() const { return static_cast<double>(values_.size()); }
+  const std::vector<size_t>& segments() const { return segments_; }
+  // run() for steps [begin, end), whose operands are there.
+  void run_steps(const float* input, float* output, ThreadPool& pool, size_t begin, size_t end) {
+    run_pieces(input, output, pool, first_piece(begin), first_piece(end));
+  }
 
  private:
   // A convolution: of a transposed layer, one of its phases.
@@ -71,6 +86,7 @@ class Forward {
   struct Node {
     int32_t channels = 0;
     int32_t length = 0;
+    int32_t first_piece = 0;
     size_t at = 0;  // of its output in values_, unless that is the caller's
     // Of a convolution:
     Geometry geometry{};
@@ -88,6 +104,7 @@ class Forward {
   }
   // Channels and lengths of all nodes.
   std::optional<Error> measure(double batch, double length, Node* nodes) const;
+  int32_t first_piece(size_t step) const { return step == graph_.steps.size() ? pieces_ : nodes_[step].first_piece; }
   std::optional<Error> choose_methods(const Step& step, int threads, Node* node);
   std::optional<Error> choose_method(const Correlation& correlation, const Step& step, int threads, Part* part);
   // Goes depth first where that pays and can be.
@@ -103,11 +120,13 @@ class Forward {
   void fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const;
 
   Graph graph_;
+  Keep keep_;
+  std::vector<size_t> segments_;
   std::unique_ptr<Node[]> nodes_;
   std::unique_ptr<DepthFirst> depth_first_;  // in place of the nodes' pieces, where there is one
   int32_t pieces_ = 0;
   Buffer<float> scratch_;   // of one node at a time
-  Buffer<uint8_t> values_;  // of all nodes but the last, those that do not overlap in the same place
+  Buffer<uint8_t> values_;  // of all nodes but the last
 };
 
 }  // namespace conv1d

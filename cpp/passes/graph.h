@@ -16,7 +16,9 @@ struct Step {
   std::vector<int32_t> operands;
   std::shared_ptr<Layer> layer;                // of a convolution, which has one operand
   std::shared_ptr<const Operation> operation;  // where there is no layer
+  bool sums_only = false;                      // of a layer: without its activation
 
+  Finish finish() const { return sums_only ? Finish{} : layer->finish(); }
   int32_t input() const { return operands.front(); }
   int32_t out_channels() const { return layer ? layer->params().out_channels : operation->out_channels(); }
 };
@@ -35,12 +37,24 @@ struct Graph {
 
 Graph graph_of(std::shared_ptr<Layer> layer);
 
-// Which buffer each value of a graph has its rows in: values whose times do not overlap share one. `elements` are the
-// value's; 0 where it needs no room.
-struct BufferPlan {
-  std::vector<size_t> buffer;  // of each value
-  std::vector<size_t> size;    // of each buffer: the most elements of its values
+// The last step that reads each value; of the output, the number of steps.
+std::vector<int32_t> last_uses(const Graph& graph);
+
+// When a number of elements is there: from step `made` to step `last_use`, both included.
+struct Lifetime {
+  int32_t made;
+  int32_t last_use;
+  size_t elements;  // 0 where no room is needed
 };
+
+// Which buffer each has: those whose times do not overlap share one. They come in the order in which they are made.
+struct BufferPlan {
+  std::vector<size_t> buffer;  // of each
+  std::vector<size_t> size;    // of each buffer: the most elements in it
+};
+BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes);
+
+// That of the values of a graph.
 BufferPlan plan_buffers(const Graph& graph, const std::vector<size_t>& elements);
 
 }  // namespace conv1d

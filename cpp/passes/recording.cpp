@@ -1,0 +1,352 @@
+#include "passes/recording.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+#include "choose/threads.h"
+#include "integers.h"
+#include "operations/make_operation.h"
+
+namespace conv1d {
+namespace {
+
+bool has_derivative_of_output(const Finish& finish, int32_t channels) {
+  for (int32_t c = 0; c < (finish.channels == nullptr ? 1 : channels); ++c) {
+    if (!has_derivative_of_output(finish.activation, finish.parameters_of(c))) return false;
+  }
+  return true;
+}
+
+MadeOperation activation_of(const Params& params) {
+  const Finish& finish = params.finish;
+  std::vector<double> numbers{static_cast<double>(finish.activation)};
+  const size_t count = finish.channels == nullptr ? entry_of(finish.activation).parameter_count()
+                                                  : static_cast<size_t>(params.out_channels);
+  const float* first = finish.parameters_of(0);
+  numbers.insert(numbers.end(), first, first + count);
+  return make_operation({.kind = "activation", .channels = {&params.out_channels, 1}, .numbers = numbers});
+}
+
+// The graph with the activations of layers as steps of their own where their derivative needs sums. `origin` gets the
+// step that each of its steps became.
+Result<Graph> with_sums(const Graph& graph, std::vector<size_t>* origin) {
+  Graph result{.steps = {}, .dtype = graph.dtype, .in_channels = graph.in_channels};
+  std::vector<int32_t> value_of{0};
+  for (const Step& step : graph.steps) {
+    Step copy = step;
+    for (int32_t& operand : copy.operands) operand = value_of[static_cast<size_t>(operand)];
+    origin->push_back(result.steps.size());
+    copy.sums_only = step.layer && !has_derivative_of_output(step.layer->finish(), step.out_channels());
+    result.steps.push_back(copy);
+    if (copy.sums_only) {
+      auto activation = activation_of(step.layer->params());
+      if (!activation) return std::move(activation.error());
+      result.steps.push_back(
+          {.operands = {static_cast<int32_t>(result.steps.size())}, .layer = nullptr, .operation = *activation});
+    }
+    value_of.push_back(static_cast<int32_t>(result.steps.size()));
+  }
+  return result;
+}
+
+size_t count_parameters(const Step& step) {
+  if (!step.layer) return step.operation->parameter_count();
+  const Params& params = step.layer->params();
+  return static_cast<size_t>(params.weight_size()) + (params.bias ? static_cast<size_t>(params.out_channels) : 0);
+}
+
+const void* owner_of(const Step& step) {
+  return step.layer ? static_cast<const void*>(step.layer.get()) : step.operation.get();
+}
+
+// Whether its gradient may be computed stretch by stretch.
+bool is_by_sample(const Operation& operation) {
+  return operation.timing().in_step() && operation.parameter_count() == 0 && operation.state_floats() == 0 &&
+         operation.why_not_in_streams() == nullptr;
+}
+
+// Parts of the images that have sums of their own of the parameters' gradients.
+constexpr int32_t kMostParts = 8;
+
+void add(const float* from, size_t count, float* to) {
+  for (size_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
+// Calls f(begin, end, thread) for stretches of [0, count) of about `length`.
+template <class F>
+void share(ThreadPool& pool, size_t count, size_t length, const F& f) {
+  const size_t pieces = ceil_div(count, std::max<size_t>(length, 1));
+  pool.parallel_for(static_cast<int>(pieces), pool.threads(), [&](int piece, int thread) {
+    const size_t begin = static_cast<size_t>(piece) * length;
+    f(begin, std::min(count, begin + length), thread);
+  });
+}
+
+}  // namespace
+
+Recording::Recording(Graph graph, bool low_memory)
+    : forward_(std::move(graph), low_memory ? Forward::Keep::kBorders : Forward::Keep::kAll) {}
+
+Result<std::unique_ptr<Recording>> Recording::make(const Graph& graph, double batch, double length, int threads,
+                                                   bool low_memory) {
+  if (graph.dtype != DType::kFloat32) {
+    return unsupported("dtype",
+                       "only float32 networks can be trained: train in float32, convert the weights afterwards");
+  }
+  std::vector<size_t> origin;
+  auto recorded = with_sums(graph, &origin);
+  if (!recorded) return std::move(recorded.error());
+  std::unique_ptr<Recording> made(new (std::nothrow) Recording(std::move(*recorded), low_memory));
+  if (!made) return no_room("a recording");
+  made->origin_ = std::move(origin);
+  if (auto error = made->prepare(batch, length, threads)) return std::move(*error);
+  return made;
+}
+
+size_t Recording::floats(size_t value) const {
+  const int32_t length = value == 0 ? length_ : forward_.length(value - 1);
+  return static_cast<size_t>(batch_) * static_cast<size_t>(graph().channels(static_cast<int32_t>(value))) *
+         static_cast<size_t>(length);
+}
+
+const float* Recording::value(size_t value) {
+  if (value == 0) return input_.data();
+  return value + 1 == graph().values() ? output_.data() : forward_.kept(value - 1);
+}
+
+const float* Recording::parameter_gradients(size_t step) const {
+  const Parameters* parameters = nodes_[origin_[step]].parameters;
+  return parameters == nullptr ? nullptr : parameters_.data() + parameters->at;
+}
+
+double Recording::bytes() const {
+  const size_t all =
+      input_.size() + output_.size() + gradients_.size() + parameters_.size() + spare_.size() + scratch_.size();
+  return static_cast<double>(all * sizeof(float)) + forward_.kept_bytes();
+}
+
+std::optional<Error> Recording::prepare(double batch, double length, int threads) {
+  if (auto error = forward_.prepare(batch, length, threads)) return error;
+  batch_ = static_cast<int32_t>(batch);
+  length_ = static_cast<int32_t>(length);
+  const size_t steps = graph().steps.size();
+  if (!nodes_.make(steps) || !owners_.make(steps)) return no_room("a recording");
+  size_t owners = 0;
+  for (size_t i = 0; i < steps; ++i) {
+    const Step& step = graph().steps[i];
+    const size_t count = count_parameters(step);
+    if (count == 0) continue;
+    Parameters* end = owners_.data() + owners;
+    Parameters* found =
+        std::find_if(owners_.data(), end, [&](const Parameters& p) { return p.owner == owner_of(step); });
+    if (found == end) {
+      *found = {.owner = owner_of(step), .at = parameter_floats_, .count = count, .written = false};
+      parameter_floats_ += round_up<size_t>(count, 4);
+      ++owners;
+    }
+    nodes_[i].parameters = found;
+  }
+  owners_.shorten(owners);
+  for (size_t i = 0; i < steps; ++i) {
+    if (auto error = prepare_step(i, threads)) return error;
+  }
+  return reserve();
+}
+
+std::optional<Error> Recording::prepare_step(size_t index, int threads) {
+  const Step& step = graph().steps[index];
+  Node& node = nodes_[index];
+  if (step.layer) {
+    auto made = LayerGradient::make(step.layer, forward_.geometry(index),
+                                    {.input = true, .weight = true, .bias = step.layer->params().bias}, threads);
+    if (!made) return std::move(made.error());
+    node.layer = std::move(*made);
+    spare_floats_ = std::max(spare_floats_, floats(static_cast<size_t>(step.input())) + node.parameters->count);
+    return std::nullopt;
+  }
+  const Operation& operation = *step.operation;
+  const int32_t length = forward_.length(index);
+  node.piece_length = length;
+  if (is_by_sample(operation)) {
+    int32_t widest = operation.out_channels();
+    for (const int32_t operand : step.operands) widest = std::max(widest, graph().channels(operand));
+    node.piece_length = std::clamp(kElementwisePiece / widest, std::min(16, length), length);
+  }
+  node.pieces = batch_ * ceil_div(length, node.piece_length);
+  if (node.parameters != nullptr) {
+    node.pieces = std::min(node.pieces, kMostParts);
+    node.partial_count = node.parameters->count * static_cast<size_t>(node.pieces);
+    spare_floats_ = std::max(spare_floats_, node.partial_count);
+  }
+  const int64_t samples = step.input() == 0 ? length_ : forward_.length(static_cast<size_t>(step.input()) - 1);
+  node.scratch_floats = round_up<size_t>(operation.backward_scratch_floats(samples), 16);
+  scratch_floats_ = std::max(scratch_floats_, node.scratch_floats * static_cast<size_t>(threads));
+  return std::nullopt;
+}
+
+std::optional<Error> Recording::reserve() {
+  const auto steps = static_cast<int32_t>(graph().steps.size());
+  const std::vector<int32_t> uses = last_uses(graph());
+  std::vector<size_t> order(graph().values());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return uses[a] > uses[b]; });
+  std::vector<Lifetime> lifetimes;
+  for (const size_t value : order) {
+    lifetimes.push_back({.made = steps - 1 - uses[value],
+                         .last_use = steps - static_cast<int32_t>(value),
+                         .elements = round_up<size_t>(floats(value), 4)});
+  }
+  const BufferPlan plan = plan_buffers(lifetimes);
+  std::vector<size_t> begin(plan.size.size(), 0);
+  double total = 0;
+  for (size_t i = 0; i < plan.size.size(); ++i) {
+    begin[i] = gradient_floats_;
+    gradient_floats_ += plan.size[i];
+    total += static_cast<double>(plan.size[i]);
+  }
+  gradient_at_.assign(graph().values(), 0);
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (lifetimes[i].elements > 0) gradient_at_[order[i]] = begin[plan.buffer[i]];
+  }
+  if (total > static_cast<double>(kMaxElements) || !gradients_.reserve(gradient_floats_) ||
+      !input_.reserve(floats(0)) || !output_.reserve(floats(graph().values() - 1)) ||
+      !parameters_.reserve(parameter_floats_) || !spare_.reserve(spare_floats_) || !scratch_.reserve(scratch_floats_)) {
+    return no_room(total * sizeof(float), "the gradients of the network's signals");
+  }
+  return std::nullopt;
+}
+
+void Recording::run(const Mode& /*mode*/, ThreadPool& pool) {
+  forward_.run(input_.data(), output_.data(), pool);
+  resident_ = forward_.segments().size() - 1;
+}
+
+void Recording::run_backward(const Needs& needs, ThreadPool& pool) {
+  is_written_.assign(graph().values(), false);
+  is_written_.back() = true;
+  for (Parameters& parameters : owners_) parameters.written = false;
+  const std::vector<size_t>& segments = forward_.segments();
+  for (size_t s = segments.size(); s-- > 0;) {
+    const size_t first = s == 0 ? 0 : segments[s - 1];
+    if (s != resident_) forward_.run_steps(input_.data(), output_.data(), pool, first, segments[s]);
+    resident_ = s;
+    for (size_t i = segments[s]; i-- > first;) {
+      graph().steps[i].layer ? back_through_layer(i, needs, pool) : back_through_operation(i, needs, pool);
+    }
+  }
+}
+
+void Recording::apply_activation_derivative(size_t index, ThreadPool& pool) {
+  const Finish finish = graph().steps[index].finish();
+  if (finish.activation == Activation::kNone) return;
+  const auto channels = static_cast<size_t>(graph().steps[index].out_channels());
+  const auto length = static_cast<size_t>(forward_.length(index));
+  const float* outputs = value(index + 1);
+  float* gradients = gradient(index + 1);
+  share(pool, static_cast<size_t>(batch_) * channels, std::max<size_t>(kElementwisePiece / length, 1),
+        [&](size_t begin, size_t end, int /*thread*/) {
+          for (size_t row = begin; row < end; ++row) {
+            apply_derivative(finish.activation, finish.parameters_of(static_cast<int32_t>(row % channels)),
+                             DerivativeOf::kOutput, outputs + row * length, gradients + row * length, length);
+          }
+        });
+}
+
+void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool& pool) {
+  const Step& step = graph().steps[index];
+  const auto input = static_cast<size_t>(step.input());
+  Node& node = nodes_[index];
+  apply_activation_derivative(index, pool);
+  const bool needs_input = input != 0 || needs.input;
+  const size_t inputs = floats(input);
+  Parameters& parameters = *node.parameters;
+  float* own = parameters_.data() + parameters.at;
+  float* weights = parameters.written ? spare_.data() + inputs : own;
+  const auto weight_count = static_cast<size_t>(step.layer->params().weight_size());
+  node.layer->run({.input = value(input),
+                   .sum_gradients = gradient(index + 1),
+                   .input_gradients = !needs_input         ? nullptr
+                                      : is_written_[input] ? spare_.data()
+                                                           : gradient(input),
+                   .weight_gradients = needs.parameters ? weights : nullptr,
+                   .bias_gradients = needs.parameters && step.layer->params().bias ? weights + weight_count : nullptr},
+                  pool);
+  if (needs_input && is_written_[input]) {
+    share(pool, inputs, kElementwisePiece, [&](size_t begin, size_t end, int /*thread*/) {
+      add(spare_.data() + begin, end - begin, gradient(input) + begin);
+    });
+  }
+  if (needs_input) is_written_[input] = true;
+  if (needs.parameters && parameters.written) add(weights, parameters.count, own);
+  parameters.written = true;
+}
+
+void Recording::back_through_operation(size_t index, const Needs& needs, ThreadPool& pool) {
+  const Step& step = graph().steps[index];
+  Node& node = nodes_[index];
+  std::array<float*, kMostOperands> gradients{};
+  for (size_t i = 0; i < step.operands.size(); ++i) {
+    const auto operand = static_cast<size_t>(step.operands[i]);
+    if (operand == 0 && !needs.input) continue;
+    gradients[i] = gradient(operand);
+    if (is_written_[operand]) continue;
+    std::fill_n(gradients[i], floats(operand), 0.0F);
+    is_written_[operand] = true;
+  }
+  const bool has_partial = node.parameters != nullptr && needs.parameters;
+  if (has_partial) std::fill_n(spare_.data(), node.partial_count, 0.0F);
+  pool.parallel_for(node.pieces, pool.threads(), [&](int piece, int thread) {
+    float* partial = has_partial ? spare_.data() + static_cast<size_t>(piece) * node.parameters->count : nullptr;
+    run_piece(index, piece, std::span(gradients).first(step.operands.size()), partial,
+              scratch_.data() + static_cast<size_t>(thread) * node.scratch_floats);
+  });
+  if (!has_partial) return;
+  Parameters& parameters = *node.parameters;
+  float* own = parameters_.data() + parameters.at;
+  if (!parameters.written) std::fill_n(own, parameters.count, 0.0F);
+  for (int32_t piece = 0; piece < node.pieces; ++piece) {
+    add(spare_.data() + static_cast<size_t>(piece) * parameters.count, parameters.count, own);
+  }
+  parameters.written = true;
+}
+
+void Recording::run_piece(size_t index, int32_t piece, std::span<float* const> gradients, float* partial,
+                          float* scratch) {
+  const Step& step = graph().steps[index];
+  const Node& node = nodes_[index];
+  const int32_t length = forward_.length(index);
+  const int32_t pieces_an_image = ceil_div(length, node.piece_length);
+  const bool by_parts = node.parameters != nullptr;  // a part of the images at once
+  const auto image_at = [&](int32_t part) {
+    return by_parts ? static_cast<int32_t>(int64_t{batch_} * part / node.pieces) : part / pieces_an_image;
+  };
+  const int32_t first = by_parts ? 0 : piece % pieces_an_image * node.piece_length;
+  const int32_t count = std::min(node.piece_length, length - first);
+  const int32_t end = by_parts ? image_at(piece + 1) : image_at(piece) + 1;
+  for (int32_t image = image_at(piece); image < end; ++image) {
+    const auto rows_at = [&](size_t v) {
+      return static_cast<size_t>(image) * (floats(v) / static_cast<size_t>(batch_));
+    };
+    std::array<Stretch, kMostOperands> operands;
+    std::array<OutputStretch, kMostOperands> operand_gradients;
+    for (size_t i = 0; i < step.operands.size(); ++i) {
+      const auto operand = static_cast<size_t>(step.operands[i]);
+      const int32_t samples = operand == 0 ? length_ : forward_.length(operand - 1);
+      const size_t at = rows_at(operand);
+      operands[i] = {value(operand) + at, static_cast<size_t>(samples), 0, samples};
+      operand_gradients[i] = {gradients[i] == nullptr ? nullptr : gradients[i] + at, static_cast<size_t>(samples)};
+    }
+    const size_t at = rows_at(index + 1);
+    const auto pitch = static_cast<size_t>(length);
+    step.operation->backward({.operands = std::span(operands).first(step.operands.size()),
+                              .output = {value(index + 1) + at, pitch, 0, length},
+                              .output_gradients = {gradient(index + 1) + at, pitch, 0, length},
+                              .operand_gradients = std::span(operand_gradients).first(step.operands.size()),
+                              .parameter_gradients = partial,
+                              .scratch = scratch},
+                             first, count);
+  }
+}
+
+}  // namespace conv1d
