@@ -20,10 +20,12 @@ export {
   type LayerConvolverOptions,
   type ResponseConvolverOptions,
 } from './audio/convolver.js';
-export { conv1d, type FunctionalOptions } from './layer/functional.js';
+export { conv1d, conv1dGrad, type FunctionalOptions, type GradOptions } from './layer/functional.js';
+export { type BackwardOptions, type GradientName, type Gradients } from './layer/gradient.js';
 export { type Explanation } from './runtime/core.js';
 export { Conv1dError, type ErrorCode } from './common/errors.js';
 export { type ImpulseResponse, reverseTaps } from './audio/impulse-response.js';
+export { type NetworkGradientName, type NetworkGradients, Recording, type RecordOptions } from './network/recording.js';
 export { Network, type NetworkOptions, type SequentialItem, type SequentialOptions } from './network/network.js';
 export {
   type AveragePoolOptions,

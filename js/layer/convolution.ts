@@ -8,6 +8,7 @@ import type { LoadedRuntime } from '../runtime/runtime.js';
 import type { ForwardAsyncOptions } from './async-options.js';
 import { describe } from './config.js';
 import { forward, forwardAsync, outputShape, prepareFor } from './forward.js';
+import { backward, type BackwardOptions, type Gradients } from './gradient.js';
 import type { ForwardOptions } from './output.js';
 import {
   copyPlan,
@@ -19,7 +20,8 @@ import {
   writeWeight,
 } from './parameters.js';
 import { Plan, type Shapes } from './plan.js';
-import { Tensor } from './tensor.js';
+import { elementCount, Tensor } from './tensor.js';
+import type { TrainedParameter } from './trained-parameter.js';
 
 // Frees what is collected without having been disposed.
 const registry = whenCollected<Plan>((plan) => {
@@ -98,6 +100,27 @@ export abstract class Convolution {
   async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
     this.#plan.requireLive();
     return forwardAsync(this.#plan, input, options, this.#plan.version, () => this.copyNetwork());
+  }
+
+  /**
+   * The gradients of a loss with respect to the input and the parameters, given those with respect to the output: what
+   * PyTorch's autograd computes for the layer. They live where the input lives. The layer's activation counts; what its
+   * derivative needs is computed again. float16 layers compute in float32 and round once.
+   *
+   * ```js
+   * const output = conv.forward(input);
+   * const gradients = conv.backward(gradOutput, { input });
+   * ```
+   *
+   * @param gradOutput of the output's shape.
+   * @param options `input`: that of the forward. `needs`: which gradients to compute; default all.
+   * @returns gradients in the shapes of `input`, `weight` and `bias`; null for those that were not asked for, and for
+   *   the bias of a layer without.
+   * @throws Conv1dError as `forward` does, naming `gradOutput`, `input` or `needs`.
+   */
+  backward(gradOutput: Tensor, options: BackwardOptions): Gradients {
+    this.#plan.requireLive();
+    return backward(this.#plan, gradOutput, options);
   }
 
   /**
@@ -194,6 +217,14 @@ export abstract class Convolution {
     const { handle, runtime, spec, version } = this.#plan;
     const { dtype, inChannels, outChannels } = spec;
     return { kind: 'convolution', plan: handle, version, runtime, dtype, inChannels, outChannels } as const;
+  }
+
+  /** @internal What training changes, in the order in which C++ has it. */
+  get trained(): readonly TrainedParameter[] {
+    const { shapes, options } = this.#plan;
+    const [weight = [], bias = []] = [shapes.weight[0], shapes.bias[0]];
+    const first = { name: 'weight', shape: weight, at: 0 };
+    return options.bias ? [first, { name: 'bias', shape: bias, at: elementCount(weight) }] : [first];
   }
 
   /** @internal */

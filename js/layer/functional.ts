@@ -1,6 +1,7 @@
 import { Conv1dError, pickOptions, shapeError, show } from '../common/errors.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { Conv1d } from './conv1d.js';
+import type { GradientName, Gradients } from './gradient.js';
 import { type Conv1dOptions, otherOptions } from './options.js';
 import type { ForwardOptions } from './output.js';
 import { checkIsTensor, type Tensor } from './tensor.js';
@@ -21,6 +22,39 @@ export type FunctionalOptions = Omit<Conv1dOptions, 'inChannels' | 'outChannels'
  */
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, options: FunctionalOptions = {}): Tensor {
   const { out, ...given } = pickOptions(options, [...otherOptions, 'out']);
+  return withLayer(weight, bias, given, (layer) => layer.forward(input, out ? { out } : undefined));
+}
+
+/** Options of `conv1dGrad`. */
+export type GradOptions = Omit<FunctionalOptions, 'out'> & {
+  /** The bias that the sums had, which counts where there is an activation. Default: none, and no gradient of it. */
+  bias?: Tensor | null;
+  /** Which gradients to compute. Default: all. */
+  needs?: readonly GradientName[];
+};
+
+/**
+ * The gradients of a loss with respect to the arguments of `conv1d`, given those with respect to its result; see
+ * `Conv1d.backward`.
+ *
+ * @param input, weight as those of `conv1d`.
+ * @param gradOutput of the shape of what `conv1d` gives.
+ * @throws Conv1dError as `conv1d` and `Conv1d.backward` do.
+ */
+export function conv1dGrad(input: Tensor, weight: Tensor, gradOutput: Tensor, options: GradOptions = {}): Gradients {
+  const { bias, needs, ...given } = pickOptions(options, [...otherOptions, 'bias', 'needs']);
+  return withLayer(weight, bias, given, (layer) =>
+    layer.backward(gradOutput, needs === undefined ? { input } : { input, needs }),
+  );
+}
+
+/** What `use` makes of a layer of that weight and bias. */
+function withLayer<Result>(
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  given: Omit<FunctionalOptions, 'out'>,
+  use: (layer: Conv1d) => Result,
+): Result {
   const { shape } = checkIsTensor('weight', weight);
   const { groups: wanted = 1 } = given;
   // A wrong one is for the layer to refuse.
@@ -51,7 +85,7 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
   try {
     layer.weight = weight;
     if (bias) layer.bias = bias;
-    return layer.forward(input, out ? { out } : undefined);
+    return use(layer);
   } finally {
     layer.dispose();
   }

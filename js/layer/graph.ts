@@ -3,6 +3,7 @@ import type { NetworkCopy } from '../background/network-copy.js';
 import { Conv1dError } from '../common/errors.js';
 import type { LoadedRuntime } from '../runtime/runtime.js';
 import type { DType } from './dtype.js';
+import { GraphRecording } from './graph-recording.js';
 
 /** What is known of a layer or a network without asking C++. */
 export interface GraphSpec {
@@ -23,6 +24,8 @@ export class Graph {
   #batch = -1;
   #length = -1;
   #outLength = 0;
+  /** One that is not in use. */
+  #spare: GraphRecording | null = null;
 
   /** @param handle what C++ knows it by, or 0 where it refused. */
   constructor(
@@ -66,6 +69,21 @@ export class Graph {
     return outLength;
   }
 
+  /** A recording for inputs (batch, inChannels, length), to be given back when it is not used any more. */
+  takeRecording(batch: number, length: number, lowMemory: boolean, shape: readonly number[]): GraphRecording {
+    const spare = this.#spare;
+    this.#spare = null;
+    if (spare?.fits(batch, length, lowMemory)) return spare;
+    spare?.free();
+    return new GraphRecording(this.runtime, this.handle, { batch, length, lowMemory }, shape);
+  }
+
+  giveBack(recording: GraphRecording): void {
+    this.#spare?.free();
+    this.#spare = this.isMade ? recording : null;
+    if (!this.isMade) recording.free();
+  }
+
   /** The one in the worker with the weights of `version`, sent there unless it is there. */
   copyIn(background: Background, version: number, make: () => NetworkCopy): GraphCopy {
     if (this.#copy?.background === background && this.#copyVersion === version) return this.#copy;
@@ -85,6 +103,8 @@ export class Graph {
     const handle = this.#handle;
     if (handle === 0) return;
     this.forgetCopy();
+    this.#spare?.free();
+    this.#spare = null;
     this.runtime.free((core) => {
       core.destroyGraph(handle);
     });

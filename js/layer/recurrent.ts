@@ -5,6 +5,7 @@ import { Conv1dError, optionError, pickOptions, shapeError } from '../common/err
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { type LoadOptions, readNamed } from './named-parameters.js';
+import type { TrainedParameter } from './trained-parameter.js';
 import { Tensor } from './tensor.js';
 
 /** The options of an LSTM or a GRU: PyTorch's, in camel case. */
@@ -143,6 +144,11 @@ export abstract class Recurrent {
     );
     const { runtime } = this.#owned;
     return { kind: 'recurrent', runtime, dtype: null, version: this.#version, layers } as const;
+  }
+
+  /** @internal What training changes, in the order in which C++ has it in each cell. */
+  get trained(): readonly TrainedParameter[] {
+    return this.#cells.flatMap(({ handle, parts }) => parts.map((part) => ({ ...part, cell: handle })));
   }
 
   /** @internal For another thread, by handle. */

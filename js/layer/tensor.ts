@@ -379,6 +379,15 @@ export class Tensor {
     return out;
   }
 
+  /** @internal A float32 tensor in either placement, copied out of the memory of `runtime`. */
+  static copyOf(runtime: LoadedRuntime, pointer: number, shape: readonly number[], placement: 'js' | 'wasm'): Tensor {
+    if (placement === 'js') return Tensor.copyFrom(runtime, pointer, shape, 'float32');
+    const copy = Tensor.allocate(runtime, shape, 'float32');
+    const to = (copy.#storage as HeapBlock).pointer / 4;
+    runtime.floats.copyWithin(to, pointer / 4, pointer / 4 + copy.size);
+    return copy;
+  }
+
   /**
    * A copy in wasm memory, which the caller disposes.
    *

@@ -24,6 +24,7 @@ import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { ChannelLayer } from './norm.js';
 import type { StepParts } from './parts.js';
+import { type ParameterPlace, Recording, type RecordOptions } from './recording.js';
 import { describeGraph } from './steps.js';
 import { Conv1dStream, type StreamOptions } from './stream.js';
 import { summarize } from './summary.js';
@@ -237,9 +238,37 @@ export class Network {
    */
   async forwardAsync(input: Tensor, options: ForwardAsyncOptions = {}): Promise<Tensor> {
     const graph = this.#live();
-    // Versions only grow, so that their sum tells whether one of them did.
-    const version = this.#layers.reduce((sum, layer) => sum + versionOf(layer), 0);
-    return forwardAsync(graph, input, options, version, () => this.copyNetwork());
+    return forwardAsync(graph, input, options, this.#version(), () => this.copyNetwork());
+  }
+
+  /**
+   * As `forward`, keeping what the gradient of the network needs:
+   *
+   * ```js
+   * const recording = network.record(input);
+   * const { value, gradient } = loss.of(recording.output, target);
+   * const { parameters } = recording.backward(gradient); // { '0.weight': Tensor, ... }
+   * recording.dispose();
+   * ```
+   *
+   * @throws Conv1dError as `forward`; ERR_OPTION, ERR_UNSUPPORTED for float16, ERR_OUT_OF_MEMORY.
+   */
+  record(input: Tensor, options: RecordOptions = {}): Recording {
+    return Recording.make(this.#live(), input, options, this.#places(), () => this.#version());
+  }
+
+  /** Where the gradients of all named parameters are. */
+  #places(): ParameterPlace[] {
+    return [...this.#names].flatMap(([name, layer]) =>
+      layer.trained.map((parameter) => {
+        const { cell, shape, at } = parameter;
+        const isOwn = (step: Step) => step.layer === layer && (cell === undefined || step.cell === cell);
+        const steps = this.#steps.flatMap((step, i) => (isOwn(step) ? [i] : []));
+        // C++ adds those of steps that share its layer or cell.
+        const own = ChannelLayer.owns(layer) ? steps : steps.slice(0, 1);
+        return { name: `${name}.${parameter.name}`, shape, at, steps: own };
+      }),
+    );
   }
 
   /**
@@ -296,6 +325,11 @@ export class Network {
     if (problems.length === 1 || !(problem instanceof Conv1dError)) throw problem;
     const text = problems.map(({ message }) => message).join('; ');
     throw stateDictError(problem.field, text, problem.got, problem);
+  }
+
+  /** Grows with each change of a layer's parameters, as their own versions do. */
+  #version(): number {
+    return this.#layers.reduce((sum, layer) => sum + versionOf(layer), 0);
   }
 
   /** C++'s network. Throws ERR_DISPOSED when it or one of its layers is disposed. */

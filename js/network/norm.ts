@@ -2,6 +2,7 @@
 import { Conv1dError, optionError, pickOptions } from '../common/errors.js';
 import { type LoadOptions, readNamed } from '../layer/named-parameters.js';
 import { Tensor } from '../layer/tensor.js';
+import type { TrainedParameter } from '../layer/trained-parameter.js';
 
 interface Parameter {
   readonly name: string;
@@ -46,6 +47,14 @@ export abstract class ChannelLayer {
   protected values(name: string, channels: number, otherwise: number): number[] {
     const found = this.#parameters.find((parameter) => parameter.name === name);
     return found ? [...found.values] : Array.from({ length: channels }, () => otherwise);
+  }
+
+  /** @internal What training changes, in the order in which C++ has it. */
+  get trained(): readonly TrainedParameter[] {
+    let at = 0;
+    return this.#parameters.flatMap(({ name, values: { length } }) =>
+      name === 'weight' || name === 'bias' ? [{ name, shape: [length], at: (at += length) - length }] : [],
+    );
   }
 
   /** Copies of the parameters by PyTorch's names. */

@@ -69,6 +69,17 @@ export interface Core {
   run(graph: number, input: number, output: number): void;
   pieces(graph: number): number;
   runPieces(graph: number, input: number, output: number, begin: number, end: number): void;
+  /** Of a layer or a network, for inputs of one shape. */
+  createRecording(graph: number, batch: number, length: number, lowMemory: boolean): number;
+  destroyRecording(recording: number): void;
+  recordingBytes(recording: number): number;
+  recordingLength(recording: number): number;
+  /** 0: its input, 1: the output, 2 and 3: their gradients. */
+  recordingArray(recording: number, array: number): number;
+  /** Of the parameters of a step; 0 where it has none. */
+  parameterGradients(recording: number, step: number): number;
+  runRecording(recording: number, training: boolean, seed: number): void;
+  runBackward(recording: number, input: boolean, parameters: boolean): void;
   weight(layer: number): number;
   bias(layer: number): number;
   weightsChanged(layer: number): void;
