@@ -16,8 +16,12 @@ const entries = ['index', 'index.node', 'worklet'];
 // What a page starts by its address has its glue within: some bundlers copy what is so addressed as it is, others not at
 // all.
 const scripts = ['convolver-processor', 'worker', 'worker.node'];
-// js/models.ts uses the classes of the entry that it comes with, for there must be one of each: a file for each entry.
-const models = { models: 'index', 'models.node': 'index.node', 'models.worklet': 'worklet' };
+// They use the classes of the entry that they come with, for there must be one of each: a file for each entry.
+const additions = ['models', 'train'].flatMap((source) => [
+  { name: source, source, entry: 'index' },
+  { name: `${source}.node`, source, entry: 'index.node' },
+  { name: `${source}.worklet`, source, entry: 'worklet' },
+]);
 
 /** Takes the classes from `entry`, which lies beside the file. */
 const classesOf = (entry) => ({
@@ -39,10 +43,12 @@ async function bundleFiles() {
   const { build: bundle } = await import('rolldown');
   const { minify } = await import('terser');
   const code = new Map();
-  for (const name of [...entries, ...scripts, ...Object.keys(models)]) {
-    const entry = models[name];
+  for (const { name, source, entry } of [
+    ...[...entries, ...scripts].map((name) => ({ name, source: name })),
+    ...additions,
+  ]) {
     const { output } = await bundle({
-      input: inRoot(entry ? 'dist/models.js' : `dist/${name}.js`),
+      input: inRoot(`dist/${source}.js`),
       external: entries.includes(name) ? /\/wasm\// : [],
       plugins: entry ? [classesOf(entry)] : [],
       platform: name.endsWith('.node') ? 'node' : 'browser',

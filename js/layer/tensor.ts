@@ -411,11 +411,18 @@ export class Tensor {
     return new Tensor(this.#copy(), this.shape, this.dtype);
   }
 
+  /** @internal A float32 tensor of `numbers` with this one's shape, living where this one lives. */
+  like(numbers: Float32Array): Tensor {
+    const storage = this.#live();
+    const made = new Tensor(numbers, this.shape);
+    return storage instanceof HeapBlock ? made.toWasm(storage.runtime) : made;
+  }
+
   /** @internal The elements as a flat list of numbers. */
   numbers(): Float64Array {
     const { data } = this;
     return makeArray(this.size, () =>
-      typedArrayTag(data) === 'Uint16Array' ? Float64Array.from(data, fromHalf) : Float64Array.from(data),
+      typedArrayTag(data) === 'Uint16Array' ? Float64Array.from(data, fromHalf) : new Float64Array(data),
     );
   }
 
