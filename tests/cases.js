@@ -144,6 +144,30 @@ export function readGradientCases(json, buffer, cases) {
   });
 }
 
+/**
+ * The gradients of operators' cases: of the joined input and of each parameter.
+ *
+ * @param {any[]} json  the parsed operator_gradients.json: byte offsets into the .bin
+ * @param {ArrayBuffer} buffer  the .bin
+ * @returns {{ name: string, gradOutput: Stored,
+ *   gradients: Record<string, { expected: Float64Array, tolerance: Float32Array }> }[]}
+ */
+export function readOperatorGradients(json, buffer) {
+  return json.map(({ name, gradOutput, gradients }) => ({
+    name,
+    gradOutput: { shape: gradOutput.shape, data: take(buffer, Float32Array, gradOutput.at, product(gradOutput.shape)) },
+    gradients: Object.fromEntries(
+      Object.entries(gradients).map(([key, { size, expected, tolerance }]) => [
+        key,
+        {
+          expected: take(buffer, Float64Array, expected, size),
+          tolerance: take(buffer, Float32Array, tolerance, size),
+        },
+      ]),
+    ),
+  }));
+}
+
 /** A copy, so that an offset need not be a multiple of the element size. */
 function take(buffer, Type, at, length) {
   return new Type(buffer.slice(at, at + length * Type.BYTES_PER_ELEMENT));

@@ -4,6 +4,20 @@
 
 const norms = ['layerNorm', 'groupNorm', 'instanceNorm'];
 
+/** A norm as a layer, whose parameters can be trained. */
+function makeNorm(library, operator, values, channels, tensors) {
+  const groups = operator === 'groupNorm' ? values[0] : undefined;
+  const { eps } = values[operator === 'groupNorm' ? 1 : 0] ?? {};
+  const given = { ...(eps === undefined ? {} : { eps }), affine: true };
+  const made = {
+    layerNorm: () => new library.LayerNorm({ channels, ...given }),
+    groupNorm: () => new library.GroupNorm({ numGroups: groups, numChannels: channels, ...given }),
+    instanceNorm: () => new library.InstanceNorm1d({ numFeatures: channels, ...given }),
+  }[operator]();
+  made.loadStateDict(tensors, { strict: false });
+  return made;
+}
+
 /** The inputs of a case as one: their channels one after the other in each image. */
 function joinChannels({ inputs }) {
   const [{ shape, data }] = inputs;
@@ -35,10 +49,11 @@ function makeLayer(library, { layer, options }, tensors, { dtype, runtime, algor
  *
  * @param {object} library  conv1d-wasm
  * @param {OperatorCase} testCase
- * @param {{ runtime: object, algorithm?: string }} options  `algorithm` is the layer's
+ * @param {{ runtime: object, algorithm?: string, trained?: boolean }} options  `algorithm` is the layer's; with `trained`
+ *   norms are layers too, and the layer has the name 'layer'
  * @returns {{ network: object, input: object, dispose: () => void }}
  */
-export function makeOperatorCase(library, testCase, { runtime, algorithm }) {
+export function makeOperatorCase(library, testCase, { runtime, algorithm, trained = false }) {
   const { operator, part, dtype, parameters } = testCase;
   const { channels, shape, data } = joinChannels(testCase);
   const entries = Object.entries(parameters);
@@ -46,6 +61,7 @@ export function makeOperatorCase(library, testCase, { runtime, algorithm }) {
     entries.map(([name, { data, shape }]) => [name, new library.Tensor(data, shape, dtype)]),
   );
   let layer = null;
+  const layers = {};
   const network = new library.Network(
     shape.at(-2),
     (x) => {
@@ -54,11 +70,16 @@ export function makeOperatorCase(library, testCase, { runtime, algorithm }) {
         if (value?.input !== undefined) return inputs[value.input];
         return value?.layer ? (layer = makeLayer(library, value, tensors, { dtype, runtime, algorithm })) : value;
       });
+      if (norms.includes(operator) && trained) {
+        layers.layer = makeNorm(library, operator, values, shape.at(-2), tensors);
+        return inputs[0].apply(layers.layer);
+      }
       if (norms.includes(operator)) values[operator === 'groupNorm' ? 1 : 0] = { ...values.at(-1), ...tensors };
+      if (layer && trained) layers.layer = layer;
       const output = inputs[0][operator](...values);
       return part === undefined ? output : output[part];
     },
-    { runtime, dtype },
+    { runtime, dtype, layers },
   );
   return {
     network,
