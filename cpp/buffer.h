@@ -64,4 +64,9 @@ class Buffer {
   size_t size_ = 0;
 };
 
+// Room for as many floats as were counted without fear of overflow.
+[[nodiscard]] inline bool reserve_floats(double floats, Buffer<float>* buffer) {
+  return floats <= static_cast<double>(kMaxElements) && buffer->reserve(static_cast<size_t>(floats));
+}
+
 }  // namespace conv1d

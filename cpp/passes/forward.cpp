@@ -67,11 +67,14 @@ std::optional<Error> Forward::measure(double batch, double length, Node* nodes) 
   return std::nullopt;
 }
 
-Result<int32_t> Forward::length_after(double batch, double length) const {
-  const std::unique_ptr<Node[]> nodes(new (std::nothrow) Node[graph_.steps.size()]);
-  if (!nodes) return no_room(static_cast<double>(graph_.steps.size() * sizeof(Node)), "scratch");
+Result<std::vector<int32_t>> Forward::lengths_after(double batch, double length) const {
+  const size_t steps = graph_.steps.size();
+  const std::unique_ptr<Node[]> nodes(new (std::nothrow) Node[steps]);
+  if (!nodes) return no_room(static_cast<double>(steps * sizeof(Node)), "scratch");
   if (auto error = measure(batch, length, nodes.get())) return std::move(*error);
-  return nodes[graph_.steps.size() - 1].length;
+  std::vector<int32_t> lengths(steps);
+  std::transform(nodes.get(), nodes.get() + steps, lengths.begin(), [](const Node& node) { return node.length; });
+  return lengths;
 }
 
 std::optional<Error> Forward::prepare(double batch, double length, int threads) {

@@ -38,8 +38,8 @@ class Forward {
 
   const Graph& graph() const { return graph_; }
 
-  // The output's length for inputs (batch, in_channels, length). Fails as prepare().
-  Result<int32_t> length_after(double batch, double length) const;
+  // The length of what each step makes of inputs (batch, in_channels, length). Fails as prepare().
+  Result<std::vector<int32_t>> lengths_after(double batch, double length) const;
 
   // Chooses how to run inputs (batch, in_channels, length) on up to `threads` threads. On failure (ERR_SHAPE,
   // ERR_OUT_OF_MEMORY) what was prepared before stays prepared.

@@ -7,6 +7,7 @@
 #include "choose/threads.h"
 #include "integers.h"
 #include "operations/make_operation.h"
+#include "passes/placement.h"
 
 namespace conv1d {
 namespace {
@@ -46,6 +47,39 @@ Result<Graph> with_sums(const Graph& graph, std::vector<size_t>* origin) {
           {.operands = {static_cast<int32_t>(result.steps.size())}, .layer = nullptr, .operation = *activation});
     }
     value_of.push_back(static_cast<int32_t>(result.steps.size()));
+  }
+  return result;
+}
+
+// Where the gradients of values lie in one array: those whose times in a run backward do not overlap share room.
+struct GradientPlan {
+  std::vector<size_t> at;
+  double total;  // floats
+};
+
+GradientPlan place_gradients(const Graph& graph, const std::vector<size_t>& floats) {
+  const auto steps = static_cast<int32_t>(graph.steps.size());
+  const std::vector<int32_t> uses = last_uses(graph);
+  std::vector<size_t> order(graph.values());  // in which they are made
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return uses[a] > uses[b]; });
+  std::vector<Lifetime> lifetimes;
+  for (const size_t value : order) {
+    lifetimes.push_back({.made = steps - 1 - uses[value],
+                         .last_use = steps - static_cast<int32_t>(value),
+                         .elements = round_up<size_t>(floats[value], 4)});
+  }
+  const BufferPlan plan = plan_buffers(lifetimes);
+  std::vector<size_t> begin(plan.size.size(), 0);
+  GradientPlan result{.at = std::vector<size_t>(graph.values(), 0), .total = 0};
+  size_t end = 0;
+  for (size_t i = 0; i < plan.size.size(); ++i) {
+    begin[i] = end;
+    end += plan.size[i];
+    result.total += static_cast<double>(plan.size[i]);
+  }
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (lifetimes[i].elements > 0) result.at[order[i]] = begin[plan.buffer[i]];
   }
   return result;
 }
@@ -120,10 +154,29 @@ const float* Recording::parameter_gradients(size_t step) const {
   return parameters == nullptr ? nullptr : parameters_.data() + parameters->at;
 }
 
-double Recording::bytes() const {
-  const size_t all =
-      input_.size() + output_.size() + gradients_.size() + parameters_.size() + spare_.size() + scratch_.size();
-  return static_cast<double>(all * sizeof(float)) + forward_.kept_bytes();
+Result<double> Recording::bytes_for(const Graph& graph, double batch, double length, bool low_memory) {
+  std::vector<size_t> origin;
+  auto recorded = with_sums(graph, &origin);
+  if (!recorded) return std::move(recorded.error());
+  const Graph& g = *recorded;
+  auto lengths = Forward(g).lengths_after(batch, length);
+  if (!lengths) return std::move(lengths.error());
+  std::vector<size_t> floats{static_cast<size_t>(batch * graph.in_channels * length)};
+  for (size_t i = 0; i < g.steps.size(); ++i) {
+    floats.push_back(static_cast<size_t>(batch * g.steps[i].out_channels() * (*lengths)[i]));
+  }
+  std::vector<size_t> bytes(floats.size(), 0);
+  std::transform(floats.begin() + 1, floats.end() - 1, bytes.begin() + 1, [](size_t n) { return n * sizeof(float); });
+  const double kept = low_memory ? place_by_segments(g, bytes).bytes : place_all(g, bytes).bytes;
+  double parameters = 0;
+  std::vector<const void*> owners;
+  for (const Step& step : g.steps) {
+    if (std::ranges::find(owners, owner_of(step)) != owners.end()) continue;
+    owners.push_back(owner_of(step));
+    parameters += static_cast<double>(count_parameters(step));
+  }
+  return kept + sizeof(float) * (place_gradients(g, floats).total + parameters + static_cast<double>(floats.front()) +
+                                 static_cast<double>(floats.back()));
 }
 
 std::optional<Error> Recording::prepare(double batch, double length, int threads) {
@@ -186,31 +239,11 @@ std::optional<Error> Recording::prepare_step(size_t index, int threads) {
 }
 
 std::optional<Error> Recording::reserve() {
-  const auto steps = static_cast<int32_t>(graph().steps.size());
-  const std::vector<int32_t> uses = last_uses(graph());
-  std::vector<size_t> order(graph().values());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return uses[a] > uses[b]; });
-  std::vector<Lifetime> lifetimes;
-  for (const size_t value : order) {
-    lifetimes.push_back({.made = steps - 1 - uses[value],
-                         .last_use = steps - static_cast<int32_t>(value),
-                         .elements = round_up<size_t>(floats(value), 4)});
-  }
-  const BufferPlan plan = plan_buffers(lifetimes);
-  std::vector<size_t> begin(plan.size.size(), 0);
-  double total = 0;
-  for (size_t i = 0; i < plan.size.size(); ++i) {
-    begin[i] = gradient_floats_;
-    gradient_floats_ += plan.size[i];
-    total += static_cast<double>(plan.size[i]);
-  }
-  gradient_at_.assign(graph().values(), 0);
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (lifetimes[i].elements > 0) gradient_at_[order[i]] = begin[plan.buffer[i]];
-  }
-  if (total > static_cast<double>(kMaxElements) || !gradients_.reserve(gradient_floats_) ||
-      !input_.reserve(floats(0)) || !output_.reserve(floats(graph().values() - 1)) ||
+  std::vector<size_t> sizes;
+  for (size_t value = 0; value < graph().values(); ++value) sizes.push_back(floats(value));
+  auto [at, total] = place_gradients(graph(), sizes);
+  gradient_at_ = std::move(at);
+  if (!reserve_floats(total, &gradients_) || !input_.reserve(sizes.front()) || !output_.reserve(sizes.back()) ||
       !parameters_.reserve(parameter_floats_) || !spare_.reserve(spare_floats_) || !scratch_.reserve(scratch_floats_)) {
     return no_room(total * sizeof(float), "the gradients of the network's signals");
   }

@@ -34,8 +34,8 @@ class Recording {
 
   int32_t out_channels() const { return forward_.out_channels(); }
   int32_t out_length() const { return forward_.out_length(); }
-  // Bytes of memory that it takes.
-  double bytes() const;
+  // Bytes of the signals and gradients that make() takes memory for, beside what kernels work in. Fails as make().
+  static Result<double> bytes_for(const Graph& graph, double batch, double length, bool low_memory);
 
   // Row-major float32 arrays: of the caller to fill before a run, or to read after it. run_backward() uses up the
   // output's gradients.
@@ -96,7 +96,6 @@ class Recording {
   Buffer<float> gradients_;  // of values
   std::vector<size_t> gradient_at_;
   std::vector<bool> is_written_;  // which of them hold something
-  size_t gradient_floats_ = 0;
   Buffer<float> parameters_;
   size_t parameter_floats_ = 0;
   Buffer<float> spare_;  // what is added to gradients that are written already, or partial sums

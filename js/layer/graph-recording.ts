@@ -36,10 +36,6 @@ export class GraphRecording {
     return spec.batch === batch && spec.length === length && spec.lowMemory === lowMemory;
   }
 
-  get bytes(): number {
-    return this.runtime.guard((core) => core.recordingBytes(this.#handle));
-  }
-
   #pointer(array: ArrayName): number {
     return this.runtime.guard((core) => core.recordingArray(this.#handle, arrays.indexOf(array)));
   }

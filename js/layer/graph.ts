@@ -78,6 +78,13 @@ export class Graph {
     return new GraphRecording(this.runtime, this.handle, { batch, length, lowMemory }, shape);
   }
 
+  /** Bytes that such a recording keeps signals and gradients in. */
+  recordingBytes(batch: number, length: number, lowMemory: boolean, shape: readonly number[]): number {
+    const bytes = this.runtime.guard((core) => core.recordingBytes(this.handle, batch, length, lowMemory));
+    if (bytes < 0) throw this.runtime.lastError(shape);
+    return bytes;
+  }
+
   giveBack(recording: GraphRecording): void {
     this.#spare?.free();
     this.#spare = this.isMade ? recording : null;

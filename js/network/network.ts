@@ -19,12 +19,12 @@ import { forward, forwardAsync, outputShape } from '../layer/forward.js';
 import { Graph } from '../layer/graph.js';
 import type { ForwardOptions } from '../layer/output.js';
 import { Recurrent } from '../layer/recurrent.js';
-import type { Tensor } from '../layer/tensor.js';
+import { checkShape, splitShape, type Tensor } from '../layer/tensor.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { ChannelLayer } from './norm.js';
 import type { StepParts } from './parts.js';
-import { type ParameterPlace, Recording, type RecordOptions } from './recording.js';
+import { type ParameterPlace, readMemory, Recording, type RecordOptions } from './recording.js';
 import { describeGraph } from './steps.js';
 import { Conv1dStream, type StreamOptions } from './stream.js';
 import { summarize } from './summary.js';
@@ -255,6 +255,19 @@ export class Network {
    */
   record(input: Tensor, options: RecordOptions = {}): Recording {
     return Recording.make(this.#live(), input, options, this.#places(), () => this.#version());
+  }
+
+  /**
+   * Bytes of wasm memory in which `record` keeps signals and gradients of an input of `inputShape`; kernels need some more.
+   *
+   * @throws Conv1dError ERR_SHAPE, ERR_OPTION, ERR_DISPOSED.
+   */
+  recordingBytes(inputShape: readonly number[], options: Pick<RecordOptions, 'memory'> = {}): number {
+    const lowMemory = readMemory(pickOptions(options, ['memory']).memory) === 'low';
+    const graph = this.#live();
+    const shape = checkShape('input', inputShape);
+    const [batch, length] = splitShape('input', shape, this.inChannels, 'network');
+    return graph.recordingBytes(batch, length, lowMemory, shape);
   }
 
   /** Where the gradients of all named parameters are. */

@@ -53,12 +53,16 @@ const registry = whenCollected<GraphRecording>((recording) => {
 
 const names: readonly NetworkGradientName[] = ['parameters', 'input'];
 
+/** How much a recording keeps, `'high'` unless it is given. */
+export function readMemory(memory: unknown = 'high'): 'high' | 'low' {
+  if (memory === 'high' || memory === 'low') return memory;
+  throw optionError('memory', "'high' or 'low'", memory);
+}
+
 /** A run of a network that kept what its gradient needs; see `Network.record`. */
 export class Recording {
   /** What `forward` gives, living where the input lives. */
   readonly output: Tensor;
-  /** Bytes of wasm memory that the recording takes. */
-  readonly bytes: number;
   readonly #inputShape: readonly number[];
   readonly #placement: 'js' | 'wasm';
   readonly #version: number;
@@ -70,7 +74,6 @@ export class Recording {
     this.#placement = input.placement;
     this.#version = recorded.version();
     this.output = output;
-    this.bytes = recorded.recording.bytes;
     registry.register(this, recorded.recording, this);
   }
 
@@ -83,15 +86,15 @@ export class Recording {
     version: () => number,
   ): Recording {
     const given = pickOptions(options, ['training', 'seed', 'memory']);
-    const { training = true, seed = Math.floor(Math.random() * 2 ** 53), memory = 'high' } = given;
+    const { training = true, seed = Math.floor(Math.random() * 2 ** 53) } = given;
+    const lowMemory = readMemory(given.memory) === 'low';
     if (typeof training !== 'boolean') throw optionError('training', 'a boolean', training);
     if (!(Number.isSafeInteger(seed) && seed >= 0)) throw optionError('seed', 'an integer from 0 to 2^53 - 1', seed);
-    if (memory !== 'high' && memory !== 'low') throw optionError('memory', "'high' or 'low'", memory);
     const { runtime, spec } = graph;
     const { placement } = checkTensor('input', input, spec.dtype);
     input.pointerIn(runtime, 'input');
     const [batch, length] = splitShape('input', input.shape, spec.inChannels, spec.what);
-    const recording = graph.takeRecording(batch, length, memory === 'low', input.shape);
+    const recording = graph.takeRecording(batch, length, lowMemory, input.shape);
     try {
       recording.write('input', input);
       recording.run(training, seed);

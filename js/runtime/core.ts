@@ -72,7 +72,8 @@ export interface Core {
   /** Of a layer or a network, for inputs of one shape. */
   createRecording(graph: number, batch: number, length: number, lowMemory: boolean): number;
   destroyRecording(recording: number): void;
-  recordingBytes(recording: number): number;
+  /** What createRecording takes memory for; -1 means failure. */
+  recordingBytes(graph: number, batch: number, length: number, lowMemory: boolean): number;
   recordingLength(recording: number): number;
   /** 0: its input, 1: the output, 2 and 3: their gradients. */
   recordingArray(recording: number, array: number): number;

@@ -1,5 +1,5 @@
 // Cases from other projects' test suites, where their file lies beside the project.
-import { Conv1d, conv1d, init, Tensor } from 'conv1d-wasm';
+import { Conv1d, conv1d, conv1dGrad, init, Tensor } from 'conv1d-wasm';
 import { differingBits, isPresent, openBuilds, print, product, readJson, thrown } from './support.js';
 
 const path = '../shared/cases/third-party.json';
@@ -52,19 +52,52 @@ function optionsOf({ params, options = {} }) {
 
 async function runCases({ cases, shapeCases }) {
   const numeric = cases.filter(({ throws, expected }) => !throws && expected);
+  const withGradients = cases.filter(({ throws, upstream }) => !throws && upstream);
   const errors = cases.filter(({ throws, applicable }) => throws && applicable === 'yes');
   const refused = errors.filter(({ id }) => !(id in allowedHere));
   await init();
   const builds = await openBuilds([1, 2]);
   afterAll(() => builds.forEach(({ runtime }) => runtime.dispose()));
   print(
-    `Cases of other projects: ${numeric.length} outputs on each of ${builds.length} builds, ${refused.length} errors, ` +
-      `${shapeCases.length} shapes. Not run: ${cases.filter((c) => !c.throws && !c.expected).length} that have gradients ` +
-      `only, ${cases.filter((c) => c.throws).length - errors.length} errors of other libraries only`,
+    `Cases of other projects: ${numeric.length} outputs and ${withGradients.length} with gradients on each of ` +
+      `${builds.length} builds, ${refused.length} errors, ${shapeCases.length} shapes. Not run: ` +
+      `${cases.filter((c) => c.throws).length - errors.length} errors of other libraries only`,
   );
 
   describe.each(builds)('$name', ({ runtime }) => {
     const algorithms = ['auto', 'direct', 'toom_cook', 'fft'];
+    test.each(withGradients)('gradients of $id', ({ params, tolerance, ...testCase }) => {
+      const { N, inC, H, outC, k, groups, dtype } = params;
+      const input = new Tensor(testCase.input ?? new Float32Array(N * inC * H), [N, inC, H], dtype);
+      const weight = new Tensor(testCase.weight, [outC, inC / groups, k], dtype);
+      const bias = new Tensor(testCase.bias ?? new Float32Array(outC), [outC], dtype);
+      const options = optionsOf({ params });
+      for (const name of ['inChannels', 'outChannels', 'kernelSize', 'dtype']) delete options[name];
+      const upstream = new Tensor(testCase.upstream, [N, outC, testCase.upstream.length / (N * outC)], dtype);
+      for (const algorithm of algorithms) {
+        const call = () => conv1dGrad(input, weight, upstream, { ...options, bias, algorithm, runtime });
+        if (algorithm === 'toom_cook' && thrown(call)?.code === 'ERR_UNSUPPORTED') continue;
+        const got = call();
+        for (const [what, key] of [
+          ['input', 'Input'],
+          ['weight', 'Weight'],
+          ['bias', 'Bias'],
+        ]) {
+          const expected = testCase[`expectedGrad${key}`];
+          if (!expected) continue;
+          const { abs, rel } = tolerance[`grad${key}`];
+          const values = got[what].toArray().flat(Infinity);
+          const wrong = values.flatMap((value, i) =>
+            Math.abs(value - expected[i]) <= abs + rel * Math.abs(expected[i])
+              ? []
+              : [{ algorithm, what, i, value, expected: expected[i] }],
+          );
+          expect(wrong).toEqual([]);
+          expect(values).toHaveLength(expected.length);
+        }
+      }
+    });
+
     test.each(numeric)('$id', ({ params, tolerance, exactInFloat32, ...testCase }) => {
       const { N, inC, H, outC, k, groups, dtype } = params;
       const input = new Tensor(testCase.input, [N, inC, H], dtype);
