@@ -12,9 +12,10 @@ export function readLstm(config: Field, weights: Weights, sampleRate: number): M
   const numLayers = config.at('num_layers').integer();
   config.at('in_channels').checkSize(inputSize, 'the input_size', inputSize);
   const rows = 4 * hiddenSize;
-  const layers: { columns: number; weight: () => Float32Array; bias: () => Float32Array }[] = [];
+  const layers: { begin: number; columns: number; weight: () => Float32Array; bias: () => Float32Array }[] = [];
   for (let columns = inputSize; layers.length < numLayers; columns = hiddenSize) {
-    layers.push({ columns, weight: weights.take(rows * (columns + hiddenSize)), bias: weights.take(rows) });
+    const begin = weights.position;
+    layers.push({ begin, columns, weight: weights.take(rows * (columns + hiddenSize)), bias: weights.take(rows) });
     weights.take(2 * hiddenSize); // the state to begin with, which silence makes it forget
   }
   const outChannels = config.at('out_channels').integer(1);
@@ -43,6 +44,21 @@ export function readLstm(config: Field, weights: Weights, sampleRate: number): M
         return Object.entries(parts).map(([name, tensor]) => [`${name}_l${String(i)}`, tensor] as const);
       });
       lstm.loadStateDict(Object.fromEntries(entries));
+      weights.onWrite((numbers) => {
+        const dict = lstm.stateDict();
+        layers.forEach(({ begin, columns }, i) => {
+          const numbersOf = (name: string) => dict[`${name}_l${String(i)}`]?.numbers() ?? new Float64Array(0);
+          const [inputs, states] = [numbersOf('weight_ih'), numbersOf('weight_hh')];
+          for (let row = 0; row < rows; ++row) {
+            const at = begin + row * (columns + hiddenSize);
+            numbers.set(inputs.subarray(row * columns, (row + 1) * columns), at);
+            numbers.set(states.subarray(row * hiddenSize, (row + 1) * hiddenSize), at + columns);
+          }
+          const other = numbersOf('bias_hh');
+          const sums = numbersOf('bias_ih').map((value, row) => value + (other[row] ?? 0));
+          numbers.set(sums, begin + rows * (columns + hiddenSize));
+        });
+      });
       return head(x.apply(lstm));
     },
   };

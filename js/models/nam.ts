@@ -55,12 +55,20 @@ export interface NamModel {
    */
   readonly prewarm: number;
   readonly metadata: NamMetadata;
+  /**
+   * The model as its file has it, with the weights of now: `JSON.stringify(model)` is a .nam file. Of a file with several
+   * models, the one chosen.
+   *
+   * @throws Conv1dError ERR_DISPOSED.
+   */
+  toJSON(): object;
   /** Frees the network and its layers at once; its streams stay. May be called twice. */
   dispose(): void;
 }
 
 /** A model with what its file says beside the network. */
 interface FileModel extends Model {
+  file: Field;
   architecture: string;
   sampleRate: number | undefined;
   sizes: readonly number[];
@@ -91,6 +99,15 @@ function parse(json: unknown): Field {
   throw new Field(value, 'json').error('the text of a .nam file, or the object that it holds');
 }
 
+/** A copy of a file's value with other lists in place of some. */
+function withLists(value: unknown, lists: ReadonlyMap<unknown, number[]>): unknown {
+  const list = lists.get(value);
+  if (list) return list;
+  if (Array.isArray(value)) return value.map((item) => withLists(item, lists));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withLists(item, lists)]));
+}
+
 function checkVersion(field: Field): void {
   const [, major, minor] = /^(\d+)\.(\d+)\.\d+$/.exec(field.text()) ?? [];
   if (major === undefined) throw field.error("a version such as '0.5.4'");
@@ -113,8 +130,8 @@ function readMetadata(field: Field): NamMetadata {
   return Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined));
 }
 
-/** The model at `file`, or the one in it that `size` chooses. */
-function readModel(file: Field, size: number, workshop: Workshop): FileModel {
+/** The model at `file`, or the one in it that `size` chooses. `written` gets its weights, and those of models in it. */
+function readModel(file: Field, size: number, workshop: Workshop, written: Weights[]): FileModel {
   checkVersion(file.at('version'));
   const rate = file.at('sample_rate');
   const sampleRate = rate.isThere ? rate.number() : undefined;
@@ -123,7 +140,7 @@ function readModel(file: Field, size: number, workshop: Workshop): FileModel {
   const architecture = file.at('architecture').text();
   const config = file.at('config');
   const nested = (field: Field): FileModel => {
-    const model = readModel(field, size, workshop);
+    const model = readModel(field, size, workshop, written);
     if (sampleRate === undefined || model.sampleRate === undefined || model.sampleRate === sampleRate) return model;
     throw field.at('sample_rate').error(`${String(sampleRate)}, as of the model around it`);
   };
@@ -131,7 +148,8 @@ function readModel(file: Field, size: number, workshop: Workshop): FileModel {
     const weights = new Weights(file.at('weights'), workshop);
     const model = read(weights);
     weights.read();
-    return { ...model, architecture, sampleRate, sizes: [1], metadata };
+    written.push(weights);
+    return { ...model, file, architecture, sampleRate, sizes: [1], metadata };
   };
   return file.at('architecture').choice<() => FileModel>({
     WaveNet: () => whole((weights) => readWaveNet(config, weights, nested)),
@@ -181,15 +199,20 @@ export function readNam(json: string | object, options: NamOptions = {}): NamMod
   const { size = 'full', runtime } = pickOptions(options, ['size', 'runtime']);
   const share = readSize(size);
   const workshop = new Workshop(runtime);
-  const model = reading('ERR_STATE_DICT', 'json', json, () => readModel(parse(json), share, workshop));
+  const weights: Weights[] = [];
+  const model = reading('ERR_STATE_DICT', 'json', json, () => readModel(parse(json), share, workshop, weights));
   const { architecture, sampleRate = usualRate, sizes, metadata, prewarm } = model;
   try {
-    const network = new Network(model.inChannels, model.apply);
+    const network = new Network(model.inChannels, model.apply, { layers: workshop.layers });
     const dispose = () => {
       network.dispose();
       workshop.dispose();
     };
-    return { network, sampleRate, architecture, sizes, prewarm, metadata, dispose };
+    const toJSON = () => {
+      const lists = new Map<unknown, number[]>(weights.map((own) => [own.given, own.write()]));
+      return withLists(model.file.value, lists) as object;
+    };
+    return { network, sampleRate, architecture, sizes, prewarm, metadata, toJSON, dispose };
   } catch (error) {
     workshop.dispose();
     throw error;

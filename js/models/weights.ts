@@ -24,7 +24,8 @@ type Layer = Conv1d | Lstm;
 /** Makes the layers of a network and keeps count of them. */
 export class Workshop {
   readonly #runtime: Runtime | undefined;
-  readonly #layers: Layer[] = [];
+  /** Those that were made, by their place among them. */
+  readonly layers: Record<string, Layer> = {};
 
   constructor(runtime: Runtime | undefined) {
     this.#runtime = runtime;
@@ -33,12 +34,12 @@ export class Workshop {
   /** The layer that `make` makes in the runtime that it is given. */
   make<Made extends Layer>(make: (runtime: Runtime | undefined) => Made): Made {
     const layer = make(this.#runtime);
-    this.#layers.push(layer);
+    this.layers[String(Object.keys(this.layers).length)] = layer;
     return layer;
   }
 
   dispose(): void {
-    for (const layer of this.#layers) layer.dispose();
+    for (const layer of Object.values(this.layers)) layer.dispose();
   }
 }
 
@@ -46,6 +47,7 @@ export class Workshop {
 export class Weights {
   #count = 0;
   #numbers = new Float32Array(0);
+  readonly #writers: ((numbers: Float32Array) => void)[] = [];
   readonly #field: Field;
   readonly #given: readonly unknown[];
   readonly workshop: Workshop;
@@ -55,6 +57,28 @@ export class Weights {
     this.#field = field;
     this.#given = field.value;
     this.workshop = workshop;
+  }
+
+  /** The list of the file. */
+  get given(): readonly unknown[] {
+    return this.#given;
+  }
+
+  /** `write` puts what has been trained since where the numbers came from. */
+  onWrite(write: (numbers: Float32Array) => void): void {
+    this.#writers.push(write);
+  }
+
+  /** The numbers as they are now. */
+  write(): number[] {
+    const numbers = this.#numbers.slice();
+    for (const write of this.#writers) write(numbers);
+    return Array.from(numbers);
+  }
+
+  /** Where the next ones begin. */
+  get position(): number {
+    return this.#count;
   }
 
   /** The next `count`, to be asked for after `read`. */
@@ -79,12 +103,15 @@ export class Weights {
 
   /** A convolution of the next weights: (outChannels, inChannels / groups, kernelSize), then the bias. */
   conv(sizes: ConvSizes, { path }: Field): Operation {
-    const { inChannels, outChannels, kernelSize = 1, dilation = 1, groups = 1, bias = true, scale = () => 1 } = sizes;
+    const { inChannels, outChannels, kernelSize = 1, dilation = 1, groups = 1, bias = true } = sizes;
+    const { scale = () => 1 } = sizes;
+    const isScaled = sizes.scale !== undefined;
     for (const channels of [inChannels, outChannels]) {
       if (channels % groups === 0) continue;
       const text = `${path}: ${String(groups)} groups must divide the channels, got ${String(channels)}`;
       throw stateDictError(path, text, groups);
     }
+    const begin = this.position;
     const weight = this.take(outChannels * (inChannels / groups) * kernelSize);
     const shift = bias ? this.take(outChannels) : null;
     return (x) => {
@@ -107,7 +134,14 @@ export class Weights {
         padding: 'causal',
         ...parameters,
       } as const;
-      return x.conv(this.workshop.make((runtime) => new Conv1d({ ...options, runtime })));
+      const layer = this.workshop.make((runtime) => new Conv1d({ ...options, runtime }));
+      this.onWrite((numbers) => {
+        const { weight: trained, bias: shifts } = layer;
+        numbers.set(trained.numbers(), begin);
+        if (shifts) numbers.set(shifts.numbers(), begin + trained.size);
+        if (isScaled) numbers.set([1], numbers.length - 1); // what it was scaled by is in its weights
+      });
+      return x.conv(layer);
     };
   }
 
