@@ -46,6 +46,13 @@ inline void store_some(float* p, size_t n, v128_t x) {
   if (n == 3) wasm_v128_store32_lane(p + 2, x, 2);
 }
 
+// The first n floats, 1 <= n < 4, then zeros.
+inline v128_t load_some(const float* p, size_t n) {
+  if (n == 1) return wasm_v128_load32_zero(p);
+  const v128_t two = wasm_v128_load64_zero(p);
+  return n == 2 ? two : wasm_v128_load32_lane(p + 2, two, 2);
+}
+
 // Loads before stay before, loads after stay after. Compilers like to load a whole tap's operands at once; with twelve
 // sums in sixteen registers that spills, so kernels load each just before its use.
 inline void keep_order() { __asm__ volatile("" ::: "memory"); }

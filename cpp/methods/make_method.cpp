@@ -19,4 +19,29 @@ Result<std::unique_ptr<Method>> make_method(Algorithm algorithm, bool asked_for,
   }
 }
 
+Result<ChosenMethod> make_chosen_method(Algorithm wanted, const Correlation& correlation, const Finish& finish,
+                                        PackedForms* forms, int threads, Buffer<float>* scratch) {
+  // A phase may have too few taps of a kernel that has enough.
+  if (wanted == Algorithm::kToomCook && !correlation.has_toom_cook()) wanted = Algorithm::kDirect;
+  ChosenMethod chosen{.choice = choose_algorithm(wanted, correlation), .method = nullptr};
+  AlgorithmChoice& choice = chosen.choice;
+  const auto make = [&]() -> std::optional<Error> {
+    auto made = make_method(choice.algorithm, choice.asked_for, correlation, finish, forms, threads);
+    if (!made) return std::move(made.error());
+    const double floats = static_cast<double>((*made)->scratch_floats()) * (*made)->threads();
+    if (!reserve_floats(floats, scratch)) return no_room(floats * sizeof(float), "scratch");
+    chosen.method = std::move(*made);
+    return std::nullopt;
+  };
+  auto error = make();
+  if (error && !choice.asked_for && choice.algorithm != Algorithm::kDirect) {
+    // Direct needs the least memory.
+    choice.algorithm = Algorithm::kDirect;
+    choice.short_of_memory = true;
+    error = make();
+  }
+  if (error) return std::move(*error);
+  return chosen;
+}
+
 }  // namespace conv1d

@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "buffer.h"
+#include "choose/algorithm.h"
 #include "errors.h"
 #include "methods/method.h"
 #include "operator/correlation.h"
@@ -17,5 +19,16 @@ namespace conv1d {
 // are limited. Fails with ERR_OUT_OF_MEMORY, or ERR_UNSUPPORTED where the layer is too large for the FFT.
 Result<std::unique_ptr<Method>> make_method(Algorithm algorithm, bool asked_for, const Correlation& correlation,
                                             const Finish& finish, PackedForms* forms, int threads);
+
+// A method, and why that one.
+struct ChosenMethod {
+  AlgorithmChoice choice{};
+  std::unique_ptr<Method> method;
+};
+
+// The same for any algorithm that may be `wanted`, with room in `scratch` for all of its threads. Under 'auto' direct
+// takes the place of a faster one for which memory is short.
+Result<ChosenMethod> make_chosen_method(Algorithm wanted, const Correlation& correlation, const Finish& finish,
+                                        PackedForms* forms, int threads, Buffer<float>* scratch);
 
 }  // namespace conv1d

@@ -33,12 +33,18 @@ class WeightGradient {
   virtual size_t scratch_floats() const = 0;
   virtual size_t sum_floats() const = 0;
 
-  // Runs pieces [begin, end): from x (batch, in_channels, length) and gy (batch, out_channels, out_length), both
-  // float32. Allocates nothing.
-  virtual void run(int32_t begin, int32_t end, const float* x, const float* gy, float* sums, float* scratch) const = 0;
+  struct Arrays {
+    const float* x;   // (batch, in_channels, length)
+    const float* gy;  // (batch, out_channels, out_length)
+    float* gw;        // (groups, group_out, group_in, kernel_size)
+    float* sums;
+  };
 
-  // After all pieces: gw (groups, group_out, group_in, kernel_size), from the partial sums in a fixed order.
-  virtual void finish(const float* sums, float* gw) const = 0;
+  // Runs pieces [begin, end). Allocates nothing.
+  virtual void run(int32_t begin, int32_t end, const Arrays& arrays, float* scratch) const = 0;
+
+  // After all pieces: completes gw by the partial sums, in a fixed order.
+  virtual void finish(const Arrays& arrays) const = 0;
 };
 
 }  // namespace conv1d

@@ -267,9 +267,9 @@ Correlation correlation_of(const Params& params, const Geometry& geometry) {
   correlation.length = geometry.length;
   correlation.first = -geometry.pad_left;
   correlation.out_length = geometry.out_length;
-  correlation.out_row = geometry.out_length;
-  correlation.out_step = 1;
   if (params.transposed) std::swap(correlation.length, correlation.out_length);
+  correlation.out_row = correlation.out_length;
+  correlation.out_step = 1;
   return correlation;
 }
 

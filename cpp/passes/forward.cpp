@@ -5,36 +5,18 @@
 #include <new>
 
 #include "choose/depth_first_schedule.h"
-#include "choose/threads.h"
 #include "half.h"
 #include "integers.h"
 #include "methods/make_method.h"
 #include "passes/placement.h"
+#include "passes/share.h"
 
 namespace conv1d {
 namespace {
 
-// What a pool of threads shares, one after the other.
-struct Run {
-  int32_t begin;
-  int32_t end;
-};
-
 // The part of pieces [begin, end) that lies in the `count` pieces from `before` on, counted from there.
 Run own_run(int32_t begin, int32_t end, int32_t before, int32_t count) {
   return {std::max(begin - before, 0), std::min(end - before, count)};
-}
-
-// Calls f(first, last, thread) for stretches of `run`, on up to `threads` threads.
-template <class F>
-void share(ThreadPool& pool, int threads, const Run& run, const F& f) {
-  const int32_t count = run.end - run.begin;
-  if (count <= 0) return;
-  const int32_t runs = std::min(count, threads * kRunsPerThread);
-  pool.parallel_for(runs, threads, [&](int index, int thread) {
-    f(run.begin + static_cast<int32_t>(int64_t{count} * index / runs),
-      run.begin + static_cast<int32_t>(int64_t{count} * (index + 1) / runs), thread);
-  });
 }
 
 }  // namespace
@@ -89,11 +71,11 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
     node.first_piece = pieces;
     if (const Step& step = graph_.steps[i]; step.layer) {
       if (auto error = choose_methods(step, threads, &node)) return error;
-      for (const Part& part : node.parts) pieces += part.method->pieces();
+      for (const Part& part : node.parts) pieces += part.chosen.method->pieces();
     } else {
       cut_operation(step, images, &node);
       const double floats = static_cast<double>(node.scratch_floats) * threads;
-      if (!reserve_scratch(floats)) return no_room(floats * sizeof(float), "scratch");
+      if (!reserve_floats(floats, &scratch_)) return no_room(floats * sizeof(float), "scratch");
     }
     pieces += node.pieces;
   }
@@ -121,7 +103,7 @@ void Forward::choose_depth_first(int32_t batch, int32_t length, int threads, con
       bytes += sizeof(float) * static_cast<double>(graph_.channels(operand)) * length_of(operand, length, nodes);
     }
     for (const Part& part : node.parts) {
-      const auto& [algorithm, asked_for, short_of_memory, cost] = part.choice;
+      const auto& [algorithm, asked_for, short_of_memory, cost] = part.chosen.choice;
       if (algorithm == Algorithm::kDirect) continue;
       if (asked_for) return;
       saved += cost[static_cast<size_t>(Algorithm::kDirect)] - cost[static_cast<size_t>(algorithm)];
@@ -130,10 +112,6 @@ void Forward::choose_depth_first(int32_t batch, int32_t length, int threads, con
   if (graph_.steps.size() == 1 || graph_.dtype != DType::kFloat32 || batch == 0) return;
   if (!worth_depth_first(bytes, saved)) return;
   depth_first_ = DepthFirst::make(graph_, batch, length, nodes[graph_.steps.size() - 1].length, threads);
-}
-
-bool Forward::reserve_scratch(double floats) {
-  return floats <= static_cast<double>(kMaxElements) && scratch_.reserve(static_cast<size_t>(floats));
 }
 
 std::optional<Error> Forward::choose_methods(const Step& step, int threads, Node* node) {
@@ -162,28 +140,12 @@ std::optional<Error> Forward::choose_methods(const Step& step, int threads, Node
 }
 
 std::optional<Error> Forward::choose_method(const Correlation& correlation, const Step& step, int threads, Part* part) {
-  Algorithm wanted = step.layer->params().algorithm;
-  // A phase may have too few taps of a kernel that has enough.
-  if (wanted == Algorithm::kToomCook && !correlation.has_toom_cook()) wanted = Algorithm::kDirect;
-  part->choice = choose_algorithm(wanted, correlation);
   PackedForms& forms = part->phase == nullptr ? step.layer->forms() : part->phase->forms;
-  const auto make = [&]() -> std::optional<Error> {
-    auto made =
-        make_method(part->choice.algorithm, part->choice.asked_for, correlation, step.finish(), &forms, threads);
-    if (!made) return std::move(made.error());
-    const double floats = static_cast<double>((*made)->scratch_floats()) * (*made)->threads();
-    if (!reserve_scratch(floats)) return no_room(floats * sizeof(float), "scratch");
-    part->method = std::move(*made);
-    return std::nullopt;
-  };
-  auto error = make();
-  if (error && !part->choice.asked_for && part->choice.algorithm != Algorithm::kDirect) {
-    // Direct needs the least memory.
-    part->choice.algorithm = Algorithm::kDirect;
-    part->choice.short_of_memory = true;
-    error = make();
-  }
-  return error;
+  auto chosen =
+      make_chosen_method(step.layer->params().algorithm, correlation, step.finish(), &forms, threads, &scratch_);
+  if (!chosen) return std::move(chosen.error());
+  part->chosen = std::move(*chosen);
+  return std::nullopt;
 }
 
 void Forward::cut_operation(const Step& step, int32_t batch, Node* node) const {
@@ -243,13 +205,14 @@ Explanation Forward::explain() const {
   const Part& part = node.parts[0];
   double scratch_floats = 0;
   int threads = 1;
-  for (const auto& [phase, begin, choice, method] : node.parts) {
-    scratch_floats = std::max(scratch_floats, static_cast<double>(method->scratch_floats()) * method->threads());
-    threads = std::max(threads, method->threads());
+  for (const Part& each : node.parts) {
+    const Method& method = *each.chosen.method;
+    scratch_floats = std::max(scratch_floats, static_cast<double>(method.scratch_floats()) * method.threads());
+    threads = std::max(threads, method.threads());
   }
-  return {.algorithm = algorithm_name(part.choice.algorithm),
-          .reason = part.choice.reason(),
-          .kernel = part.method->kernel(),
+  return {.algorithm = algorithm_name(part.chosen.choice.algorithm),
+          .reason = part.chosen.choice.reason(),
+          .kernel = part.chosen.method->kernel(),
           .flops = 2 * products * p.kernel_size,
           .bytes = element_bytes(p.dtype) *
                    (inputs + outputs + static_cast<double>(p.weight_size()) + (p.bias ? p.out_channels : 0)),
@@ -277,9 +240,9 @@ void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int3
     const Node& node = nodes_[i];
     void* out = i + 1 == steps ? output : values_.data() + node.at;
     for (const Part& part : node.parts) {
-      const Method& method = *part.method;
+      const Method& method = *part.chosen.method;
       const Run run = own_run(begin, end, before, method.pieces());
-      if (run.begin < run.end) part.method->pack(step.layer->weights(part.phase));
+      if (run.begin < run.end) part.chosen.method->pack(step.layer->weights(part.phase));
       share(pool, method.threads(), run, [&](int32_t first, int32_t last, int thread) {
         float* scratch = scratch_.data() + static_cast<size_t>(thread) * method.scratch_floats();
         method.run(first, last, value(step.input()), static_cast<uint8_t*>(out) + part.begin * element, scratch);

@@ -9,8 +9,7 @@
 
 #include "array.h"
 #include "buffer.h"
-#include "choose/algorithm.h"
-#include "methods/method.h"
+#include "methods/make_method.h"
 #include "passes/depth_first.h"
 #include "passes/graph.h"
 #include "thread_pool.h"
@@ -78,8 +77,7 @@ class Forward {
   struct Part {
     Layer::Phase* phase = nullptr;
     size_t begin = 0;  // element of the output where its own begin
-    AlgorithmChoice choice{};
-    std::unique_ptr<Method> method;
+    ChosenMethod chosen;
   };
 
   // A step made ready; what it makes is (batch, channels, length).
@@ -111,7 +109,6 @@ class Forward {
   void choose_depth_first(int32_t batch, int32_t length, int threads, const Node* nodes);
   void cut_operation(const Step& step, int32_t batch, Node* node) const;
   std::optional<Error> place_values(int32_t batch, Node* nodes);
-  bool reserve_scratch(double floats);
 
   // One piece of an operation. `operands` are those of the whole batch.
   void operate(const Step& step, const Node& node, std::span<const void* const> operands, void* out, float* scratch,

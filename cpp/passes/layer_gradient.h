@@ -2,38 +2,80 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "array.h"
+#include "buffer.h"
 #include "errors.h"
 #include "layer.h"
+#include "methods/make_method.h"
+#include "methods/weight_gradient.h"
 #include "thread_pool.h"
 
 namespace conv1d {
 
 class LayerGradient {
  public:
-  // What is to be computed.
+  // What may be computed.
   struct Needs {
     bool input;
     bool weight;
     bool bias;
   };
 
-  // All arrays are float32, row-major, and do not overlap. Null where there is no need.
+  // All arrays are float32, row-major, and do not overlap. A gradient that is null is left out of one run.
   struct Arrays {
-    const float* input;       // (batch, in_channels, length)
-    float* sum_gradients;     // (batch, out_channels, out_length), of the sums, before the activation
-    float* input_gradients;   // (batch, in_channels, length)
-    float* weight_gradients;  // the weight's shape
-    float* bias_gradients;    // (out_channels)
+    const float* input;          // (batch, in_channels, length)
+    const float* sum_gradients;  // (batch, out_channels, out_length), of the sums, before the activation
+    float* input_gradients;      // (batch, in_channels, length)
+    float* weight_gradients;     // the weight's shape
+    float* bias_gradients;       // (out_channels)
   };
 
   // For inputs of that geometry, on up to `threads` threads. Fails with ERR_OUT_OF_MEMORY.
   static Result<std::unique_ptr<LayerGradient>> make(std::shared_ptr<Layer> layer, const Geometry& geometry,
                                                      const Needs& needs, int threads);
-  virtual ~LayerGradient() = default;
 
-  // Overwrites the gradients that are needed. The bits do not depend on the threads. Allocates nothing.
-  virtual void run(const Arrays& arrays, ThreadPool& pool) = 0;
+  // Overwrites the gradients that there is an array for. The bits do not depend on the threads. Allocates nothing.
+  void run(const Arrays& arrays, ThreadPool& pool);
+
+ private:
+  // A convolution of the sums' gradients that gives some of the input's: one for each phase of a layer's stride, or of
+  // a transposed layer the one that it is the transpose of.
+  struct Part {
+    std::optional<TransposedPhase> phase;
+    PackedForms forms;
+    ChosenMethod chosen;
+    int32_t begin() const { return phase ? phase->begin : 0; }
+  };
+
+  LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, const Needs& needs, int threads);
+
+  std::optional<Error> prepare();
+  std::optional<Error> choose_methods();
+  std::optional<Error> choose_method(const Correlation& correlation, Part* part);
+  void run_input(const Arrays& arrays, ThreadPool& pool);
+  void run_weight(const Arrays& arrays, ThreadPool& pool);
+  void run_bias(const Arrays& arrays, ThreadPool& pool) const;
+
+  // Positions of the input that padded rows of its gradients reach before they are folded back.
+  bool folds() const { return forward_.padding_mode != PaddingMode::kZeros && forward_.outside() > 0; }
+  int64_t padded_row() const { return forward_.length + forward_.outside(); }
+  size_t input_rows() const {
+    return static_cast<size_t>(forward_.batch) * static_cast<size_t>(layer_->params().in_channels);
+  }
+
+  std::shared_ptr<Layer> layer_;
+  Correlation forward_;  // that the layer is, or is the transpose of
+  Needs needs_;
+  int threads_;
+  Array<Part> parts_;
+  std::unique_ptr<WeightGradient> weight_;
+  uint32_t version_ = 0;  // of the layer's weight that is packed
+  Buffer<float> padded_;
+  Buffer<float> sums_;
+  Buffer<float> no_bias_;
+  Buffer<float> scratch_;
 };
 
 }  // namespace conv1d

@@ -1,0 +1,128 @@
+#include "kernels/dots_f32.h"
+
+#include <algorithm>
+
+#include "simd.h"
+
+namespace conv1d {
+namespace {
+
+float sum_of_lanes(v128_t x) {
+  x = wasm_f32x4_add(x, wasm_i32x4_shuffle(x, x, 2, 3, 0, 1));
+  return wasm_f32x4_extract_lane(x, 0) + wasm_f32x4_extract_lane(x, 1);
+}
+
+// Sums of kRows rows and kColumns columns in registers, each of kSteps vectors in turn.
+template <size_t kRows, size_t kColumns, size_t kSteps>
+struct Tile {
+  v128_t sum[kSteps][kRows][kColumns];
+
+  template <class Load>
+  __attribute__((always_inline)) void add(size_t step, const float* rows, size_t row_stride,
+                                          const float* const* columns, const Load& load) {
+    if constexpr (kRows >= kColumns) {
+      v128_t x[kColumns];
+#pragma GCC unroll 12
+      for (size_t i = 0; i < kColumns; ++i) x[i] = load(columns[i]);
+#pragma GCC unroll 12
+      for (size_t r = 0; r < kRows; ++r) {
+        const v128_t y = load(rows + r * row_stride);
+#pragma GCC unroll 12
+        for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = madd(y, x[i], sum[step][r][i]);
+        keep_order();
+      }
+    } else {
+      v128_t y[kRows];
+#pragma GCC unroll 12
+      for (size_t r = 0; r < kRows; ++r) y[r] = load(rows + r * row_stride);
+#pragma GCC unroll 12
+      for (size_t i = 0; i < kColumns; ++i) {
+        const v128_t x = load(columns[i]);
+#pragma GCC unroll 12
+        for (size_t r = 0; r < kRows; ++r) sum[step][r][i] = madd(y[r], x, sum[step][r][i]);
+        keep_order();
+      }
+    }
+  }
+
+  __attribute__((always_inline)) void run(const Dots& dots, int32_t column) {
+#pragma GCC unroll 4
+    for (size_t step = 0; step < kSteps; ++step) {
+#pragma GCC unroll 12
+      for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 12
+        for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = wasm_f32x4_splat(0);
+      }
+    }
+    const float* rows = dots.rows;
+    const float* input = dots.input;
+    const auto whole = [](const float* p) { return wasm_v128_load(p); };
+    for (int32_t n = 0; n < dots.segments; ++n, rows += dots.row_step, input += dots.input_step) {
+      const float* row = rows;
+      const float* columns[kColumns];
+#pragma GCC unroll 12
+      for (size_t i = 0; i < kColumns; ++i) columns[i] = input + dots.offsets[static_cast<size_t>(column) + i];
+      const auto next = [&] {
+        row += 4;
+#pragma GCC unroll 12
+        for (size_t i = 0; i < kColumns; ++i) columns[i] += 4;
+      };
+      auto left = static_cast<size_t>(dots.count);
+      for (; left >= 4 * kSteps; left -= 4 * kSteps) {
+#pragma GCC unroll 4
+        for (size_t step = 0; step < kSteps; ++step) {
+          add(step, row, dots.row_stride, columns, whole);
+          next();
+        }
+      }
+      for (; left >= 4; left -= 4) {
+        add(0, row, dots.row_stride, columns, whole);
+        next();
+      }
+      if (left > 0) add(0, row, dots.row_stride, columns, [left](const float* p) { return load_some(p, left); });
+    }
+    float* sums = dots.sums + column;
+#pragma GCC unroll 12
+    for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 12
+      for (size_t i = 0; i < kColumns; ++i) {
+        v128_t all = sum[0][r][i];
+#pragma GCC unroll 4
+        for (size_t step = 1; step < kSteps; ++step) all = wasm_f32x4_add(all, sum[step][r][i]);
+        sums[r * dots.sum_stride + i] += sum_of_lanes(all);
+      }
+    }
+  }
+};
+
+template <size_t kRows, size_t kColumns, size_t kSteps>
+int32_t run_tiles(const Dots& dots, int32_t column) {
+  for (; column + static_cast<int32_t>(kColumns) <= dots.columns; column += static_cast<int32_t>(kColumns)) {
+    Tile<kRows, kColumns, kSteps> tile;
+    tile.run(dots, column);
+  }
+  return column;
+}
+
+}  // namespace
+
+void dots_f32_6x2(const Dots& dots) { run_tiles<6, 1, 1>(dots, run_tiles<6, 2, 1>(dots, 0)); }
+void dots_f32_3x3(const Dots& dots) { run_tiles<3, 1, 2>(dots, run_tiles<3, 3, 1>(dots, 0)); }
+void dots_f32_2x4(const Dots& dots) { run_tiles<2, 1, 4>(dots, run_tiles<2, 4, 1>(dots, 0)); }
+void dots_f32_1x8(const Dots& dots) { run_tiles<1, 1, 4>(dots, run_tiles<1, 3, 3>(dots, run_tiles<1, 8, 1>(dots, 0))); }
+
+double sum_f32(const float* row, size_t count) {
+  constexpr size_t kBlock = 128;  // floats that are added as such
+  double sum = 0;
+  for (size_t begin = 0; begin < count; begin += kBlock) {
+    const size_t end = std::min(count, begin + kBlock);
+    v128_t lanes = wasm_f32x4_splat(0);
+    size_t t = begin;
+    for (; t + 4 <= end; t += 4) lanes = wasm_f32x4_add(lanes, wasm_v128_load(row + t));
+    if (t < end) lanes = wasm_f32x4_add(lanes, load_some(row + t, end - t));
+    sum += sum_of_lanes(lanes);
+  }
+  return sum;
+}
+
+}  // namespace conv1d
