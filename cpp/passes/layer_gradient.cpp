@@ -10,21 +10,21 @@
 
 namespace conv1d {
 
-LayerGradient::LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, const Needs& needs, int threads)
+LayerGradient::LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, int threads)
     : layer_(std::move(layer)), forward_(correlation_of(layer_->params(), geometry)), needs_(needs), threads_(threads) {
   forward_.dtype = DType::kFloat32;
 }
 
 Result<std::unique_ptr<LayerGradient>> LayerGradient::make(std::shared_ptr<Layer> layer, const Geometry& geometry,
                                                            const Needs& needs, int threads) {
-  std::unique_ptr<LayerGradient> made(new (std::nothrow) LayerGradient(std::move(layer), geometry, needs, threads));
+  std::unique_ptr<LayerGradient> made(new (std::nothrow) LayerGradient(std::move(layer), geometry, threads));
   if (!made) return no_room(sizeof(LayerGradient), "scratch");
-  if (auto error = made->prepare()) return std::move(*error);
+  if (auto error = made->prepare(needs)) return std::move(*error);
   return made;
 }
 
-std::optional<Error> LayerGradient::prepare() {
-  if (needs_.weight) {
+std::optional<Error> LayerGradient::prepare(const Needs& needs) {
+  if (needs.weight) {
     auto weight = WeightGradient::make(forward_, threads_);
     if (!weight) return std::move(weight.error());
     weight_ = std::move(*weight);
@@ -33,7 +33,7 @@ std::optional<Error> LayerGradient::prepare() {
       return no_room("the gradient of a weight");
     }
   }
-  return needs_.input ? choose_methods() : std::nullopt;
+  return needs.input ? choose_methods() : std::nullopt;
 }
 
 std::optional<Error> LayerGradient::choose_methods() {

@@ -49,9 +49,9 @@ class LayerGradient {
     int32_t begin() const { return phase ? phase->begin : 0; }
   };
 
-  LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, const Needs& needs, int threads);
+  LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, int threads);
 
-  std::optional<Error> prepare();
+  std::optional<Error> prepare(const Needs& needs);
   std::optional<Error> choose_methods();
   std::optional<Error> choose_method(const Correlation& correlation, Part* part);
   void run_input(const Arrays& arrays, ThreadPool& pool);
@@ -67,7 +67,6 @@ class LayerGradient {
 
   std::shared_ptr<Layer> layer_;
   Correlation forward_;  // that the layer is, or is the transpose of
-  Needs needs_;
   int threads_;
   Array<Part> parts_;
   std::unique_ptr<WeightGradient> weight_;
