@@ -13,6 +13,7 @@
 #include "operations/recurrent.h"
 #include "options/initialize.h"
 #include "passes/forward.h"
+#include "passes/recording.h"
 #include "passes/stream.h"
 
 namespace conv1d {
@@ -28,6 +29,7 @@ Forward* forward_at(uintptr_t handle) { return reinterpret_cast<Forward*>(handle
 const std::shared_ptr<Layer>& share_layer(uintptr_t handle) { return forward_at(handle)->graph().steps[0].layer; }
 Layer* layer_at(uintptr_t handle) { return share_layer(handle).get(); }
 Stream* stream_at(uintptr_t stream) { return reinterpret_cast<Stream*>(stream); }
+Recording* recording_at(uintptr_t recording) { return reinterpret_cast<Recording*>(recording); }
 
 bool failed(std::optional<Error> error) {
   if (!error) return false;
@@ -59,8 +61,8 @@ void destroy_graph(uintptr_t graph) { delete forward_at(graph); }
 
 // The output length of an input (batch, inChannels, length), or 0 when there is none.
 int output_length(uintptr_t graph, double batch, double length) {
-  Result<int32_t> result = forward_at(graph)->length_after(batch, length);
-  return result ? *result : (failed(std::move(result.error())), 0);
+  auto lengths = forward_at(graph)->lengths_after(batch, length);
+  return lengths ? (*lengths).back() : (failed(std::move(lengths.error())), 0);
 }
 
 // As output_length, and makes the layer or network ready to run that shape.
@@ -153,6 +155,39 @@ bool add_operation(const std::string& kind, uintptr_t operands, size_t count, ui
 }
 
 uintptr_t create_network() { return reinterpret_cast<uintptr_t>(new Forward(std::move(described))); }
+
+// 0 when refused.
+uintptr_t create_recording(uintptr_t graph, double batch, double length, bool low_memory) {
+  auto made = Recording::make(forward_at(graph)->graph(), batch, length, pool->threads(), low_memory);
+  if (!made) return failed(std::move(made.error())), 0;
+  return reinterpret_cast<uintptr_t>(made->release());
+}
+
+void destroy_recording(uintptr_t recording) { delete recording_at(recording); }
+// -1 when refused.
+double recording_bytes(uintptr_t graph, double batch, double length, bool low_memory) {
+  auto bytes = Recording::bytes_for(forward_at(graph)->graph(), batch, length, low_memory);
+  return bytes ? *bytes : (failed(std::move(bytes.error())), -1);
+}
+int recording_length(uintptr_t recording) { return recording_at(recording)->out_length(); }
+
+// Its input, output, and their gradients, by number.
+uintptr_t recording_array(uintptr_t recording, int array) {
+  Recording& r = *recording_at(recording);
+  const float* arrays[] = {r.input(), r.output(), r.input_gradients(), r.output_gradients()};
+  return reinterpret_cast<uintptr_t>(arrays[array]);
+}
+
+uintptr_t parameter_gradients(uintptr_t recording, int step) {
+  return reinterpret_cast<uintptr_t>(recording_at(recording)->parameter_gradients(static_cast<size_t>(step)));
+}
+
+void run_recording(uintptr_t recording, bool training, double seed) {
+  recording_at(recording)->run({.training = training, .seed = static_cast<uint64_t>(seed)}, *pool);
+}
+void run_backward(uintptr_t recording, bool input, bool parameters) {
+  recording_at(recording)->run_backward({.input = input, .parameters = parameters}, *pool);
+}
 
 // 0 when refused.
 uintptr_t create_stream(double batch, double max_chunk, bool flush_tiny) {
@@ -287,6 +322,14 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("weightsChanged", &weights_changed);
   function("initialize", &initialize_weights);
   function("explain", &explain);
+  function("createRecording", &create_recording);
+  function("destroyRecording", &destroy_recording);
+  function("recordingBytes", &recording_bytes);
+  function("recordingLength", &recording_length);
+  function("recordingArray", &recording_array);
+  function("parameterGradients", &parameter_gradients);
+  function("runRecording", &run_recording);
+  function("runBackward", &run_backward);
   function("createStream", &create_stream);
   function("destroyStream", &destroy_stream);
   function("streamLatency", &stream_latency);

@@ -11,7 +11,7 @@
 namespace conv1d {
 
 LayerGradient::LayerGradient(std::shared_ptr<Layer> layer, const Geometry& geometry, int threads)
-    : layer_(std::move(layer)), forward_(correlation_of(layer_->params(), geometry)), needs_(needs), threads_(threads) {
+    : layer_(std::move(layer)), forward_(correlation_of(layer_->params(), geometry)), threads_(threads) {
   forward_.dtype = DType::kFloat32;
 }
 
