@@ -3,6 +3,7 @@
 
 #include "buffer.h"
 #include "operations/kinds.h"
+#include "operations/rows.h"
 
 namespace conv1d {
 namespace {
@@ -20,6 +21,16 @@ class Concat final : public Operation {
     int32_t row = 0;
     for (size_t i = 0; i < operands.size(); ++i) {
       for (int32_t c = 0; c < channels_[i]; ++c) std::copy_n(operands[i].at(c, first), count, out.row(row++));
+    }
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    int32_t row = 0;
+    for (size_t i = 0; i < gradient.operands.size(); row += channels_[i++]) {
+      const OutputStretch& to = gradient.operand_gradients[i];
+      for (int32_t c = 0; to.rows != nullptr && c < channels_[i]; ++c) {
+        add_row(gradient.output_gradients.at(row + c, first), count, to.row(c) + first);
+      }
     }
   }
 
@@ -44,6 +55,13 @@ class Slice final : public Operation {
                float* /*state*/) const override {
     for (int32_t c = 0; c < out_channels(); ++c) {
       std::copy_n(operands[0].at(begin_ + c * step_, first), count, out.row(c));
+    }
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      add_row(gradient.output_gradients.at(c, first), count, to.row(begin_ + c * step_) + first);
     }
   }
 

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 #include "operations/kinds.h"
+#include "operations/rows.h"
 #include "operator/finish.h"
 #include "simd.h"
 
@@ -27,6 +28,30 @@ void map(const float* in, float* out, int32_t count, const F& f) {
   int32_t i = 0;
   for (; i + 4 <= count; i += 4) wasm_v128_store(out + i, f(wasm_v128_load(in + i)));
   for (; i < count; ++i) wasm_v128_store32_lane(out + i, f(wasm_v128_load32_splat(in + i)), 0);
+}
+
+// sums[i] = f(values[i], own[i], sums[i]), four at a time.
+template <class F>
+void map_gradient(const float* values, const float* own, float* sums, int32_t count, const F& f) {
+  int32_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    wasm_v128_store(sums + i, f(wasm_v128_load(values + i), wasm_v128_load(own + i), wasm_v128_load(sums + i)));
+  }
+  for (; i < count; ++i) {
+    const auto at = [&](const float* row) { return wasm_v128_load32_splat(row + i); };
+    wasm_v128_store32_lane(sums + i, f(at(values), at(own), at(sums)), 0);
+  }
+}
+
+// What is computed at once, in buffers on the stack.
+constexpr int32_t kBlock = 256;
+
+// Calls f(channel, first, count) for blocks of every channel of the output.
+template <class F>
+void for_each_block(const Operation& operation, int64_t first, int32_t count, const F& f) {
+  for (int32_t c = 0; c < operation.out_channels(); ++c) {
+    for (int32_t t = 0; t < count; t += kBlock) f(c, first + t, std::min(kBlock, count - t));
+  }
 }
 
 class Activate final : public Operation {
@@ -54,6 +79,21 @@ class Activate final : public Operation {
     });
   }
 
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    if (to.rows == nullptr) return;
+    for_each_block(*this, first, count, [&](int32_t channel, int64_t t, int32_t n) {
+      const float* parameters = finish_.parameters_of(channel);
+      const bool of_output = has_derivative_of_output(finish_.activation, parameters);
+      float own[kBlock];
+      std::copy_n(gradient.output_gradients.at(channel, t), n, own);
+      apply_derivative(finish_.activation, parameters, of_output ? DerivativeOf::kOutput : DerivativeOf::kInput,
+                       (of_output ? gradient.output : gradient.operands[0]).at(channel, t), own,
+                       static_cast<size_t>(n));
+      add_row(own, n, to.row(channel) + t);
+    });
+  }
+
  private:
   Finish finish_;
   bool has_room_ = true;
@@ -73,22 +113,52 @@ class Halves final : public Operation {
 
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {
-    constexpr int32_t kBlock = 256;
-    float buffer[kBlock];
-    for_each_row(*this, operands[0], first, out, [&](int32_t channel, const float* a, float* row) {
-      const float* b = operands[0].at(channel + out_channels(), first);
-      for (int32_t t = 0; t < count; t += kBlock) {
-        const int32_t n = std::min(kBlock, count - t);
-        if (kind_ == OfHalves::kMagnitude) {
-          for (int32_t i = t; i < t + n; ++i) row[i] = magnitude(a[i], b[i]);
-          continue;
-        }
-        std::copy_n(b + t, n, buffer);
-        activate({Activation::kSigmoid}, 0, buffer, static_cast<size_t>(n));
-        std::copy_n(a + t, n, row + t);
-        if (kind_ == OfHalves::kGate) activate({Activation::kTanh}, 0, row + t, static_cast<size_t>(n));
-        for (int32_t i = 0; i < n; ++i) row[t + i] *= buffer[i];
+    for_each_block(*this, 0, count, [&](int32_t channel, int64_t t, int32_t n) {
+      const float* a = operands[0].at(channel, first + t);
+      const float* b = operands[0].at(channel + out_channels(), first + t);
+      float* row = out.row(channel) + t;
+      if (kind_ == OfHalves::kMagnitude) {
+        for (int32_t i = 0; i < n; ++i) row[i] = magnitude(a[i], b[i]);
+        return;
       }
+      float share[kBlock];
+      factors(a, b, n, row, share);
+      for (int32_t i = 0; i < n; ++i) row[i] *= share[i];
+    });
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    if (to.rows == nullptr) return;
+    for_each_block(*this, first, count, [&](int32_t channel, int64_t t, int32_t n) {
+      const float* a = gradient.operands[0].at(channel, t);
+      const float* b = gradient.operands[0].at(channel + out_channels(), t);
+      const float* out = gradient.output.at(channel, t);
+      const float* own = gradient.output_gradients.at(channel, t);
+      float of_a[kBlock];
+      float of_b[kBlock];
+      if (kind_ == OfHalves::kMagnitude) {
+        for (int32_t i = 0; i < n; ++i) {
+          const float unit = out[i] == 0 ? 0 : own[i] / out[i];
+          of_a[i] = a[i] * unit;
+          of_b[i] = b[i] * unit;
+        }
+      } else {
+        float value[kBlock];
+        float share[kBlock];
+        factors(a, b, n, value, share);
+        for (int32_t i = 0; i < n; ++i) {
+          of_a[i] = own[i] * share[i];
+          of_b[i] = own[i] * value[i];
+        }
+        const auto derive = [&](Activation f, const float* values, float* gradients) {
+          apply_derivative(f, nullptr, DerivativeOf::kOutput, values, gradients, static_cast<size_t>(n));
+        };
+        if (kind_ == OfHalves::kGate) derive(Activation::kTanh, value, of_a);
+        derive(Activation::kSigmoid, share, of_b);
+      }
+      add_row(of_a, n, to.row(channel) + t);
+      add_row(of_b, n, to.row(channel + out_channels()) + t);
     });
   }
 
@@ -96,14 +166,97 @@ class Halves final : public Operation {
   // In float64, in which squares neither overflow nor underflow.
   static float magnitude(double a, double b) { return static_cast<float>(std::sqrt(a * a + b * b)); }
 
+  // Those of a gated unit.
+  void factors(const float* a, const float* b, int32_t n, float* value, float* share) const {
+    std::copy_n(b, n, share);
+    activate({Activation::kSigmoid}, 0, share, static_cast<size_t>(n));
+    std::copy_n(a, n, value);
+    if (kind_ == OfHalves::kGate) activate({Activation::kTanh}, 0, value, static_cast<size_t>(n));
+  }
+
   OfHalves kind_;
+};
+
+struct Kind {
+  const char* name;
+  void (*run)(const float* in, float* out, int32_t count, const float* limits);
+  // Adds the gradients of inputs, from these or from outputs.
+  void (*derive)(const float* values, const float* own, float* sums, int32_t count, const float* limits);
+  bool derives_output;
+};
+
+// NaN stays NaN.
+constexpr Kind kKinds[] = {
+    {"square",
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t x) { return wasm_f32x4_mul(x, x); });
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
+       map_gradient(values, own, sums, count,
+                    [](v128_t x, v128_t g, v128_t s) { return madd(wasm_f32x4_add(x, x), g, s); });
+     },
+     false},
+    {"sqrt",
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t x) { return wasm_f32x4_sqrt(x); });
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
+       map_gradient(values, own, sums, count, [](v128_t y, v128_t g, v128_t s) {
+         return wasm_f32x4_add(s, wasm_f32x4_div(g, wasm_f32x4_add(y, y)));
+       });
+     },
+     true},
+    {"abs",
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t x) { return wasm_f32x4_abs(x); });
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
+       map_gradient(values, own, sums, count, [](v128_t x, v128_t g, v128_t s) {
+         const v128_t zero = wasm_f32x4_splat(0);
+         const v128_t magnitude = wasm_v128_andnot(g, wasm_f32x4_eq(x, zero));
+         return wasm_f32x4_add(s, wasm_v128_bitselect(wasm_f32x4_neg(magnitude), magnitude, wasm_f32x4_lt(x, zero)));
+       });
+     },
+     false},
+    {"exp",
+     [](const float* in, float* out, int32_t count, const float*) {
+       for (int32_t i = 0; i < count; ++i) out[i] = std::exp(in[i]);
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
+       map_gradient(values, own, sums, count, [](v128_t y, v128_t g, v128_t s) { return madd(y, g, s); });
+     },
+     true},
+    {"log",
+     [](const float* in, float* out, int32_t count, const float*) {
+       for (int32_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::log(static_cast<double>(in[i])));
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
+       map_gradient(values, own, sums, count,
+                    [](v128_t x, v128_t g, v128_t s) { return wasm_f32x4_add(s, wasm_f32x4_div(g, x)); });
+     },
+     false},
+    {"clip",
+     [](const float* in, float* out, int32_t count, const float* limits) {
+       const v128_t least = wasm_f32x4_splat(limits[0]);
+       const v128_t most = wasm_f32x4_splat(limits[1]);
+       map(in, out, count, [&](v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_pmax(x, least), most); });
+     },
+     [](const float* values, const float* own, float* sums, int32_t count, const float* limits) {
+       const v128_t least = wasm_f32x4_splat(limits[0]);
+       const v128_t most = wasm_f32x4_splat(limits[1]);
+       map_gradient(values, own, sums, count, [&](v128_t x, v128_t g, v128_t s) {
+         return wasm_f32x4_add(s, wasm_v128_and(g, wasm_v128_and(wasm_f32x4_ge(x, least), wasm_f32x4_le(x, most))));
+       });
+     },
+     false},
 };
 
 class Function final : public Operation {
  public:
   Function(const OperationSpec& spec, OperationId id) : Operation(spec.channels[0], id) {
-    const auto is = [&](const char* name) { return spec.kind == name; };
-    run_ = is("square") ? square : is("sqrt") ? root : is("abs") ? magnitude : is("exp") ? exp : is("log") ? log : clip;
+    for (const Kind& kind : kKinds) {
+      if (spec.kind == kind.name) kind_ = &kind;
+    }
     for (size_t i = 0; i < spec.numbers.size(); ++i) limits_[i] = static_cast<float>(spec.numbers[i]);
   }
   static bool has_room() { return true; }
@@ -111,35 +264,20 @@ class Function final : public Operation {
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {
     for_each_row(*this, operands[0], first, out,
-                 [&](int32_t, const float* in, float* row) { run_(in, row, count, limits_.data()); });
+                 [&](int32_t, const float* in, float* row) { kind_->run(in, row, count, limits_.data()); });
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    const Stretch& values = kind_->derives_output ? gradient.output : gradient.operands[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      kind_->derive(values.at(c, first), gradient.output_gradients.at(c, first), to.row(c) + first, count,
+                    limits_.data());
+    }
   }
 
  private:
-  using Run = void (*)(const float* in, float* out, int32_t count, const float* limits);
-
-  static void square(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    map(in, out, count, [](v128_t x) { return wasm_f32x4_mul(x, x); });
-  }
-  static void root(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    map(in, out, count, [](v128_t x) { return wasm_f32x4_sqrt(x); });
-  }
-  static void magnitude(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    map(in, out, count, [](v128_t x) { return wasm_f32x4_abs(x); });
-  }
-  static void exp(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    for (int32_t i = 0; i < count; ++i) out[i] = std::exp(in[i]);
-  }
-  static void log(const float* in, float* out, int32_t count, const float* /*limits*/) {
-    for (int32_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::log(static_cast<double>(in[i])));
-  }
-  // NaN stays NaN.
-  static void clip(const float* in, float* out, int32_t count, const float* limits) {
-    const v128_t least = wasm_f32x4_splat(limits[0]);
-    const v128_t most = wasm_f32x4_splat(limits[1]);
-    map(in, out, count, [&](v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_pmax(x, least), most); });
-  }
-
-  Run run_;
+  const Kind* kind_ = nullptr;
   std::array<float, 2> limits_{};
 };
 

@@ -36,6 +36,20 @@ class GlobalMaxPool final : public AtEnd {
                float* state) const override {
     for (int32_t c = 0; c < out_channels(); ++c) *out.row(c) = state[c];
   }
+
+  // That of the first of the largest samples, or of the last that is NaN.
+  void backward(const OperationGradient& gradient, int64_t /*first*/, int32_t /*count*/) const override {
+    const Stretch& in = gradient.operands[0];
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* row = in.at(c, 0);
+      int64_t largest = 0;
+      for (int64_t t = 1; t < in.length; ++t) {
+        if (row[t] > row[largest] || row[t] != row[t]) largest = t;
+      }
+      to.row(c)[largest] += *gradient.output_gradients.at(c, 0);
+    }
+  }
 };
 
 class GlobalAveragePool final : public AtEnd {
@@ -56,6 +70,14 @@ class GlobalAveragePool final : public AtEnd {
                float* state) const override {
     for (int32_t c = 0; c < out_channels(); ++c) {
       *out.row(c) = static_cast<float>(sum_of(state, c) / static_cast<double>(operands[0].length));
+    }
+  }
+  void backward(const OperationGradient& gradient, int64_t /*first*/, int32_t /*count*/) const override {
+    const int64_t length = gradient.operands[0].length;
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float share = *gradient.output_gradients.at(c, 0) / static_cast<float>(length);
+      for (int64_t t = 0; t < length; ++t) to.row(c)[t] += share;
     }
   }
 

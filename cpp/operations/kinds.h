@@ -20,10 +20,12 @@ MadeOperation make_softmax(const OperationSpec& spec, OperationId id);
 MadeOperation make_layer_norm(const OperationSpec& spec, OperationId id);
 MadeOperation make_reverse(const OperationSpec& spec, OperationId id);
 MadeOperation make_group_norm(const OperationSpec& spec, OperationId id);
+MadeOperation make_batch_norm(const OperationSpec& spec, OperationId id);
+MadeOperation make_dropout(const OperationSpec& spec, OperationId id);
 
 // Takes the operation, or says that there is no memory for its parameters.
 inline MadeOperation own(Operation* operation, bool has_room) {
-  std::shared_ptr<const Operation> owned(operation);
+  std::shared_ptr<Operation> owned(operation);
   if (!has_room) return no_room("an operation's parameters");
   return owned;
 }

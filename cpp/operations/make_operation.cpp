@@ -44,6 +44,8 @@ constexpr Kind kKinds[] = {
     {"layerNorm", make_layer_norm},
     {"groupNorm", make_group_norm},
     {"instanceNorm", make_group_norm},
+    {"batchNorm", make_batch_norm},
+    {"dropout", make_dropout},
 };
 
 // FNV-1a (Fowler, Noll, Vo).

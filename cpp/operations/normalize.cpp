@@ -1,10 +1,12 @@
-// softmax, logSoftmax: over the channels at each time. layerNorm: likewise; numbers = eps, the channels' weights,
-// their biases. groupNorm, instanceNorm: over time and the channels of a group; numbers = groups, eps, weights, biases.
-// Means and biased variances as PyTorch's, summed in float64.
+// layerNorm: over the channels at each time; numbers = eps, the channels' weights, their biases. groupNorm,
+// instanceNorm: over time and the channels of a group; numbers = groups, eps, weights, biases. batchNorm: with means
+// and variances that it has, or in training over time and all images; numbers = eps, momentum, weights, biases, running
+// means, running variances. Means and biased variances as PyTorch's, summed in float64. Weights and biases are
+// parameters.
 #include <algorithm>
 #include <cmath>
 
-#include "buffer.h"
+#include "operations/affine.h"
 #include "operations/kinds.h"
 
 namespace conv1d {
@@ -13,78 +15,152 @@ namespace {
 // Times that are worked on at once, so that rows are read in stretches.
 constexpr int32_t kBlock = 64;
 
-class Softmax final : public Operation {
- public:
-  Softmax(const OperationSpec& spec, OperationId id)
-      : Operation(spec.channels[0], id), is_log_(spec.kind == "logSoftmax") {}
-  static bool has_room() { return true; }
+// Rows that are normalised together.
+struct Rows {
+  const float* data;
+  size_t pitch;
+  int32_t count;
+  int64_t length;
 
-  void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
-               float* /*state*/) const override {
-    for (int32_t t = 0; t < count; t += kBlock) {
-      block(operands[0], first + t, std::min(kBlock, count - t), {out.rows + t, out.pitch});
-    }
-  }
-
- private:
-  void block(const Stretch& in, int64_t first, int32_t count, const OutputStretch& out) const {
-    float largest[kBlock];
-    double sum[kBlock] = {};
-    std::copy_n(in.at(0, first), count, largest);
-    for (int32_t c = 1; c < out_channels(); ++c) {
-      const float* row = in.at(c, first);
-      for (int32_t i = 0; i < count; ++i) largest[i] = std::max(largest[i], row[i]);
-    }
-    for (int32_t c = 0; c < out_channels(); ++c) {
-      const float* row = in.at(c, first);
-      float* to = out.row(c);
-      for (int32_t i = 0; i < count; ++i) {
-        const float exp = std::exp(row[i] - largest[i]);
-        sum[i] += exp;
-        to[i] = is_log_ ? row[i] - largest[i] : exp;
-      }
-    }
-    for (int32_t i = 0; i < count; ++i) sum[i] = is_log_ ? std::log(sum[i]) : 1 / sum[i];
-    for (int32_t c = 0; c < out_channels(); ++c) {
-      float* to = out.row(c);
-      for (int32_t i = 0; i < count; ++i) to[i] = static_cast<float>(is_log_ ? to[i] - sum[i] : to[i] * sum[i]);
-    }
-  }
-
-  bool is_log_;
+  double values() const { return static_cast<double>(count) * static_cast<double>(length); }
+  const float* row(int32_t i) const { return data + static_cast<size_t>(i) * pitch; }
 };
 
-// What becomes of normalised values, for each channel.
+struct Moments {
+  double mean;
+  double variance;
+};
+
+Moments moments_of(const Rows& in) {
+  const auto mean_of = [&](auto f) {
+    double sum = 0;
+    for (int32_t r = 0; r < in.count; ++r) {
+      for (int64_t i = 0; i < in.length; ++i) sum += f(in.row(r)[i]);
+    }
+    return sum / in.values();
+  };
+  const double mean = mean_of([](float x) { return x; });
+  return {mean, mean_of([&](float x) { return (x - mean) * (x - mean); })};
+}
+
+// What becomes of normalised rows: each has weight and bias of its own, or `step` is 0.
+struct Scaling {
+  const double* weight;
+  const double* bias;
+  size_t step;
+};
+
+// Rows less `mean`, times `scale`, times weight, and bias.
+void normalize(const Rows& in, double mean, double scale, const Scaling& own, float* out, size_t pitch) {
+  for (int32_t r = 0; r < in.count; ++r) {
+    const float* row = in.row(r);
+    float* to = out + static_cast<size_t>(r) * pitch;
+    const double weight = own.weight[static_cast<size_t>(r) * own.step];
+    const double bias = own.bias[static_cast<size_t>(r) * own.step];
+    for (int64_t i = 0; i < in.length; ++i) to[i] = static_cast<float>((row[i] - mean) * scale * weight + bias);
+  }
+}
+
+// Gradients of normalised rows; null where nobody asks for them.
+struct RowGradients {
+  const float* output;
+  size_t output_pitch;
+  float* operand;
+  size_t operand_pitch;
+  float* weight;
+  float* bias;
+};
+
+// With n the normalised values and g = weight * gradient: scale (g - mean(g) - n mean(g n)). Of the weight it is the
+// sum of gradient * n, of the bias that of the gradient.
+void normalize_backward(const Rows& in, double mean, double scale, const Scaling& own, const RowGradients& to) {
+  double sum = 0;
+  double product = 0;
+  for (int32_t r = 0; r < in.count; ++r) {
+    const float* row = in.row(r);
+    const float* gradient = to.output + static_cast<size_t>(r) * to.output_pitch;
+    double own_sum = 0;
+    double own_product = 0;
+    for (int64_t i = 0; i < in.length; ++i) {
+      own_sum += gradient[i];
+      own_product += gradient[i] * ((row[i] - mean) * scale);
+    }
+    const size_t at = static_cast<size_t>(r) * own.step;
+    sum += own.weight[at] * own_sum;
+    product += own.weight[at] * own_product;
+    if (to.weight == nullptr) continue;
+    to.weight[at] += static_cast<float>(own_product);
+    to.bias[at] += static_cast<float>(own_sum);
+  }
+  if (to.operand == nullptr) return;
+  sum /= in.values();
+  product /= in.values();
+  for (int32_t r = 0; r < in.count; ++r) {
+    const float* row = in.row(r);
+    const float* gradient = to.output + static_cast<size_t>(r) * to.output_pitch;
+    float* operand = to.operand + static_cast<size_t>(r) * to.operand_pitch;
+    const double weight = own.weight[static_cast<size_t>(r) * own.step];
+    for (int64_t i = 0; i < in.length; ++i) {
+      operand[i] += static_cast<float>(scale * (weight * gradient[i] - sum - (row[i] - mean) * scale * product));
+    }
+  }
+}
+
+// What norms have in common: `own` numbers, the last of which is eps, then the channels' weights and biases.
 class Norm : public Operation {
  public:
-  Norm(const OperationSpec& spec, OperationId id, size_t at) : Operation(spec.channels[0], id), eps_(spec.numbers[at]) {
-    const auto channels = static_cast<size_t>(out_channels());
-    has_room_ = affine_.reserve(2 * channels);
-    for (size_t i = 0; has_room_ && i < 2 * channels; ++i) affine_[i] = spec.numbers[at + 1 + i];
+  Norm(const OperationSpec& spec, OperationId id, size_t own) : Operation(spec.channels[0], id), own_(own) {
+    has_room_ = numbers_.reserve(spec.numbers.size());
+    if (has_room_) std::ranges::copy(spec.numbers, numbers_.data());
   }
   bool has_room() const { return has_room_; }
 
+  size_t parameter_count() const override { return 2 * static_cast<size_t>(out_channels()); }
+  std::span<const double> numbers() const override { return {numbers_.data(), numbers_.size()}; }
+  void renew(std::span<const double> numbers) override { std::ranges::copy(numbers, numbers_.data()); }
+
  protected:
-  double scale(double variance) const { return 1 / std::sqrt(variance + eps_); }
-  double weight(int32_t channel) const { return affine_[static_cast<size_t>(channel)]; }
-  double bias(int32_t channel) const {
-    return affine_[static_cast<size_t>(out_channels()) + static_cast<size_t>(channel)];
+  double scale(double variance) const { return 1 / std::sqrt(variance + numbers_[own_ - 1]); }
+  Scaling scaling(int32_t channel) const {
+    const double* weight = numbers_.data() + own_ + channel;
+    return {.weight = weight, .bias = weight + out_channels(), .step = 1};
+  }
+
+  // Of operand's rows from `channel` on, which are normalised together, over samples from `first` on.
+  void rows_backward(const OperationGradient& gradient, const Rows& in, int32_t channel, int64_t first) const {
+    const auto [mean, variance] = moments_of(in);
+    const OutputStretch& to = gradient.operand_gradients[0];
+    float* weights = gradient.parameter_gradients;
+    normalize_backward(in, mean, scale(variance), scaling(channel),
+                       {.output = gradient.output_gradients.at(channel, first),
+                        .output_pitch = gradient.output_gradients.pitch,
+                        .operand = to.rows == nullptr ? nullptr : to.row(channel) + first,
+                        .operand_pitch = to.pitch,
+                        .weight = weights == nullptr ? nullptr : weights + channel,
+                        .bias = weights == nullptr ? nullptr : weights + out_channels() + channel});
   }
 
  private:
-  double eps_;
+  size_t own_;
   bool has_room_;
-  Buffer<double> affine_;
+  Buffer<double> numbers_;
 };
 
 class LayerNorm final : public Norm {
  public:
-  LayerNorm(const OperationSpec& spec, OperationId id) : Norm(spec, id, 0) {}
+  LayerNorm(const OperationSpec& spec, OperationId id) : Norm(spec, id, 1) {}
 
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {
     for (int32_t t = 0; t < count; t += kBlock) {
       block(operands[0], first + t, std::min(kBlock, count - t), {out.rows + t, out.pitch});
+    }
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const Stretch& in = gradient.operands[0];
+    for (int64_t t = first; t < first + count; ++t) {
+      rows_backward(gradient, {in.at(0, t), in.pitch, out_channels(), 1}, 0, t);
     }
   }
 
@@ -106,8 +182,9 @@ class LayerNorm final : public Norm {
     for (int32_t c = 0; c < out_channels(); ++c) {
       const float* row = in.at(c, first);
       float* to = out.row(c);
+      const Scaling own = scaling(c);
       for (int32_t i = 0; i < count; ++i) {
-        to[i] = static_cast<float>((row[i] - mean[i]) * spread[i] * weight(c) + bias(c));
+        to[i] = static_cast<float>((row[i] - mean[i]) * spread[i] * *own.weight + *own.bias);
       }
     }
   }
@@ -115,43 +192,133 @@ class LayerNorm final : public Norm {
 
 class GroupNorm final : public Norm {
  public:
-  GroupNorm(const OperationSpec& spec, OperationId id) : Norm(spec, id, 1), groups_(spec.integer(0)) {}
+  GroupNorm(const OperationSpec& spec, OperationId id) : Norm(spec, id, 2), groups_(spec.integer(0)) {}
 
   const char* why_not_in_streams() const override { return "it needs the mean of the whole signal"; }
 
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {
+    for_each_group(operands[0], first, count, [&](int32_t channel, const Rows& in) {
+      const auto [mean, variance] = moments_of(in);
+      normalize(in, mean, scale(variance), scaling(channel), out.row(channel), out.pitch);
+    });
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    for_each_group(gradient.operands[0], first, count,
+                   [&](int32_t channel, const Rows& in) { rows_backward(gradient, in, channel, first); });
+  }
+
+ private:
+  // Calls f(first channel, rows).
+  template <class F>
+  void for_each_group(const Stretch& in, int64_t first, int32_t count, const F& f) const {
     const int32_t channels = out_channels() / groups_;
-    const double values = static_cast<double>(channels) * count;
-    for (int32_t begin = 0; begin < out_channels(); begin += channels) {
-      const auto sum_of = [&](auto f) {
-        double sum = 0;
-        for (int32_t c = begin; c < begin + channels; ++c) {
-          const float* row = operands[0].at(c, first);
-          for (int32_t i = 0; i < count; ++i) sum += f(row[i]);
-        }
-        return sum;
-      };
-      const double mean = sum_of([](float x) { return x; }) / values;
-      const double own_scale = scale(sum_of([&](float x) { return (x - mean) * (x - mean); }) / values);
-      for (int32_t c = begin; c < begin + channels; ++c) {
-        const float* row = operands[0].at(c, first);
-        float* to = out.row(c);
-        for (int32_t i = 0; i < count; ++i) {
-          to[i] = static_cast<float>((row[i] - mean) * own_scale * weight(c) + bias(c));
-        }
-      }
+    for (int32_t c = 0; c < out_channels(); c += channels) f(c, {in.at(c, first), in.pitch, channels, count});
+  }
+
+  int32_t groups_;
+};
+
+// In training the channels of all images are normalised over time and images, and
+// running = (1 - momentum) running + momentum batch, of unbiased variances, as PyTorch's BatchNorm1d.
+class BatchNorm final : public Affine, public TrainingMode {
+ public:
+  BatchNorm(const OperationSpec& spec, OperationId id) : Affine(spec.channels[0], id) {
+    has_room_ = reserve() && numbers_.reserve(spec.numbers.size());
+    if (has_room_) BatchNorm::renew(spec.numbers);
+  }
+  bool has_room() const { return has_room_; }
+
+  size_t parameter_count() const override { return 2 * static_cast<size_t>(out_channels()); }
+  std::span<const double> numbers() const override { return {numbers_.data(), numbers_.size()}; }
+  void renew(std::span<const double> numbers) override {
+    std::ranges::copy(numbers, numbers_.data());
+    for (int32_t c = 0; c < out_channels(); ++c) settle(c);
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    Affine::backward(gradient, first, count);
+    if (gradient.parameter_gradients == nullptr) return;
+    const Stretch& own = gradient.output_gradients;
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      normalize_backward({gradient.operands[0].at(c, first), 0, 1, count}, *number(kMean, c),
+                         1 / spread(*number(kVariance, c)), scaling(c),
+                         gradients_of(c, own.at(c, first), 0, nullptr, gradient.parameter_gradients));
+    }
+  }
+
+  TrainingMode* training_mode() override { return this; }
+  int64_t least_values() const override { return 2; }
+
+  void train(const Batch& batch, const float* operand, int32_t begin, int32_t end, uint64_t /*seed*/, bool learns,
+             float* out) override {
+    for (int32_t c = begin; c < end; ++c) {
+      const Rows in = rows_of(batch, operand, c);
+      const auto [mean, variance] = moments_of(in);
+      normalize(in, mean, 1 / spread(variance), scaling(c), out + batch.row(0, c), batch.pitch());
+      if (!learns) continue;
+      const double momentum = numbers_[1];
+      const double values = in.values();
+      *number(kMean, c) += momentum * (mean - *number(kMean, c));
+      *number(kVariance, c) += momentum * (variance * values / (values - 1) - *number(kVariance, c));
+      settle(c);
+    }
+  }
+
+  void train_backward(const Batch& batch, const float* operand, const float* output_gradients, int32_t begin,
+                      int32_t end, uint64_t /*seed*/, float* operand_gradients,
+                      float* parameter_gradients) const override {
+    for (int32_t c = begin; c < end; ++c) {
+      const Rows in = rows_of(batch, operand, c);
+      const auto [mean, variance] = moments_of(in);
+      const size_t row = batch.row(0, c);
+      float* to = operand_gradients == nullptr ? nullptr : operand_gradients + row;
+      normalize_backward(in, mean, 1 / spread(variance), scaling(c),
+                         gradients_of(c, output_gradients + row, batch.pitch(), to, parameter_gradients));
     }
   }
 
  private:
-  int32_t groups_;
+  enum Number : uint8_t { kWeight, kBias, kMean, kVariance };
+
+  double* number(Number which, int32_t channel) {
+    return numbers_.data() + 2 + static_cast<size_t>(which) * static_cast<size_t>(out_channels()) + channel;
+  }
+  const double* number(Number which, int32_t channel) const {
+    return const_cast<BatchNorm*>(this)->number(which, channel);
+  }
+  double spread(double variance) const { return std::sqrt(variance + numbers_[0]); }
+  Scaling scaling(int32_t channel) const { return {number(kWeight, channel), number(kBias, channel), 0}; }
+
+  // Makes of a channel's numbers what compute() multiplies by and adds.
+  void settle(int32_t channel) {
+    const double scale = *number(kWeight, channel) / spread(*number(kVariance, channel));
+    set(static_cast<size_t>(channel), scale, *number(kBias, channel) - *number(kMean, channel) * scale);
+  }
+
+  static Rows rows_of(const Batch& batch, const float* operand, int32_t channel) {
+    return {operand + batch.row(0, channel), batch.pitch(), batch.images, batch.length};
+  }
+
+  RowGradients gradients_of(int32_t channel, const float* output, size_t pitch, float* operand,
+                            float* parameters) const {
+    return {.output = output,
+            .output_pitch = pitch,
+            .operand = operand,
+            .operand_pitch = pitch,
+            .weight = parameters == nullptr ? nullptr : parameters + channel,
+            .bias = parameters == nullptr ? nullptr : parameters + out_channels() + channel};
+  }
+
+  bool has_room_;
+  Buffer<double> numbers_;
 };
 
 }  // namespace
 
-MadeOperation make_softmax(const OperationSpec& spec, OperationId id) { return made<Softmax>(spec, id); }
 MadeOperation make_layer_norm(const OperationSpec& spec, OperationId id) { return made<LayerNorm>(spec, id); }
 MadeOperation make_group_norm(const OperationSpec& spec, OperationId id) { return made<GroupNorm>(spec, id); }
+MadeOperation make_batch_norm(const OperationSpec& spec, OperationId id) { return made<BatchNorm>(spec, id); }
 
 }  // namespace conv1d

@@ -35,10 +35,46 @@ struct OperationGradient {
   std::span<const Stretch> operands;
   Stretch output;            // as compute() made it
   Stretch output_gradients;  // likewise
-  // Of each operand, to which its gradients are added; rows are null where nobody asks for them.
+  // Of each operand, to which its gradients are added, rows from sample 0 on; null where nobody asks for them.
   std::span<const OutputStretch> operand_gradients;
-  float* parameter_gradients;  // to which those of parameters() are added, in their order; null where nobody asks
+  float* parameter_gradients;  // to which those of the parameters are added, in their order; null where nobody asks
   float* scratch;              // backward_scratch_floats()
+};
+
+// The same signal, or gradients of it, of every image of a batch: (images, channels, length), row-major.
+struct Batch {
+  int32_t images;
+  int32_t channels;
+  int64_t length;
+
+  size_t pitch() const { return static_cast<size_t>(channels) * static_cast<size_t>(length); }  // of images
+  size_t row(int32_t image, int32_t channel) const {
+    return static_cast<size_t>(image) * pitch() + static_cast<size_t>(channel) * static_cast<size_t>(length);
+  }
+};
+
+// What an operation does in training that differs from compute(). Channels may be taken in any order, and at the same
+// time: the bits do not depend on it.
+class TrainingMode {
+ public:
+  TrainingMode() = default;
+  virtual ~TrainingMode() = default;
+  TrainingMode(const TrainingMode&) = delete;
+  TrainingMode& operator=(const TrainingMode&) = delete;
+
+  // Fewest values of a channel, in all images, that it can do with.
+  virtual int64_t least_values() const { return 1; }
+
+  // The output of channels [begin, end). `seed` is another one for each operation and run. `learns`: whether the
+  // running numbers are updated, once a run.
+  virtual void train(const Batch& batch, const float* operand, int32_t begin, int32_t end, uint64_t seed, bool learns,
+                     float* out) = 0;
+
+  // Adds the gradients of channels [begin, end), of the run with that operand and seed. Null where nobody asks; those
+  // of parameters are all of them.
+  virtual void train_backward(const Batch& batch, const float* operand, const float* output_gradients, int32_t begin,
+                              int32_t end, uint64_t seed, float* operand_gradients,
+                              float* parameter_gradients) const = 0;
 };
 
 // Which samples make an output. Output t needs those from floor((t * down + first) / up) to floor((t * down + last) /
@@ -68,12 +104,13 @@ struct OperationId {
 // Most operands of an operation.
 inline constexpr size_t kMostOperands = 16;
 
-class Operation {
+// What makes a signal of others.
+class Computation {
  public:
-  Operation(int32_t out_channels, OperationId id) : out_channels_(out_channels), id_(id) {}
-  virtual ~Operation() = default;
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
+  Computation(int32_t out_channels, OperationId id) : out_channels_(out_channels), id_(id) {}
+  virtual ~Computation() = default;
+  Computation(const Computation&) = delete;
+  Computation& operator=(const Computation&) = delete;
 
   int32_t out_channels() const { return out_channels_; }
   const OperationId& id() const { return id_; }
@@ -98,25 +135,34 @@ class Operation {
   virtual void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                        float* state) const = 0;
 
+ private:
+  int32_t out_channels_;
+  OperationId id_;
+};
+
+// A step of a network: its gradient is known too.
+class Operation : public Computation {
+ public:
+  using Computation::Computation;
+
   // The numbers that training changes, such as a norm's weights and biases; none of most operations.
   virtual size_t parameter_count() const { return 0; }
-  // Takes other numbers, as many as those that it was made of and in their order (see the files of operations/).
+  // The numbers that it was made of, in their order (see the files of this folder), of one that has parameters.
+  virtual std::span<const double> numbers() const { return {}; }
+  // Takes others, as many.
   virtual void renew(std::span<const double> numbers) { (void)numbers; }
+
+  // Null where it does in training what it always does.
+  virtual TrainingMode* training_mode() { return nullptr; }
 
   // Adds the gradients of operands and parameters that outputs [first, first + count) bring. Only operations that are
   // in step and have neither parameters nor a state are called for less than all outputs at once.
-  virtual void backward(const OperationGradient& gradient, int64_t first, int32_t count) const {
-    (void)gradient, (void)first, (void)count;
-  }
+  virtual void backward(const OperationGradient& gradient, int64_t first, int32_t count) const = 0;
   // Floats of scratch memory that it needs for a signal of `samples` samples.
   virtual size_t backward_scratch_floats(int64_t samples) const {
     (void)samples;
     return 0;
   }
-
- private:
-  int32_t out_channels_;
-  OperationId id_;
 };
 
 }  // namespace conv1d

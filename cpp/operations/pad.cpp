@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "operations/kinds.h"
+#include "operations/rows.h"
 
 namespace conv1d {
 namespace {
@@ -22,8 +23,7 @@ class Pad final : public Operation {
   void compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                float* /*state*/) const override {
     const Stretch& in = operands[0];
-    const auto before = static_cast<int32_t>(std::clamp<int64_t>(left_ - first, 0, count));
-    const auto inside = static_cast<int32_t>(std::clamp<int64_t>(in.length + left_ - first, before, count)) - before;
+    const auto [before, inside] = parts(in.length, first, count);
     for (int32_t c = 0; c < out_channels(); ++c) {
       float* row = out.row(c);
       std::fill_n(row, before, value_);
@@ -32,7 +32,26 @@ class Pad final : public Operation {
     }
   }
 
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    const auto [before, inside] = parts(gradient.operands[0].length, first, count);
+    if (to.rows == nullptr || inside == 0) return;
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      add_row(gradient.output_gradients.at(c, first + before), inside, to.row(c) + first + before - left_);
+    }
+  }
+
  private:
+  // Of outputs [first, first + count), those before the operand and those that are copies of it.
+  struct Parts {
+    int32_t before;
+    int32_t inside;
+  };
+  Parts parts(int64_t length, int64_t first, int32_t count) const {
+    const auto before = static_cast<int32_t>(std::clamp<int64_t>(left_ - first, 0, count));
+    return {before, static_cast<int32_t>(std::clamp<int64_t>(length + left_ - first, before, count)) - before};
+  }
+
   int64_t left_;
   int64_t right_;
   float value_;

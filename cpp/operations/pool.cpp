@@ -64,6 +64,18 @@ class Pool final : public Operation {
     }
   }
 
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const Stretch& in = gradient.operands[0];
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* own = gradient.output_gradients.at(c, first);
+      for (int32_t i = 0; i < count; ++i) {
+        is_max_ ? add_to_largest(in, c, first + i, own[i], to.row(c))
+                : add_to_all(in.length, first + i, own[i], to.row(c));
+      }
+    }
+  }
+
  private:
   int64_t reach() const { return int64_t{dilation_} * (taps_ - 1); }
 
@@ -78,22 +90,46 @@ class Pool final : public Operation {
     return is_max_ ? result : wasm_f32x4_div(result, wasm_f32x4_splat(static_cast<float>(taps_)));
   }
 
-  float at_edge(const Stretch& in, int32_t channel, int64_t t) const {
-    float result = is_max_ ? -std::numeric_limits<float>::infinity() : 0.0F;
-    int32_t met = 0;
+  // Calls f(sample) for those of a window, in order of time; how many taps count in its average.
+  template <class F>
+  int32_t for_each_tap(int64_t t, int64_t length, const F& f) const {
+    int32_t counted = 0;
     for (int32_t k = 0; k < taps_; ++k) {
       const int64_t q = t * stride_ - padding_ + int64_t{k} * dilation_;
-      const bool inside = q >= 0 && q < in.length;
-      if (inside || (counts_padding_ && q < in.length + padding_)) ++met;
-      if (!inside) continue;
+      const bool inside = q >= 0 && q < length;
+      if (inside || (counts_padding_ && q < length + padding_)) ++counted;
+      if (inside) f(q);
+    }
+    return counted;
+  }
+
+  float at_edge(const Stretch& in, int32_t channel, int64_t t) const {
+    float result = is_max_ ? -std::numeric_limits<float>::infinity() : 0.0F;
+    const int32_t counted = for_each_tap(t, in.length, [&](int64_t q) {
       const float x = *in.at(channel, q);
       if (!is_max_) {
         result += x;
       } else if (x > result || x != x) {
         result = x;
       }
-    }
-    return is_max_ ? result : result / static_cast<float>(met);
+    });
+    return is_max_ ? result : result / static_cast<float>(counted);
+  }
+
+  // The first of the largest, or the last that is NaN.
+  void add_to_largest(const Stretch& in, int32_t channel, int64_t t, float own, float* to) const {
+    int64_t largest = -1;
+    for_each_tap(t, in.length, [&](int64_t q) {
+      const float x = *in.at(channel, q);
+      if (largest < 0 || x > *in.at(channel, largest) || x != x) largest = q;
+    });
+    if (largest >= 0) to[largest] += own;
+  }
+
+  void add_to_all(int64_t length, int64_t t, float own, float* to) const {
+    const int32_t counted = for_each_tap(t, length, [](int64_t) {});
+    const float share = own / static_cast<float>(counted);
+    for_each_tap(t, length, [&](int64_t q) { to[q] += share; });
   }
 
   bool is_max_;

@@ -1,6 +1,7 @@
 #include "operations/recurrent.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "operator/finish.h"
 #include "simd.h"
@@ -70,6 +71,13 @@ void Recurrent::changed() {
 
 void Recurrent::compute(std::span<const Stretch> operands, int64_t first, int32_t count, const OutputStretch& out,
                         float* state) const {
+  for (int32_t t = 0; t < count; ++t) {
+    step(operands[0], first + t, state);
+    for (int32_t i = 0; i < out_channels(); ++i) out.row(i)[t] = state[i];
+  }
+}
+
+void Recurrent::step(const Stretch& operand, int64_t t, float* state) const {
   float* h = state;
   float* c = state + hidden_count();
   float* x = state + state_floats();
@@ -77,13 +85,10 @@ void Recurrent::compute(std::span<const Stretch> operands, int64_t first, int32_
   float* from_hidden = from_input + gates();
   const float* hidden_columns = columns_.data() + inputs_count() * gates();
   const float* input_bias = weights_.data() + (inputs_count() + hidden_count()) * gates();
-  for (int32_t t = 0; t < count; ++t) {
-    for (int32_t i = 0; i < inputs_; ++i) x[i] = *operands[0].at(i, first + t);
-    multiply(columns_.data(), input_bias, x, inputs_count(), gates(), from_input);
-    multiply(hidden_columns, input_bias + gates(), h, hidden_count(), gates(), from_hidden);
-    cell_ == Cell::kLstm ? step_lstm(from_input, from_hidden, h, c) : step_gru(from_input, from_hidden, h);
-    for (int32_t i = 0; i < out_channels(); ++i) out.row(i)[t] = h[i];
-  }
+  for (int32_t i = 0; i < inputs_; ++i) x[i] = *operand.at(i, t);
+  multiply(columns_.data(), input_bias, x, inputs_count(), gates(), from_input);
+  multiply(hidden_columns, input_bias + gates(), h, hidden_count(), gates(), from_hidden);
+  cell_ == Cell::kLstm ? step_lstm(from_input, from_hidden, h, c) : step_gru(from_input, from_hidden, h);
 }
 
 // c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c').
@@ -110,6 +115,135 @@ void Recurrent::step_gru(float* from_input, const float* from_hidden, float* h) 
   for (size_t j = 0; j < n; ++j) {
     const float update = from_input[n + j];
     h[j] = (1 - update) * candidate[j] + update * h[j];
+  }
+}
+
+struct Recurrent::Kept {
+  size_t samples;
+  float* state;    // as compute() has it
+  float* operand;  // (samples, inputs)
+  float* h;        // (samples, hidden), before each sample
+  float* c;        // likewise, of an LSTM
+  float*
+      gates;  // (4, hidden, samples): of a GRU the last is W h + b of the new gate. Gradients of sums take their place
+  // Gradients at one time: of these sums (4, hidden), of the operand, of h and of c.
+  float* sums;
+  float* of_operand;
+  float* of_h;
+  float* of_c;
+};
+
+Recurrent::Kept Recurrent::kept_in(float* scratch, size_t samples) const {
+  const size_t n = hidden_count();
+  const auto next = [&](size_t floats) { return std::exchange(scratch, scratch + floats); };
+  return {.samples = samples,
+          .state = next(state_floats() + scratch_floats()),
+          .operand = next(samples * inputs_count()),
+          .h = next(samples * n),
+          .c = next(samples * n),
+          .gates = next(samples * 4 * n),
+          .sums = next(4 * n),
+          .of_operand = next(inputs_count()),
+          .of_h = next(n),
+          .of_c = next(n)};
+}
+
+size_t Recurrent::backward_scratch_floats(int64_t samples) const {
+  const size_t n = hidden_count();
+  return state_floats() + scratch_floats() + static_cast<size_t>(samples + 1) * (inputs_count() + 6 * n);
+}
+
+// Backpropagation through time.
+void Recurrent::backward(const OperationGradient& gradient, int64_t /*first*/, int32_t count) const {
+  const size_t n = hidden_count();
+  const auto samples = static_cast<size_t>(count);
+  const Kept kept = kept_in(gradient.scratch, samples);
+  start(kept.state);
+  for (size_t t = 0; t < samples; ++t) {
+    std::copy_n(kept.state, n, kept.h + t * n);
+    if (cell_ == Cell::kLstm) std::copy_n(kept.state + n, n, kept.c + t * n);
+    step(gradient.operands[0], static_cast<int64_t>(t), kept.state);
+    const float* x = kept.state + state_floats();
+    std::copy_n(x, inputs_count(), kept.operand + t * inputs_count());
+    const float* gate = x + inputs_count();
+    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * samples + t] = gate[j < gates() ? j : gates() + j - n];
+  }
+  std::fill_n(kept.of_h, n, 0.0F);
+  std::fill_n(kept.of_c, n, 0.0F);
+  const OutputStretch& to = gradient.operand_gradients[0];
+  for (size_t t = samples; t-- > 0;) {
+    for (size_t j = 0; j < n; ++j) {
+      kept.of_h[j] += *gradient.output_gradients.at(static_cast<int32_t>(j), static_cast<int64_t>(t));
+    }
+    cell_ == Cell::kLstm ? derive_lstm(kept, t) : derive_gru(kept, t);
+    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * samples + t] = kept.sums[j];
+    if (to.rows != nullptr) {
+      std::fill_n(kept.of_operand, inputs_count(), 0.0F);
+      multiply(weights_.data(), kept.of_operand, kept.sums, gates(), inputs_count(), kept.of_operand);
+      for (int32_t i = 0; i < inputs_; ++i) to.row(i)[t] += kept.of_operand[i];
+    }
+    if (cell_ == Cell::kGru) std::copy_n(kept.sums + 3 * n, n, kept.sums + 2 * n);
+    multiply(weights_.data() + gates() * inputs_count(), kept.of_h, kept.sums, gates(), n, kept.of_h);
+  }
+  if (gradient.parameter_gradients != nullptr) add_weight_gradients(kept, gradient.parameter_gradients);
+}
+
+// Leaves in of_h and of_c what reaches the states before, but for that by the sums.
+void Recurrent::derive_lstm(const Kept& kept, size_t t) const {
+  const size_t n = hidden_count();
+  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.samples + t]; };
+  const float* before = kept.c + t * n;
+  float* squashed = kept.sums + 3 * n;
+  for (size_t j = 0; j < n; ++j) squashed[j] = gate(1, j) * before[j] + gate(0, j) * gate(2, j);
+  tanh(squashed, n);
+  for (size_t j = 0; j < n; ++j) {
+    const float input = gate(0, j);
+    const float forget = gate(1, j);
+    const float candidate = gate(2, j);
+    const float output = gate(3, j);
+    const float of_c = kept.of_c[j] + kept.of_h[j] * output * (1 - squashed[j] * squashed[j]);
+    kept.sums[j] = of_c * candidate * input * (1 - input);
+    kept.sums[n + j] = of_c * before[j] * forget * (1 - forget);
+    kept.sums[2 * n + j] = of_c * input * (1 - candidate * candidate);
+    kept.sums[3 * n + j] = kept.of_h[j] * squashed[j] * output * (1 - output);
+    kept.of_c[j] = of_c * forget;
+    kept.of_h[j] = 0;
+  }
+}
+
+void Recurrent::derive_gru(const Kept& kept, size_t t) const {
+  const size_t n = hidden_count();
+  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.samples + t]; };
+  for (size_t j = 0; j < n; ++j) {
+    const float reset = gate(0, j);
+    const float update = gate(1, j);
+    const float candidate = gate(2, j);
+    const float of_candidate = kept.of_h[j] * (1 - update) * (1 - candidate * candidate);
+    kept.sums[j] = of_candidate * gate(3, j) * reset * (1 - reset);
+    kept.sums[n + j] = kept.of_h[j] * (kept.h[t * n + j] - candidate) * update * (1 - update);
+    kept.sums[2 * n + j] = of_candidate;
+    kept.sums[3 * n + j] = of_candidate * reset;
+    kept.of_h[j] *= update;
+  }
+}
+
+void Recurrent::add_weight_gradients(const Kept& kept, float* gradients) const {
+  const size_t n = hidden_count();
+  float* biases = gradients + gates() * (inputs_count() + n);
+  const auto add = [&](const float* values, size_t columns, const float* sums, float* to, float* bias) {
+    multiply(values, to, sums, kept.samples, columns, to);
+    double sum = 0;
+    for (size_t t = 0; t < kept.samples; ++t) sum += sums[t];
+    *bias += static_cast<float>(sum);
+  };
+  for (size_t j = 0; j < gates(); ++j) {
+    add(kept.operand, inputs_count(), kept.gates + j * kept.samples, gradients, biases + j);
+    gradients += inputs_count();
+  }
+  for (size_t j = 0; j < gates(); ++j) {
+    const size_t row = cell_ == Cell::kGru && j >= 2 * n ? j + n : j;
+    add(kept.h, n, kept.gates + row * kept.samples, gradients, biases + gates() + j);
+    gradients += n;
   }
 }
 

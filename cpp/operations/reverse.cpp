@@ -21,6 +21,14 @@ class Reverse final : public Operation {
       std::reverse_copy(operands[0].at(c, first), operands[0].at(c, first) + count, out.row(c));
     }
   }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* own = gradient.output_gradients.at(c, first);
+      for (int32_t i = 0; i < count; ++i) to.row(c)[count - 1 - i] += own[i];
+    }
+  }
 };
 
 }  // namespace

@@ -20,6 +20,6 @@ struct OperationSpec {
   int32_t integer(size_t i) const { return static_cast<int32_t>(numbers[i]); }
 };
 
-using MadeOperation = Result<std::shared_ptr<const Operation>>;
+using MadeOperation = Result<std::shared_ptr<Operation>>;
 
 }  // namespace conv1d

@@ -31,6 +31,14 @@ class UpsampleNearest final : public Operation {
     }
   }
 
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* own = gradient.output_gradients.at(c, first);
+      for (int32_t i = 0; i < count; ++i) to.row(c)[(first + i) / factor_] += own[i];
+    }
+  }
+
  private:
   int32_t factor_;
 };
@@ -51,17 +59,39 @@ class UpsampleLinear final : public Operation {
     for (int32_t c = 0; c < out_channels(); ++c) {
       float* row = out.row(c);
       for (int32_t i = 0; i < count; ++i) {
-        const int64_t numerator = std::max<int64_t>(2 * (first + i) + 1 - factor_, 0);
-        const int64_t before = numerator / (int64_t{2} * factor_);
-        const float share = static_cast<float>(numerator - before * 2 * factor_) / static_cast<float>(2 * factor_);
+        const auto [before, after, share] = place(first + i, in.length);
         const float a = *in.at(c, before);
-        const float b = *in.at(c, std::min(before + 1, in.length - 1));
-        row[i] = share == 0 ? a : (1 - share) * a + share * b;  // b may be yet to come
+        row[i] = share == 0 ? a : (1 - share) * a + share * *in.at(c, after);  // which may be yet to come
+      }
+    }
+  }
+
+  void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* own = gradient.output_gradients.at(c, first);
+      for (int32_t i = 0; i < count; ++i) {
+        const auto [before, after, share] = place(first + i, gradient.operands[0].length);
+        to.row(c)[before] += (1 - share) * own[i];
+        to.row(c)[after] += share * own[i];
       }
     }
   }
 
  private:
+  // The samples that an output lies between, and its share of the second.
+  struct Place {
+    int64_t before;
+    int64_t after;
+    float share;
+  };
+  Place place(int64_t output, int64_t length) const {
+    const int64_t numerator = std::max<int64_t>(2 * output + 1 - factor_, 0);
+    const int64_t before = numerator / (int64_t{2} * factor_);
+    const float share = static_cast<float>(numerator - before * 2 * factor_) / static_cast<float>(2 * factor_);
+    return {before, std::min(before + 1, length - 1), share};
+  }
+
   int32_t factor_;
 };
 

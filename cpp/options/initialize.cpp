@@ -4,22 +4,17 @@
 #include <numbers>
 
 #include "half.h"
+#include "split_mix.h"
 
 namespace conv1d {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014).
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  explicit Random(uint64_t seed) : seed_(seed) {}
 
   // In [0, 1), 53 bits.
-  double uniform() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15U);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  }
+  double uniform() { return static_cast<double>(split_mix(seed_, count_++) >> 11) * 0x1p-53; }
 
   // Standard normal, by the Box-Muller transform.
   double normal() {
@@ -28,7 +23,8 @@ class Random {
   }
 
  private:
-  uint64_t state_;
+  uint64_t seed_;
+  uint64_t count_ = 0;
 };
 
 template <class Draw>

@@ -14,6 +14,7 @@
 #include "choose/partition.h"
 #include "half.h"
 #include "integers.h"
+#include "operations/rows.h"
 #include "operator/pack.h"
 #include "operator/planes.h"
 #include "passes/transposed.h"
@@ -70,10 +71,6 @@ Error other_stream_error(size_t i, int32_t own, int32_t got) {
   if (of_step) rule += " in step " + std::to_string(at / std::size(kStepTraits) + 1);
   if (trait.is_number) rule += " (" + std::to_string(own) + ")";
   return state_error(rule, trait.is_number ? std::to_string(got) : "another");
-}
-
-void add_row(const float* row, int32_t count, float* sums) {
-  for (int32_t i = 0; i < count; ++i) sums[i] += row[i];
 }
 
 Error out_of_memory() { return no_room("the stream's history"); }
@@ -236,7 +233,7 @@ bool Stream::Node::lay_out_tail(const Params& p, int32_t longest_strip) {
 }
 
 std::optional<Error> Stream::lay_out_operation(Node* node, Value* out) {
-  const Operation& op = *node->op;
+  const Computation& op = *node->op;
   const Timing timing = op.timing();
   if (const char* reason = op.why_not_in_streams()) {
     return unsupported("stream", "a stream cannot have " + std::string(op.id().name) + ": " + reason);

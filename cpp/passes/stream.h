@@ -129,9 +129,9 @@ class Stream {
   // operation keeps those of its operands where an output needs more than the samples of its own time, or they do not
   // come at the same pace. All else is read where it came up.
   struct Node {
-    const Step* step = nullptr;       // of the graph
-    const Operation* op = nullptr;    // of an operation, or of a transposed layer
-    std::unique_ptr<Operation> made;  // that operation of a transposed layer
+    const Step* step = nullptr;         // of the graph
+    const Computation* op = nullptr;    // of an operation, or of a transposed layer
+    std::unique_ptr<Computation> made;  // that operation of a transposed layer
     bool keeps = false;
     Array<History> histories;  // of each operand
     Buffer<float> states;      // of an operation, for each image

@@ -15,7 +15,7 @@ constexpr int32_t kBlock = 64;
 }  // namespace
 
 Transposed::Transposed(std::shared_ptr<Layer> layer)
-    : Operation(layer->params().out_channels, {"ConvTranspose1d", 0}), layer_(std::move(layer)) {}
+    : Computation(layer->params().out_channels, {"ConvTranspose1d", 0}), layer_(std::move(layer)) {}
 
 std::unique_ptr<Transposed> Transposed::make(std::shared_ptr<Layer> layer) {
   auto made = std::make_unique<Transposed>(std::move(layer));

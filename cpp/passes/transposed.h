@@ -10,7 +10,7 @@
 
 namespace conv1d {
 
-class Transposed final : public Operation {
+class Transposed final : public Computation {
  public:
   // Null when memory is short.
   static std::unique_ptr<Transposed> make(std::shared_ptr<Layer> layer);

@@ -8,16 +8,18 @@
 
 namespace conv1d {
 
-inline double exact_softplus(double x, double beta) {
+template <class Float>
+Float exact_softplus(Float x, Float beta) {
   // log(1 + exp(u)) would lose all of a small exp(u), or be infinite.
-  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(beta * x))) / beta;
+  return std::max(x, Float{0}) + std::log1p(std::exp(-std::abs(beta * x))) / beta;
 }
 
 // As PyTorch defines them, and snake (Ziyin et al., Neural networks fail to learn periodic
 // functions and how to fix it, 2020, eq. 3). Right for any finite x, to an error far below one ulp of float32; at the
 // infinities the limits.
-inline double exact_activation(Activation f, const float* parameters, double x) {
-  const double first = parameters[0];
+template <class Float>
+Float definition_of(Activation f, const float* parameters, Float x) {
+  const Float first = parameters[0];
   switch (f) {
     case Activation::kNone:
       return x;
@@ -31,7 +33,7 @@ inline double exact_activation(Activation f, const float* parameters, double x) 
     case Activation::kElu:
       return x < 0 ? first * std::expm1(x) : x;
     case Activation::kSelu:
-      return 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * std::expm1(x) : x);
+      return Float{1.0507009873554805} * (x < 0 ? Float{1.6732632423543772} * std::expm1(x) : x);
     case Activation::kHardTanh:
       return x < first ? first : x > parameters[1] ? parameters[1] : x;
     case Activation::kHardSigmoid:
@@ -47,14 +49,18 @@ inline double exact_activation(Activation f, const float* parameters, double x) 
     default:
       break;
   }
-  if (f == Activation::kSoftsign) return std::isinf(x) ? std::copysign(1, x) : x / (1 + std::abs(x));
-  if (f == Activation::kSnake) return std::isinf(x) ? x : x + std::pow(std::sin(first * x), 2) / first;
+  if (f == Activation::kSoftsign) return std::isinf(x) ? std::copysign(Float{1}, x) : x / (1 + std::abs(x));
+  if (f == Activation::kSnake) return std::isinf(x) ? x : x + std::pow(std::sin(first * x), Float{2}) / first;
   if (std::isinf(x)) return x < 0 ? 0 : x;
   if (f == Activation::kSilu) return x / (1 + std::exp(-x));
-  if (f == Activation::kMish) return x * std::tanh(exact_softplus(x, 1));
+  if (f == Activation::kMish) return x * std::tanh(exact_softplus(x, Float{1}));
   if (f == Activation::kGelu) return x * 0.5 * std::erfc(x * -0.70710678118654752);
   // 1 + tanh(u) would lose everything for negative u; it is 2 / (1 + exp(-2u)).
   return x / (1 + std::exp(-1.5957691216057308 * (x + 0.044715 * x * x * x)));
+}
+
+inline double exact_activation(Activation f, const float* parameters, double x) {
+  return definition_of(f, parameters, x);
 }
 
 // What the error of an output is relative to: itself, but where a snake's terms may cancel, its input.
