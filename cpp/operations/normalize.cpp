@@ -20,9 +20,9 @@ struct Rows {
   const float* data;
   size_t pitch;
   int32_t count;
-  int64_t length;
+  int32_t length;
 
-  double values() const { return static_cast<double>(count) * static_cast<double>(length); }
+  double values() const { return static_cast<double>(count) * length; }
   const float* row(int32_t i) const { return data + static_cast<size_t>(i) * pitch; }
 };
 
@@ -35,7 +35,7 @@ Moments moments_of(const Rows& in) {
   const auto mean_of = [&](auto f) {
     double sum = 0;
     for (int32_t r = 0; r < in.count; ++r) {
-      for (int64_t i = 0; i < in.length; ++i) sum += f(in.row(r)[i]);
+      for (int32_t i = 0; i < in.length; ++i) sum += f(in.row(r)[i]);
     }
     return sum / in.values();
   };
@@ -57,7 +57,7 @@ void normalize(const Rows& in, double mean, double scale, const Scaling& own, fl
     float* to = out + static_cast<size_t>(r) * pitch;
     const double weight = own.weight[static_cast<size_t>(r) * own.step];
     const double bias = own.bias[static_cast<size_t>(r) * own.step];
-    for (int64_t i = 0; i < in.length; ++i) to[i] = static_cast<float>((row[i] - mean) * scale * weight + bias);
+    for (int32_t i = 0; i < in.length; ++i) to[i] = static_cast<float>((row[i] - mean) * scale * weight + bias);
   }
 }
 
@@ -67,8 +67,8 @@ struct RowGradients {
   size_t output_pitch;
   float* operand;
   size_t operand_pitch;
-  float* weight;
-  float* bias;
+  float* parameters;  // of the first row's weight; those of biases are `channels` further
+  size_t channels;
 };
 
 // With n the normalised values and g = weight * gradient: scale (g - mean(g) - n mean(g n)). Of the weight it is the
@@ -81,16 +81,16 @@ void normalize_backward(const Rows& in, double mean, double scale, const Scaling
     const float* gradient = to.output + static_cast<size_t>(r) * to.output_pitch;
     double own_sum = 0;
     double own_product = 0;
-    for (int64_t i = 0; i < in.length; ++i) {
+    for (int32_t i = 0; i < in.length; ++i) {
       own_sum += gradient[i];
       own_product += gradient[i] * ((row[i] - mean) * scale);
     }
     const size_t at = static_cast<size_t>(r) * own.step;
     sum += own.weight[at] * own_sum;
     product += own.weight[at] * own_product;
-    if (to.weight == nullptr) continue;
-    to.weight[at] += static_cast<float>(own_product);
-    to.bias[at] += static_cast<float>(own_sum);
+    if (to.parameters == nullptr) continue;
+    to.parameters[at] += static_cast<float>(own_product);
+    to.parameters[to.channels + at] += static_cast<float>(own_sum);
   }
   if (to.operand == nullptr) return;
   sum /= in.values();
@@ -100,7 +100,7 @@ void normalize_backward(const Rows& in, double mean, double scale, const Scaling
     const float* gradient = to.output + static_cast<size_t>(r) * to.output_pitch;
     float* operand = to.operand + static_cast<size_t>(r) * to.operand_pitch;
     const double weight = own.weight[static_cast<size_t>(r) * own.step];
-    for (int64_t i = 0; i < in.length; ++i) {
+    for (int32_t i = 0; i < in.length; ++i) {
       operand[i] += static_cast<float>(scale * (weight * gradient[i] - sum - (row[i] - mean) * scale * product));
     }
   }
@@ -130,14 +130,14 @@ class Norm : public Operation {
   void rows_backward(const OperationGradient& gradient, const Rows& in, int32_t channel, int64_t first) const {
     const auto [mean, variance] = moments_of(in);
     const OutputStretch& to = gradient.operand_gradients[0];
-    float* weights = gradient.parameter_gradients;
+    float* parameters = gradient.parameter_gradients;
     normalize_backward(in, mean, scale(variance), scaling(channel),
                        {.output = gradient.output_gradients.at(channel, first),
                         .output_pitch = gradient.output_gradients.pitch,
                         .operand = to.rows == nullptr ? nullptr : to.row(channel) + first,
                         .operand_pitch = to.pitch,
-                        .weight = weights == nullptr ? nullptr : weights + channel,
-                        .bias = weights == nullptr ? nullptr : weights + out_channels() + channel});
+                        .parameters = parameters == nullptr ? nullptr : parameters + channel,
+                        .channels = static_cast<size_t>(out_channels())});
   }
 
  private:
@@ -242,8 +242,8 @@ class BatchNorm final : public Affine, public TrainingMode {
     if (gradient.parameter_gradients == nullptr) return;
     const Stretch& own = gradient.output_gradients;
     for (int32_t c = 0; c < out_channels(); ++c) {
-      normalize_backward({gradient.operands[0].at(c, first), 0, 1, count}, *number(kMean, c),
-                         1 / spread(*number(kVariance, c)), scaling(c),
+      normalize_backward({gradient.operands[0].at(c, first), 0, 1, count}, numbers_[at(kMean, c)],
+                         1 / spread(numbers_[at(kVariance, c)]), scaling(c),
                          gradients_of(c, own.at(c, first), 0, nullptr, gradient.parameter_gradients));
     }
   }
@@ -260,8 +260,8 @@ class BatchNorm final : public Affine, public TrainingMode {
       if (!learns) continue;
       const double momentum = numbers_[1];
       const double values = in.values();
-      *number(kMean, c) += momentum * (mean - *number(kMean, c));
-      *number(kVariance, c) += momentum * (variance * values / (values - 1) - *number(kVariance, c));
+      numbers_[at(kMean, c)] += momentum * (mean - numbers_[at(kMean, c)]);
+      numbers_[at(kVariance, c)] += momentum * (variance * values / (values - 1) - numbers_[at(kVariance, c)]);
       settle(c);
     }
   }
@@ -282,23 +282,22 @@ class BatchNorm final : public Affine, public TrainingMode {
  private:
   enum Number : uint8_t { kWeight, kBias, kMean, kVariance };
 
-  double* number(Number which, int32_t channel) {
-    return numbers_.data() + 2 + static_cast<size_t>(which) * static_cast<size_t>(out_channels()) + channel;
-  }
-  const double* number(Number which, int32_t channel) const {
-    return const_cast<BatchNorm*>(this)->number(which, channel);
+  size_t at(Number which, int32_t channel) const {
+    return 2 + static_cast<size_t>(which) * static_cast<size_t>(out_channels()) + static_cast<size_t>(channel);
   }
   double spread(double variance) const { return std::sqrt(variance + numbers_[0]); }
-  Scaling scaling(int32_t channel) const { return {number(kWeight, channel), number(kBias, channel), 0}; }
+  Scaling scaling(int32_t channel) const {
+    return {numbers_.data() + at(kWeight, channel), numbers_.data() + at(kBias, channel), 0};
+  }
 
   // Makes of a channel's numbers what compute() multiplies by and adds.
   void settle(int32_t channel) {
-    const double scale = *number(kWeight, channel) / spread(*number(kVariance, channel));
-    set(static_cast<size_t>(channel), scale, *number(kBias, channel) - *number(kMean, channel) * scale);
+    const double scale = numbers_[at(kWeight, channel)] / spread(numbers_[at(kVariance, channel)]);
+    set(static_cast<size_t>(channel), scale, numbers_[at(kBias, channel)] - numbers_[at(kMean, channel)] * scale);
   }
 
   static Rows rows_of(const Batch& batch, const float* operand, int32_t channel) {
-    return {operand + batch.row(0, channel), batch.pitch(), batch.images, batch.length};
+    return {operand + batch.row(0, channel), batch.pitch(), batch.images, static_cast<int32_t>(batch.length)};
   }
 
   RowGradients gradients_of(int32_t channel, const float* output, size_t pitch, float* operand,
@@ -307,8 +306,8 @@ class BatchNorm final : public Affine, public TrainingMode {
             .output_pitch = pitch,
             .operand = operand,
             .operand_pitch = pitch,
-            .weight = parameters == nullptr ? nullptr : parameters + channel,
-            .bias = parameters == nullptr ? nullptr : parameters + out_channels() + channel};
+            .parameters = parameters == nullptr ? nullptr : parameters + channel,
+            .channels = static_cast<size_t>(out_channels())};
   }
 
   bool has_room_;
