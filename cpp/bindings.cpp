@@ -154,13 +154,22 @@ bool add_operation(const std::string& kind, uintptr_t operands, size_t count, ui
   return true;
 }
 
+// The numbers of a graph's operation, as add_operation() got them or training left them, and others in their place.
+uintptr_t operation_numbers(uintptr_t graph, int step) {
+  const Operation& operation = *forward_at(graph)->graph().steps[static_cast<size_t>(step)].operation;
+  return reinterpret_cast<uintptr_t>(operation.numbers().data());
+}
+void renew_operation(uintptr_t graph, int step, uintptr_t numbers, size_t count) {
+  forward_at(graph)->graph().steps[static_cast<size_t>(step)].operation->renew(doubles_at(numbers, count));
+}
+
 uintptr_t create_network() { return reinterpret_cast<uintptr_t>(new Forward(std::move(described))); }
 
 // 0 when refused.
 uintptr_t create_recording(uintptr_t graph, double batch, double length, bool low_memory) {
   auto made = Recording::make(forward_at(graph)->graph(), batch, length, pool->threads(), low_memory);
   if (!made) return failed(std::move(made.error())), 0;
-  return reinterpret_cast<uintptr_t>(made->release());
+  return reinterpret_cast<uintptr_t>((*made).release());
 }
 
 void destroy_recording(uintptr_t recording) { delete recording_at(recording); }
@@ -182,8 +191,8 @@ uintptr_t parameter_gradients(uintptr_t recording, int step) {
   return reinterpret_cast<uintptr_t>(recording_at(recording)->parameter_gradients(static_cast<size_t>(step)));
 }
 
-void run_recording(uintptr_t recording, bool training, double seed) {
-  recording_at(recording)->run({.training = training, .seed = static_cast<uint64_t>(seed)}, *pool);
+bool run_recording(uintptr_t recording, bool training, double seed) {
+  return !failed(recording_at(recording)->run({.training = training, .seed = static_cast<uint64_t>(seed)}, *pool));
 }
 void run_backward(uintptr_t recording, bool input, bool parameters) {
   recording_at(recording)->run_backward({.input = input, .parameters = parameters}, *pool);
@@ -311,6 +320,8 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("addLayer", &add_layer);
   function("addRecurrent", &add_recurrent);
   function("addOperation", &add_operation);
+  function("operationNumbers", &operation_numbers);
+  function("renewOperation", &renew_operation);
   function("createNetwork", &create_network);
   function("outputLength", &output_length);
   function("prepare", &prepare);

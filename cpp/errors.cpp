@@ -95,4 +95,10 @@ Error bad_output_length(const char* operation, double length, double out_length)
                                 {length, out_length, double(kMaxElements)}));
 }
 
+Error too_few_values(const char* operation, double least, double values) {
+  return shape_error(
+      "input",
+      std::string(operation) + format(" in training needs at least % values of each channel, got %", {least, values}));
+}
+
 }  // namespace conv1d

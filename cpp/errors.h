@@ -58,4 +58,7 @@ Error different_lengths(double length, double other);
 // That an operation of `length` samples gives too few or too many (ERR_SHAPE).
 Error bad_output_length(const char* operation, double length, double out_length);
 
+// That an operation has too few values of each channel to learn from (ERR_SHAPE).
+Error too_few_values(const char* operation, double least, double values);
+
 }  // namespace conv1d

@@ -86,6 +86,7 @@ std::optional<Error> Forward::prepare(double batch, double length, int threads) 
     return error;
   }
   nodes_ = std::move(nodes);
+  batch_ = images;
   pieces_ = pieces;
   return std::nullopt;
 }
@@ -249,13 +250,19 @@ void Forward::run_pieces(const void* input, void* output, ThreadPool& pool, int3
       });
       before += method.pieces();
     }
+    TrainingMode* mode = training_ ? training_mode(step) : nullptr;
     std::ranges::transform(step.operands, operands.begin(), value);
     if (step.layer) step.layer->weights();  // brings what threads read up to date
     share(pool, pool.threads(), own_run(begin, end, before, node.pieces), [&](int32_t first, int32_t last, int thread) {
       float* scratch = scratch_.data() + static_cast<size_t>(thread) * node.scratch_floats;
       for (int32_t piece = first; piece < last; ++piece) {
-        step.layer ? fill_gaps(step, node, out, piece)
-                   : operate(step, node, std::span(operands).first(step.operands.size()), out, scratch, piece);
+        if (step.layer) {
+          fill_gaps(step, node, out, piece);
+        } else if (mode != nullptr) {
+          train(i, mode, operands[0], out, piece);
+        } else {
+          operate(step, node, std::span(operands).first(step.operands.size()), out, scratch, piece);
+        }
       }
     });
     before += node.pieces;
@@ -308,6 +315,15 @@ void Forward::operate(const Step& step, const Node& node, std::span<const void* 
     floats_to_halves(to.row(c), static_cast<uint16_t*>(out) + at + static_cast<size_t>(c) * row,
                      static_cast<size_t>(count));
   }
+}
+
+void Forward::train(size_t step, TrainingMode* mode, const void* operand, void* out, int32_t piece) const {
+  const Node& node = nodes_[step];
+  const Batch batch{.images = batch_, .channels = node.channels, .length = node.length};
+  const auto begin = static_cast<int32_t>(int64_t{node.channels} * piece / node.pieces);
+  const auto end = static_cast<int32_t>(int64_t{node.channels} * (piece + 1) / node.pieces);
+  mode->train(batch, static_cast<const float*>(operand), begin, end, seed_of(training_->seed, step), training_->learns,
+              static_cast<float*>(out));
 }
 
 void Forward::fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const {

@@ -12,6 +12,7 @@
 #include "methods/make_method.h"
 #include "passes/depth_first.h"
 #include "passes/graph.h"
+#include "split_mix.h"
 #include "thread_pool.h"
 
 namespace conv1d {
@@ -67,6 +68,17 @@ class Forward {
   int32_t length(size_t step) const { return nodes_[step].length; }
   double kept_bytes() const { return static_cast<double>(values_.size()); }
   const std::vector<size_t>& segments() const { return segments_; }
+  // How to run operations that do in training what they do not do afterwards; nothing, as at first, is afterwards.
+  struct Training {
+    uint64_t seed;
+    bool learns;  // see TrainingMode
+  };
+  void set_training(const std::optional<Training>& training) { training_ = training; }
+  // That of a step, and its seed of a run; null where it does what it always does.
+  static TrainingMode* training_mode(const Step& step) {
+    return step.layer ? nullptr : step.operation->training_mode();
+  }
+  static uint64_t seed_of(uint64_t seed, size_t step) { return split_mix(seed, step); }
   // run() for steps [begin, end), whose operands are there.
   void run_steps(const float* input, float* output, ThreadPool& pool, size_t begin, size_t end) {
     run_pieces(input, output, pool, first_piece(begin), first_piece(end));
@@ -113,14 +125,18 @@ class Forward {
   // One piece of an operation. `operands` are those of the whole batch.
   void operate(const Step& step, const Node& node, std::span<const void* const> operands, void* out, float* scratch,
                int32_t piece) const;
+  // A piece of what a step does in training: some of its channels.
+  void train(size_t step, TrainingMode* mode, const void* operand, void* out, int32_t piece) const;
   // The outputs of an image to which no tap leads.
   void fill_gaps(const Step& step, const Node& node, void* out, int32_t image) const;
 
   Graph graph_;
   Keep keep_;
+  std::optional<Training> training_;
   std::vector<size_t> segments_;
   std::unique_ptr<Node[]> nodes_;
   std::unique_ptr<DepthFirst> depth_first_;  // in place of the nodes' pieces, where there is one
+  int32_t batch_ = 0;
   int32_t pieces_ = 0;
   Buffer<float> scratch_;   // of one node at a time
   Buffer<uint8_t> values_;  // of all nodes but the last

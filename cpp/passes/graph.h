@@ -14,9 +14,9 @@ namespace conv1d {
 // earlier ones. The last is the network's output.
 struct Step {
   std::vector<int32_t> operands;
-  std::shared_ptr<Layer> layer;                // of a convolution, which has one operand
-  std::shared_ptr<const Operation> operation;  // where there is no layer
-  bool sums_only = false;                      // of a layer: without its activation
+  std::shared_ptr<Layer> layer;          // of a convolution, which has one operand
+  std::shared_ptr<Operation> operation;  // where there is no layer
+  bool sums_only = false;                // of a layer: without its activation
 
   Finish finish() const { return sums_only ? Finish{} : layer->finish(); }
   int32_t input() const { return operands.front(); }

@@ -8,6 +8,7 @@
 #include "integers.h"
 #include "operations/make_operation.h"
 #include "passes/placement.h"
+#include "passes/share.h"
 
 namespace conv1d {
 namespace {
@@ -105,16 +106,6 @@ constexpr int32_t kMostParts = 8;
 
 void add(const float* from, size_t count, float* to) {
   for (size_t i = 0; i < count; ++i) to[i] += from[i];
-}
-
-// Calls f(begin, end, thread) for stretches of [0, count) of about `length`.
-template <class F>
-void share(ThreadPool& pool, size_t count, size_t length, const F& f) {
-  const size_t pieces = ceil_div(count, std::max<size_t>(length, 1));
-  pool.parallel_for(static_cast<int>(pieces), pool.threads(), [&](int piece, int thread) {
-    const size_t begin = static_cast<size_t>(piece) * length;
-    f(begin, std::min(count, begin + length), thread);
-  });
 }
 
 }  // namespace
@@ -250,9 +241,27 @@ std::optional<Error> Recording::reserve() {
   return std::nullopt;
 }
 
-void Recording::run(const Mode& /*mode*/, ThreadPool& pool) {
+std::optional<Error> Recording::run(const Mode& mode, ThreadPool& pool) {
+  if (mode.training) {
+    for (size_t i = 0; i < graph().steps.size(); ++i) {
+      const TrainingMode* own = Forward::training_mode(graph().steps[i]);
+      if (own == nullptr) continue;
+      const double values = static_cast<double>(batch_) * forward_.length(i);
+      const auto least = static_cast<double>(own->least_values());
+      if (values < least) return too_few_values(graph().steps[i].operation->id().name, least, values);
+    }
+  }
+  mode_ = mode;
+  set_training(true);
   forward_.run(input_.data(), output_.data(), pool);
+  set_training(false);
   resident_ = forward_.segments().size() - 1;
+  return std::nullopt;
+}
+
+void Recording::set_training(bool learns) {
+  forward_.set_training(mode_.training ? std::optional(Forward::Training{.seed = mode_.seed, .learns = learns})
+                                       : std::nullopt);
 }
 
 void Recording::run_backward(const Needs& needs, ThreadPool& pool) {
@@ -277,13 +286,13 @@ void Recording::apply_activation_derivative(size_t index, ThreadPool& pool) {
   const auto length = static_cast<size_t>(forward_.length(index));
   const float* outputs = value(index + 1);
   float* gradients = gradient(index + 1);
-  share(pool, static_cast<size_t>(batch_) * channels, std::max<size_t>(kElementwisePiece / length, 1),
-        [&](size_t begin, size_t end, int /*thread*/) {
-          for (size_t row = begin; row < end; ++row) {
-            apply_derivative(finish.activation, finish.parameters_of(static_cast<int32_t>(row % channels)),
-                             DerivativeOf::kOutput, outputs + row * length, gradients + row * length, length);
-          }
-        });
+  const Run rows{.begin = 0, .end = batch_ * static_cast<int32_t>(channels)};
+  share(pool, pool.threads(), rows, [&](int32_t first, int32_t last, int /*thread*/) {
+    for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+      apply_derivative(finish.activation, finish.parameters_of(static_cast<int32_t>(row % channels)),
+                       DerivativeOf::kOutput, outputs + row * length, gradients + row * length, length);
+    }
+  });
 }
 
 void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool& pool) {
@@ -306,8 +315,9 @@ void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool&
                    .bias_gradients = needs.parameters && step.layer->params().bias ? weights + weight_count : nullptr},
                   pool);
   if (needs_input && is_written_[input]) {
-    share(pool, inputs, kElementwisePiece, [&](size_t begin, size_t end, int /*thread*/) {
-      add(spare_.data() + begin, end - begin, gradient(input) + begin);
+    const Run elements{.begin = 0, .end = static_cast<int32_t>(inputs)};
+    share(pool, pool.threads(), elements, [&](int32_t first, int32_t last, int /*thread*/) {
+      add(spare_.data() + first, static_cast<size_t>(last - first), gradient(input) + first);
     });
   }
   if (needs_input) is_written_[input] = true;
@@ -320,28 +330,44 @@ void Recording::back_through_operation(size_t index, const Needs& needs, ThreadP
   Node& node = nodes_[index];
   std::array<float*, kMostOperands> gradients{};
   for (size_t i = 0; i < step.operands.size(); ++i) {
-    const auto operand = static_cast<size_t>(step.operands[i]);
-    if (operand == 0 && !needs.input) continue;
-    gradients[i] = gradient(operand);
-    if (is_written_[operand]) continue;
-    std::fill_n(gradients[i], floats(operand), 0.0F);
-    is_written_[operand] = true;
+    gradients[i] = begin_gradient(static_cast<size_t>(step.operands[i]), needs);
   }
-  const bool has_partial = node.parameters != nullptr && needs.parameters;
-  if (has_partial) std::fill_n(spare_.data(), node.partial_count, 0.0F);
+  Parameters* parameters = needs.parameters ? node.parameters : nullptr;
+  float* own = parameters == nullptr ? nullptr : parameters_.data() + parameters->at;
+  if (parameters != nullptr && !parameters->written) std::fill_n(own, parameters->count, 0.0F);
+  if (parameters != nullptr) parameters->written = true;
+  if (const TrainingMode* mode = Forward::training_mode(step); mode != nullptr && mode_.training) {
+    return back_through_training(index, *mode, gradients[0], own, pool);
+  }
+  if (own != nullptr) std::fill_n(spare_.data(), node.partial_count, 0.0F);
   pool.parallel_for(node.pieces, pool.threads(), [&](int piece, int thread) {
-    float* partial = has_partial ? spare_.data() + static_cast<size_t>(piece) * node.parameters->count : nullptr;
+    float* partial = own == nullptr ? nullptr : spare_.data() + static_cast<size_t>(piece) * parameters->count;
     run_piece(index, piece, std::span(gradients).first(step.operands.size()), partial,
               scratch_.data() + static_cast<size_t>(thread) * node.scratch_floats);
   });
-  if (!has_partial) return;
-  Parameters& parameters = *node.parameters;
-  float* own = parameters_.data() + parameters.at;
-  if (!parameters.written) std::fill_n(own, parameters.count, 0.0F);
-  for (int32_t piece = 0; piece < node.pieces; ++piece) {
-    add(spare_.data() + static_cast<size_t>(piece) * parameters.count, parameters.count, own);
+  for (int32_t piece = 0; own != nullptr && piece < node.pieces; ++piece) {
+    add(spare_.data() + static_cast<size_t>(piece) * parameters->count, parameters->count, own);
   }
-  parameters.written = true;
+}
+
+float* Recording::begin_gradient(size_t operand, const Needs& needs) {
+  if (operand == 0 && !needs.input) return nullptr;
+  float* to = gradient(operand);
+  if (!is_written_[operand]) std::fill_n(to, floats(operand), 0.0F);
+  is_written_[operand] = true;
+  return to;
+}
+
+void Recording::back_through_training(size_t index, const TrainingMode& mode, float* operand_gradients,
+                                      float* parameters, ThreadPool& pool) {
+  const Step& step = graph().steps[index];
+  const int32_t channels = step.out_channels();
+  const Batch batch{.images = batch_, .channels = channels, .length = forward_.length(index)};
+  const float* operand = value(static_cast<size_t>(step.input()));
+  share(pool, pool.threads(), {.begin = 0, .end = channels}, [&](int32_t first, int32_t last, int /*thread*/) {
+    mode.train_backward(batch, operand, gradient(index + 1), first, last, Forward::seed_of(mode_.seed, index),
+                        operand_gradients, parameters);
+  });
 }
 
 void Recording::run_piece(size_t index, int32_t piece, std::span<float* const> gradients, float* partial,

@@ -47,8 +47,8 @@ class Recording {
   // its weight's and its bias's, of an operation those of its parameters. Null where there are none.
   const float* parameter_gradients(size_t step) const;
 
-  // Fills the output, and keeps values.
-  void run(const Mode& mode, ThreadPool& pool);
+  // Fills the output, and keeps values. Fails with ERR_SHAPE where an operation needs more values to learn from.
+  std::optional<Error> run(const Mode& mode, ThreadPool& pool);
   // After a run(), with the weights of that time; a graph of one step needs none, if the caller filled the input and,
   // where it has an activation, the output.
   void run_backward(const Needs& needs, ThreadPool& pool);
@@ -73,6 +73,7 @@ class Recording {
   };
 
   const Graph& graph() const { return forward_.graph(); }
+  void set_training(bool learns);
   std::optional<Error> prepare(double batch, double length, int threads);
   std::optional<Error> prepare_step(size_t step, int threads);
   std::optional<Error> reserve();
@@ -81,6 +82,10 @@ class Recording {
   float* gradient(size_t value) { return gradients_.data() + gradient_at_[value]; }
   void back_through_layer(size_t step, const Needs& needs, ThreadPool& pool);
   void back_through_operation(size_t step, const Needs& needs, ThreadPool& pool);
+  void back_through_training(size_t step, const TrainingMode& mode, float* operand_gradients, float* parameters,
+                             ThreadPool& pool);
+  // Where the gradients of an operand go, which holds something to add to; null where nobody asks for them.
+  float* begin_gradient(size_t operand, const Needs& needs);
   void run_piece(size_t step, int32_t piece, std::span<float* const> gradients, float* partial, float* scratch);
   void apply_activation_derivative(size_t step, ThreadPool& pool);
 
@@ -88,6 +93,7 @@ class Recording {
   std::vector<size_t> origin_;  // of each step of the graph as it was given: the one that has its parameters
   int32_t batch_ = 0;
   int32_t length_ = 0;
+  Mode mode_{};
   size_t resident_ = 0;  // the segment whose values are there
   Array<Node> nodes_;
   Array<Parameters> owners_;

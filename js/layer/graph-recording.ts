@@ -56,9 +56,8 @@ export class GraphRecording {
 
   /** @param training whether dropout drops and batch norms take the batch's statistics; what is dropped depends on `seed`. */
   run(training: boolean, seed: number): void {
-    this.runtime.guard((core) => {
-      core.runRecording(this.#handle, training, seed);
-    });
+    const isRun = this.runtime.guard((core) => core.runRecording(this.#handle, training, seed));
+    if (!isRun) throw this.runtime.lastError(undefined);
   }
 
   runBackward(needs: { readonly input: boolean; readonly parameters: boolean }): void {

@@ -254,7 +254,11 @@ export class Network {
    * @throws Conv1dError as `forward`; ERR_OPTION, ERR_UNSUPPORTED for float16, ERR_OUT_OF_MEMORY.
    */
   record(input: Tensor, options: RecordOptions = {}): Recording {
-    return Recording.make(this.#live(), input, options, this.#places(), () => this.#version());
+    const graph = this.#live();
+    const learned = () => {
+      this.#learn(graph);
+    };
+    return Recording.make(graph, input, options, { places: this.#places(), version: () => this.#version(), learned });
   }
 
   /**
@@ -353,16 +357,43 @@ export class Network {
       if (ChannelLayer.owns(layer)) version += layer.version;
       else layer.requireLive();
     }
-    if (this.#graph && version === this.#numbersVersion) return this.#graph;
+    if (this.#graph) {
+      if (version !== this.#numbersVersion) this.#renew(this.#graph);
+      this.#numbersVersion = version;
+      return this.#graph;
+    }
     const { inChannels, outChannels, dtype } = this;
     const runtime = this.#runtime;
     describeGraph(runtime, { dtype, inChannels, steps: this.#parts() });
     const handle = runtime.guard((core) => core.createNetwork());
-    this.#free();
     this.#numbersVersion = version;
     this.#graph = new Graph(runtime, { what: 'network', inChannels, outChannels, dtype }, handle);
     registry.register(this, this.#graph, this);
     return this.#graph;
+  }
+
+  /** Gives C++'s network the numbers of now. */
+  #renew({ runtime, handle }: Graph): void {
+    this.#steps.forEach(({ layer, channels }, step) => {
+      if (!ChannelLayer.owns(layer)) return;
+      const numbers = Float64Array.from(layer.numbers(channels));
+      runtime.withCopy(numbers, (pointer) => {
+        runtime.guard((core) => {
+          core.renewOperation(handle, step, pointer, numbers.length);
+        });
+      });
+    });
+  }
+
+  /** Gives layers the numbers that training moved in C++'s network. */
+  #learn({ runtime, handle }: Graph): void {
+    this.#steps.forEach(({ layer }, step) => {
+      if (!ChannelLayer.owns(layer)) return;
+      layer.learn?.((count) => {
+        const begin = runtime.guard((core) => core.operationNumbers(handle, step)) / 4;
+        return new Float64Array(runtime.floats.slice(begin, begin + 2 * count).buffer);
+      });
+    });
   }
 
   #free(): void {

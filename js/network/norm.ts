@@ -43,6 +43,16 @@ export abstract class ChannelLayer {
     return this.#version;
   }
 
+  /** @internal Takes what training moved beside parameters, if it does; `read` gives that many of the operation's numbers. */
+  learn?(read: (count: number) => Float64Array): void;
+
+  /** @internal To be called by those that took something. */
+  protected take(name: string, numbers: Float64Array): void {
+    const found = this.#parameters.find((parameter) => parameter.name === name);
+    if (found) found.values = numbers;
+    ++this.#version;
+  }
+
   /** @internal The values of a parameter, or `channels` times `otherwise` where there is none. */
   protected values(name: string, channels: number, otherwise: number): number[] {
     const found = this.#parameters.find((parameter) => parameter.name === name);
@@ -101,36 +111,50 @@ const affineOf = (affine: unknown, channels: number): Record<string, Float64Arra
   checkBoolean('affine', affine) ? { weight: ones(channels), bias: zeros(channels) } : {};
 
 /**
- * PyTorch's `BatchNorm1d` in eval mode: (x - running_mean) / sqrt(running_var + eps) * weight + bias for each channel.
- * Where it follows a convolution directly, `loadStateDict`'s `batchNorm` folds it into that one instead.
+ * PyTorch's `BatchNorm1d`: (x - running_mean) / sqrt(running_var + eps) * weight + bias for each channel. `Network.record` in
+ * training takes the mean and variance of the batch instead, and moves the running ones by `momentum` (default 0.1). Where it follows a convolution directly, `loadStateDict`'s `batchNorm` folds it into that one instead.
  */
 export class BatchNorm1d extends ChannelLayer {
   /** @internal */
-  readonly operation = 'affine';
+  readonly operation = 'batchNorm';
   readonly channels: number;
   readonly eps: number;
+  readonly momentum: number;
 
   /** @throws Conv1dError ERR_OPTION. */
-  constructor(options: { numFeatures: number; eps?: number; affine?: boolean }) {
-    const { numFeatures, eps = 1e-5, affine = true } = pickOptions(options, ['numFeatures', 'eps', 'affine']);
+  constructor(options: { numFeatures: number; eps?: number; momentum?: number; affine?: boolean }) {
+    const names = ['numFeatures', 'eps', 'momentum', 'affine'] as const;
+    const { numFeatures, eps = 1e-5, momentum = 0.1, affine = true } = pickOptions(options, names);
     const channels = checkCount('numFeatures', numFeatures);
+    if (!(momentum >= 0 && momentum <= 1)) throw optionError('momentum', 'a number from 0 to 1', momentum);
     const parameters = { ...affineOf(affine, channels), running_mean: zeros(channels), running_var: ones(channels) };
     super(parameters, ['num_batches_tracked']);
     this.channels = channels;
     this.eps = checkEps(eps);
+    this.momentum = momentum;
   }
 
   /** @internal */
   numbers(channels: number): number[] {
-    const [weight, bias] = [this.values('weight', channels, 1), this.values('bias', channels, 0)];
-    const [mean, variance] = [this.values('running_mean', channels, 0), this.values('running_var', channels, 1)];
-    const scales = weight.map((value, c) => {
-      const spread = (variance[c] ?? 0) + this.eps;
-      if (spread > 0) return value / Math.sqrt(spread);
-      const text = `running_var[${String(c)}] + eps must be > 0, got ${String(spread)}`;
+    const variance = this.values('running_var', channels, 1);
+    const wrong = variance.findIndex((value) => !(value + this.eps > 0));
+    if (wrong >= 0) {
+      const spread = (variance[wrong] ?? 0) + this.eps;
+      const text = `running_var[${String(wrong)}] + eps must be > 0, got ${String(spread)}`;
       throw new Conv1dError('ERR_OPTION', 'running_var', text, spread);
-    });
-    return [...scales, ...bias.map((value, c) => value - (mean[c] ?? 0) * (scales[c] ?? 0))];
+    }
+    const own = ['weight', 'bias', 'running_mean'].map((name) =>
+      this.values(name, channels, Number(name === 'weight')),
+    );
+    return [this.eps, this.momentum, ...own.flat(), ...variance];
+  }
+
+  /** @internal */
+  override learn(read: (count: number) => Float64Array): void {
+    const { channels } = this;
+    const numbers = read(2 + 4 * channels);
+    this.take('running_mean', numbers.slice(2 + 2 * channels, 2 + 3 * channels));
+    this.take('running_var', numbers.slice(2 + 3 * channels));
   }
 }
 

@@ -39,11 +39,18 @@ export interface ParameterPlace {
   readonly steps: readonly number[];
 }
 
-interface Recorded {
+/** What a recording asks its network for. */
+export interface RecordedNetwork {
+  readonly places: readonly ParameterPlace[];
+  /** Another number after each change of its parameters. */
+  readonly version: () => number;
+  /** To be called after a run in training. */
+  readonly learned: () => void;
+}
+
+interface Recorded extends RecordedNetwork {
   readonly graph: Graph;
   readonly recording: GraphRecording;
-  readonly places: readonly ParameterPlace[];
-  readonly version: () => number;
 }
 
 // Frees what is collected without having been disposed.
@@ -78,13 +85,7 @@ export class Recording {
   }
 
   /** @internal */
-  static make(
-    graph: Graph,
-    input: Tensor,
-    options: RecordOptions,
-    places: readonly ParameterPlace[],
-    version: () => number,
-  ): Recording {
+  static make(graph: Graph, input: Tensor, options: RecordOptions, network: RecordedNetwork): Recording {
     const given = pickOptions(options, ['training', 'seed', 'memory']);
     const { training = true, seed = Math.floor(Math.random() * 2 ** 53) } = given;
     const lowMemory = readMemory(given.memory) === 'low';
@@ -98,9 +99,10 @@ export class Recording {
     try {
       recording.write('input', input);
       recording.run(training, seed);
+      if (training) network.learned();
       const shape = [...input.shape.slice(0, -2), spec.outChannels, recording.outLength];
       const output = recording.read('output', shape, placement);
-      return new Recording({ graph, recording, places, version }, input, output);
+      return new Recording({ graph, recording, ...network }, input, output);
     } catch (error) {
       graph.giveBack(recording);
       throw error;

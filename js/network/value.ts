@@ -238,6 +238,17 @@ export class NetworkValue {
     return this.#append({ kind: 'activation', activation, text: `${show(activation)} of %` });
   }
 
+  /**
+   * In training (`Network.record`), 0 in place of each element with probability `p`, from 0 to below 1, and the others
+   * divided by 1 - p; else the value as it is. PyTorch's `Dropout`.
+   *
+   * @throws Conv1dError ERR_OPTION.
+   */
+  dropout(p = 0.5): NetworkValue {
+    if (!(finite('p', p) >= 0 && p < 1)) throw optionError('p', 'a number >= 0 and < 1', p);
+    return this.#append({ kind: 'dropout', numbers: [p] });
+  }
+
   /** The square of each element. */
   square(): NetworkValue {
     return this.#append({ kind: 'square' });

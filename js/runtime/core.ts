@@ -61,6 +61,9 @@ export interface Core {
   addLayer(operands: number, layer: number): void;
   addRecurrent(operands: number, recurrent: number): void;
   addOperation(kind: string, operands: number, count: number, numbers: number, numberCount: number): boolean;
+  /** Those of a graph's operation, as doubles, and others in their place. */
+  operationNumbers(graph: number, step: number): number;
+  renewOperation(graph: number, step: number, numbers: number, count: number): void;
   /** Of the graph that was described. */
   createNetwork(): number;
   destroyGraph(graph: number): void;
@@ -79,7 +82,7 @@ export interface Core {
   recordingArray(recording: number, array: number): number;
   /** Of the parameters of a step; 0 where it has none. */
   parameterGradients(recording: number, step: number): number;
-  runRecording(recording: number, training: boolean, seed: number): void;
+  runRecording(recording: number, training: boolean, seed: number): boolean;
   runBackward(recording: number, input: boolean, parameters: boolean): void;
   weight(layer: number): number;
   bias(layer: number): number;
