@@ -21,7 +21,7 @@ namespace {
 
 // Never destroyed: workers that sleep in it live as long as the instance.
 ThreadPool* pool = nullptr;
-Error last_error;
+Error last_error{};
 
 // What a layer's or a network's handle points to. A layer is a network of one step, which networks and streams that it
 // is part of share.
@@ -36,6 +36,14 @@ bool failed(std::optional<Error> error) {
   last_error = std::move(*error);
   return true;
 }
+
+// As JavaScript gets it.
+struct NamedError {
+  std::string code;
+  std::string field;
+  std::string message;
+};
+NamedError take_error() { return {last_error.code, last_error.field, last_error.message}; }
 
 void start_threads(int threads) { pool = new (std::nothrow) ThreadPool(threads); }
 
@@ -187,8 +195,10 @@ uintptr_t recording_array(uintptr_t recording, int array) {
   return reinterpret_cast<uintptr_t>(arrays[array]);
 }
 
-uintptr_t parameter_gradients(uintptr_t recording, int step) {
-  return reinterpret_cast<uintptr_t>(recording_at(recording)->parameter_gradients(static_cast<size_t>(step)));
+// Of step `step` of the graph that was recorded.
+uintptr_t parameter_gradients(uintptr_t recording, uintptr_t graph, int step) {
+  const Step& own = forward_at(graph)->graph().steps[static_cast<size_t>(step)];
+  return reinterpret_cast<uintptr_t>(recording_at(recording)->parameter_gradients(own));
 }
 
 bool run_recording(uintptr_t recording, bool training, double seed) {
@@ -275,10 +285,10 @@ double used_bytes() { return static_cast<double>(static_cast<size_t>(mallinfo().
 EMSCRIPTEN_BINDINGS(conv1d) {
   using emscripten::function;
 
-  emscripten::value_object<Error>("Error")
-      .field("code", &Error::code)
-      .field("field", &Error::field)
-      .field("message", &Error::message);
+  emscripten::value_object<NamedError>("Error")
+      .field("code", &NamedError::code)
+      .field("field", &NamedError::field)
+      .field("message", &NamedError::message);
   emscripten::value_object<Options>("Options")
       .field("inChannels", &Options::in_channels)
       .field("outChannels", &Options::out_channels)
@@ -308,7 +318,7 @@ EMSCRIPTEN_BINDINGS(conv1d) {
       .field("threads", &NamedExplanation::threads);
 
   function("defaultOptions", emscripten::optional_override([] { return Options{}; }));
-  function("lastError", emscripten::optional_override([] { return last_error; }));
+  function("lastError", &take_error);
   function("startThreads", &start_threads);
   function("createLayer", &create_layer);
   function("destroyGraph", &destroy_graph);

@@ -52,17 +52,11 @@ std::string format(const char* text, std::initializer_list<double> numbers) {
   return result;
 }
 
-Error option_error(std::string field, std::string message) {
-  return {"ERR_OPTION", std::move(field), std::move(message)};
-}
+Error option_error(const char* field, std::string message) { return {"ERR_OPTION", field, std::move(message)}; }
 
-Error shape_error(std::string field, std::string message) {
-  return {"ERR_SHAPE", std::move(field), std::move(message)};
-}
+Error shape_error(const char* field, std::string message) { return {"ERR_SHAPE", field, std::move(message)}; }
 
-Error unsupported(std::string field, std::string message) {
-  return {"ERR_UNSUPPORTED", std::move(field), std::move(message)};
-}
+Error unsupported(const char* field, std::string message) { return {"ERR_UNSUPPORTED", field, std::move(message)}; }
 
 Error state_error(const std::string& rule, const std::string& got) {
   return {"ERR_STREAM_STATE", "state", "state must " + rule + ", got " + got};

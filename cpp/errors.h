@@ -13,8 +13,8 @@ namespace conv1d {
 // `code` is one of the stable ERR_* names; `field` is the option or argument at fault;
 // `message` states the rule and the value.
 struct Error {
-  std::string code;
-  std::string field;
+  const char* code;
+  const char* field;
   std::string message;
 };
 
@@ -35,9 +35,9 @@ class [[nodiscard]] Result {
 };
 
 // An Error of each code.
-Error option_error(std::string field, std::string message);          // ERR_OPTION
-Error shape_error(std::string field, std::string message);           // ERR_SHAPE
-Error unsupported(std::string field, std::string message);           // ERR_UNSUPPORTED
+Error option_error(const char* field, std::string message);          // ERR_OPTION
+Error shape_error(const char* field, std::string message);           // ERR_SHAPE
+Error unsupported(const char* field, std::string message);           // ERR_UNSUPPORTED
 Error state_error(const std::string& rule, const std::string& got);  // ERR_STREAM_STATE
 // That there is no memory for something, or for `bytes` of it (ERR_OUT_OF_MEMORY).
 Error no_room(const std::string& what);

@@ -23,20 +23,27 @@ constexpr auto kActivationNames = [] {
 }();
 constexpr double kMaxInt = 2147483647;
 
-template <class Enum>
-std::optional<Error> parse_name(const char* field, const std::string& value, std::span<const char* const> names,
-                                Enum* result, size_t first = 0) {
-  for (size_t i = first; i < names.size(); ++i) {
-    if (value == names[i]) {
-      *result = static_cast<Enum>(i);  // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange): it has as many values
-      return std::nullopt;
-    }
+// Which of `names`, from `first` on, `value` is.
+std::optional<Error> find_name(const char* field, const std::string& value, std::span<const char* const> names,
+                               size_t first, size_t* index) {
+  for (*index = first; *index < names.size(); ++*index) {
+    if (value == names[*index]) return std::nullopt;
   }
   std::string list;
   for (size_t i = first; i < names.size(); ++i) {
-    list += (i == first ? "" : i + 1 == names.size() ? " or " : ", ") + ("'" + std::string(names[i]) + "'");
+    list += i == first ? "'" : i + 1 == names.size() ? "' or '" : "', '";
+    list += names[i];
   }
-  return option_error(field, std::string(field) + " must be " + list + ", got '" + value + "'");
+  return option_error(field, std::string(field) + " must be " + list + "', got '" + value + "'");
+}
+
+template <class Enum>
+std::optional<Error> parse_name(const char* field, const std::string& value, std::span<const char* const> names,
+                                Enum* result, size_t first = 0) {
+  size_t index = 0;
+  if (auto error = find_name(field, value, names, first, &index)) return error;
+  *result = static_cast<Enum>(index);  // NOLINT(clang-analyzer-optin.core.EnumCastOutOfRange): it has as many values
+  return std::nullopt;
 }
 
 std::optional<Error> check_divisible(const char* field, int32_t channels, int32_t groups) {
@@ -104,48 +111,57 @@ std::optional<Error> parse_integer(const char* field, double value, int32_t leas
 const char* algorithm_name(Algorithm algorithm) { return kAlgorithmNames[static_cast<size_t>(algorithm)]; }
 
 std::optional<Error> validate(const Options& options, Params* params) {
-  Params p{};
-  int32_t compute_mode = 0;
-  const auto first_error = [](auto... checks) {
-    std::optional<Error> error;
-    (void)((error = checks()) || ...);
-    return error;
-  };
-  std::optional<Error> error = first_error(
-      [&] { return parse_integer("inChannels", options.in_channels, 1, &p.in_channels); },
-      [&] { return parse_integer("outChannels", options.out_channels, 1, &p.out_channels); },
-      [&] { return parse_integer("kernelSize", options.kernel_size, 1, &p.kernel_size); },
-      [&] { return parse_integer("stride", options.stride, 1, &p.stride); },
-      [&] {
-        return parse_name("padding", options.padding_rule, kPaddingRuleNames, &p.padding_rule,
+  using Check = std::optional<Error> (*)(const Options& options, Params* p);
+  static constexpr Check kChecks[] = {
+      [](const Options& options, Params* p) {
+        return parse_integer("inChannels", options.in_channels, 1, &p->in_channels);
+      },
+      [](const Options& options, Params* p) {
+        return parse_integer("outChannels", options.out_channels, 1, &p->out_channels);
+      },
+      [](const Options& options, Params* p) {
+        return parse_integer("kernelSize", options.kernel_size, 1, &p->kernel_size);
+      },
+      [](const Options& options, Params* p) { return parse_integer("stride", options.stride, 1, &p->stride); },
+      [](const Options& options, Params* p) {
+        return parse_name("padding", options.padding_rule, kPaddingRuleNames, &p->padding_rule,
                           options.padding_rule == kPaddingRuleNames[0] ? 0 : 1);
       },
-      [&] { return parse_integer("padding", options.pad_left, 0, &p.pad_left); },
-      [&] { return parse_integer("padding", options.pad_right, 0, &p.pad_right); },
-      [&] { return parse_integer("dilation", options.dilation, 1, &p.dilation); },
-      [&] { return parse_integer("groups", options.groups, 1, &p.groups); },
-      [&] { return check_divisible("inChannels", p.in_channels, p.groups); },
-      [&] { return check_divisible("outChannels", p.out_channels, p.groups); },
-      [&]() -> std::optional<Error> {
+      [](const Options& options, Params* p) { return parse_integer("padding", options.pad_left, 0, &p->pad_left); },
+      [](const Options& options, Params* p) { return parse_integer("padding", options.pad_right, 0, &p->pad_right); },
+      [](const Options& options, Params* p) { return parse_integer("dilation", options.dilation, 1, &p->dilation); },
+      [](const Options& options, Params* p) { return parse_integer("groups", options.groups, 1, &p->groups); },
+      [](const Options& /*options*/, Params* p) { return check_divisible("inChannels", p->in_channels, p->groups); },
+      [](const Options& /*options*/, Params* p) { return check_divisible("outChannels", p->out_channels, p->groups); },
+      [](const Options& options, Params* /*p*/) -> std::optional<Error> {
         if (options.conv_mode == "cross_correlation") return std::nullopt;
         return option_error("convMode", "convMode must be 'cross_correlation', got '" + options.conv_mode +
                                             "'; for a true convolution reverse each kernel along its last axis");
       },
-      [&] { return parse_name("computeMode", options.compute_mode, kComputeModeNames, &compute_mode); },
-      [&] { return parse_name("paddingMode", options.padding_mode, kPaddingModeNames, &p.padding_mode); },
-      [&] { return parse_name("dtype", options.dtype, kDTypeNames, &p.dtype); },
-      [&] { return parse_activation(options.activation, options.parameters, p.out_channels, &p.finish); },
-      [&] { return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p.algorithm); },
-      [&] { return check_transposed(options, &p); },
-      [&]() -> std::optional<Error> {
-        if (p.algorithm != Algorithm::kToomCook || p.has_toom_cook()) return std::nullopt;
+      [](const Options& options, Params* /*p*/) {
+        size_t mode = 0;
+        return find_name("computeMode", options.compute_mode, kComputeModeNames, 0, &mode);
+      },
+      [](const Options& options, Params* p) {
+        return parse_name("paddingMode", options.padding_mode, kPaddingModeNames, &p->padding_mode);
+      },
+      [](const Options& options, Params* p) { return parse_name("dtype", options.dtype, kDTypeNames, &p->dtype); },
+      [](const Options& options, Params* p) {
+        return parse_activation(options.activation, options.parameters, p->out_channels, &p->finish);
+      },
+      [](const Options& options, Params* p) {
+        return parse_name("algorithm", options.algorithm, kAlgorithmNames, &p->algorithm);
+      },
+      [](const Options& options, Params* p) { return check_transposed(options, p); },
+      [](const Options& /*options*/, Params* p) -> std::optional<Error> {
+        if (p->algorithm != Algorithm::kToomCook || p->has_toom_cook()) return std::nullopt;
         return unsupported(
             "algorithm",
             format("algorithm 'toom_cook' needs taps to combine: kernelSize (%) must be greater than stride "
                    "(%) / gcd(stride, dilation (%))",
-                   {double(p.kernel_size), double(p.stride), double(p.dilation)}));
+                   {double(p->kernel_size), double(p->stride), double(p->dilation)}));
       },
-      [&]() -> std::optional<Error> {
+      [](const Options& options, Params* /*p*/) -> std::optional<Error> {
         const double size = options.out_channels * options.in_channels / options.groups * options.kernel_size;
         if (size <= static_cast<double>(kMaxElements)) return std::nullopt;
         return option_error("outChannels", format("the weight has outChannels (%) * inChannels (%) / groups (%) * "
@@ -153,12 +169,15 @@ std::optional<Error> validate(const Options& options, Params* params) {
                                                   {options.out_channels, options.in_channels, options.groups,
                                                    options.kernel_size, double(kMaxElements)}));
       },
-      [&]() -> std::optional<Error> {
-        if (p.reach() < kMaxElements) return std::nullopt;
+      [](const Options& /*options*/, Params* p) -> std::optional<Error> {
+        if (p->reach() < kMaxElements) return std::nullopt;
         return option_error("dilation", format("dilation (%) * (kernelSize (%) - 1) must be less than %",
-                                               {double(p.dilation), double(p.kernel_size), double(kMaxElements)}));
-      });
-  if (error) return error;
+                                               {double(p->dilation), double(p->kernel_size), double(kMaxElements)}));
+      }};
+  Params p{};
+  for (const Check check : kChecks) {
+    if (auto error = check(options, &p)) return error;
+  }
   p.bias = options.bias;
   *params = p;
   return std::nullopt;

@@ -8,7 +8,6 @@
 #include "half.h"
 #include "integers.h"
 #include "methods/make_method.h"
-#include "passes/placement.h"
 #include "passes/share.h"
 
 namespace conv1d {
@@ -54,8 +53,12 @@ Result<std::vector<int32_t>> Forward::lengths_after(double batch, double length)
   const std::unique_ptr<Node[]> nodes(new (std::nothrow) Node[steps]);
   if (!nodes) return no_room(static_cast<double>(steps * sizeof(Node)), "scratch");
   if (auto error = measure(batch, length, nodes.get())) return std::move(*error);
-  std::vector<int32_t> lengths(steps);
-  std::transform(nodes.get(), nodes.get() + steps, lengths.begin(), [](const Node& node) { return node.length; });
+  return lengths_of(nodes.get());
+}
+
+std::vector<int32_t> Forward::lengths_of(const Node* nodes) const {
+  std::vector<int32_t> lengths(graph_.steps.size());
+  std::transform(nodes, nodes + lengths.size(), lengths.begin(), [](const Node& node) { return node.length; });
   return lengths;
 }
 
@@ -172,26 +175,24 @@ void Forward::cut_operation(const Step& step, int32_t batch, Node* node) const {
   }
 }
 
-std::optional<Error> Forward::place_values(int32_t batch, Node* nodes) {
-  if (graph_.steps.size() == 1) {
-    segments_ = {1};
-    return std::nullopt;
-  }
+Placement Forward::place(double batch, const std::vector<int32_t>& lengths) const {
   std::vector<size_t> bytes(graph_.values(), 0);
   for (size_t i = 0; i + 1 < graph_.steps.size(); ++i) {
-    bytes[i + 1] = round_up<size_t>(static_cast<size_t>(batch) * static_cast<size_t>(nodes[i].channels) *
-                                        static_cast<size_t>(nodes[i].length) * element_bytes(graph_.dtype),
-                                    16);
+    const double elements = batch * graph_.steps[i].out_channels() * lengths[i];
+    bytes[i + 1] = round_up<size_t>(static_cast<size_t>(elements) * element_bytes(graph_.dtype), 16);
   }
-  const Placement placement = keep_ == Keep::kNone  ? place_in_turn(graph_, bytes)
-                              : keep_ == Keep::kAll ? place_all(graph_, bytes)
-                                                    : place_by_segments(graph_, bytes);
+  if (keep_ == Keep::kNone) return place_in_turn(graph_, bytes);
+  return keep_ == Keep::kAll ? place_in_segments(graph_, bytes, 1) : place_by_segments(graph_, bytes);
+}
+
+std::optional<Error> Forward::place_values(int32_t batch, Node* nodes) {
+  Placement placement = place(batch, lengths_of(nodes));
   const double end = placement.bytes;
   if (end > static_cast<double>(kMaxElements) * sizeof(float) || !values_.reserve(static_cast<size_t>(end))) {
     return no_room(end, "the network's signals");
   }
   for (size_t i = 0; i < graph_.steps.size(); ++i) nodes[i].at = placement.begin[i + 1];
-  segments_ = placement.segments;
+  segments_ = std::move(placement.segments);
   return std::nullopt;
 }
 

@@ -12,6 +12,7 @@
 #include "methods/make_method.h"
 #include "passes/depth_first.h"
 #include "passes/graph.h"
+#include "passes/placement.h"
 #include "split_mix.h"
 #include "thread_pool.h"
 
@@ -62,11 +63,13 @@ class Forward {
   int32_t pieces() const { return pieces_; }
   void run_pieces(const void* input, void* output, ThreadPool& pool, int32_t begin, int32_t end);
 
+  // Where values lie between the steps, given the length of what each step makes.
+  Placement place(double batch, const std::vector<int32_t>& lengths) const;
+
   // Of a float32 graph that keeps values: where step `step` left what it made, unless that is the output, its length,
   // and the steps at which segments end, the last being all of them.
   const float* kept(size_t step) const { return reinterpret_cast<const float*>(values_.data() + nodes_[step].at); }
   int32_t length(size_t step) const { return nodes_[step].length; }
-  double kept_bytes() const { return static_cast<double>(values_.size()); }
   const std::vector<size_t>& segments() const { return segments_; }
   // How to run operations that do in training what they do not do afterwards; nothing, as at first, is afterwards.
   struct Training {
@@ -112,6 +115,7 @@ class Forward {
   int32_t length_of(int32_t value, double length, const Node* nodes) const {
     return value == 0 ? static_cast<int32_t>(length) : nodes[value - 1].length;
   }
+  std::vector<int32_t> lengths_of(const Node* nodes) const;
   // Channels and lengths of all nodes.
   std::optional<Error> measure(double batch, double length, Node* nodes) const;
   int32_t first_piece(size_t step) const { return step == graph_.steps.size() ? pieces_ : nodes_[step].first_piece; }

@@ -22,21 +22,20 @@ std::vector<int32_t> last_uses(const Graph& graph) {
   return uses;
 }
 
-BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes) {
-  BufferPlan plan{.buffer = std::vector<size_t>(lifetimes.size(), 0), .size = {}};
+BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes, const std::vector<size_t>& elements) {
+  BufferPlan plan{.buffer = std::vector<size_t>(elements.size(), 0), .size = {}};
   std::vector<int32_t> busy_until;
-  for (size_t i = 0; i < lifetimes.size(); ++i) {
-    const auto& [made, last_use, elements] = lifetimes[i];
-    if (elements == 0) continue;
+  for (const auto& [value, made, last_use] : lifetimes) {
+    if (elements[value] == 0) continue;
     size_t at = 0;
     while (at < plan.size.size() && busy_until[at] >= made) ++at;
     if (at == plan.size.size()) {
       plan.size.push_back(0);
       busy_until.push_back(0);
     }
-    plan.size[at] = std::max(plan.size[at], elements);
+    plan.size[at] = std::max(plan.size[at], elements[value]);
     busy_until[at] = last_use;
-    plan.buffer[i] = at;
+    plan.buffer[value] = at;
   }
   return plan;
 }
@@ -44,10 +43,8 @@ BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes) {
 BufferPlan plan_buffers(const Graph& graph, const std::vector<size_t>& elements) {
   const std::vector<int32_t> uses = last_uses(graph);
   std::vector<Lifetime> lifetimes(graph.values());
-  for (size_t i = 0; i < graph.values(); ++i) {
-    lifetimes[i] = {.made = static_cast<int32_t>(i) - 1, .last_use = uses[i], .elements = elements[i]};
-  }
-  return plan_buffers(lifetimes);
+  for (size_t i = 0; i < graph.values(); ++i) lifetimes[i] = {i, static_cast<int32_t>(i) - 1, uses[i]};
+  return plan_buffers(lifetimes, elements);
 }
 
 }  // namespace conv1d

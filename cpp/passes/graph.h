@@ -40,19 +40,21 @@ Graph graph_of(std::shared_ptr<Layer> layer);
 // The last step that reads each value; of the output, the number of steps.
 std::vector<int32_t> last_uses(const Graph& graph);
 
-// When a number of elements is there: from step `made` to step `last_use`, both included.
+// When a value is there: from step `made` to step `last_use`, both included.
 struct Lifetime {
+  size_t value;
   int32_t made;
   int32_t last_use;
-  size_t elements;  // 0 where no room is needed
 };
 
-// Which buffer each has: those whose times do not overlap share one. They come in the order in which they are made.
+// Which buffer each value has its elements in: those whose times do not overlap share one.
 struct BufferPlan {
-  std::vector<size_t> buffer;  // of each
-  std::vector<size_t> size;    // of each buffer: the most elements in it
+  std::vector<size_t> buffer;  // of each value
+  std::vector<size_t> size;    // of each buffer: the most elements of its values
 };
-BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes);
+
+// `elements` are the values', 0 where no room is needed; lifetimes come in the order in which they begin.
+BufferPlan plan_buffers(const std::vector<Lifetime>& lifetimes, const std::vector<size_t>& elements);
 
 // That of the values of a graph.
 BufferPlan plan_buffers(const Graph& graph, const std::vector<size_t>& elements);

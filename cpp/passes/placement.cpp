@@ -3,82 +3,76 @@
 #include <algorithm>
 
 namespace conv1d {
-
-Placement place_in_turn(const Graph& graph, const std::vector<size_t>& bytes) {
-  const BufferPlan plan = plan_buffers(graph, bytes);
-  std::vector<size_t> begin(plan.size.size(), 0);
-  size_t end = 0;
-  double total = 0;  // which may be more than can be addressed
-  for (size_t i = 0; i < plan.size.size(); ++i) {
-    begin[i] = end;
-    end += plan.size[i];
-    total += static_cast<double>(plan.size[i]);
-  }
-  Placement placement{.begin = std::vector<size_t>(bytes.size(), 0), .bytes = total, .segments = {graph.steps.size()}};
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] > 0) placement.begin[i] = begin[plan.buffer[i]];
-  }
-  return placement;
-}
-
-Placement place_all(const Graph& graph, const std::vector<size_t>& bytes) {
-  Placement placement{.begin = std::vector<size_t>(bytes.size(), 0), .bytes = 0, .segments = {graph.steps.size()}};
-  size_t end = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    placement.begin[i] = end;
-    end += bytes[i];
-    placement.bytes += static_cast<double>(bytes[i]);
-  }
-  return placement;
-}
-
 namespace {
 
-// With `count` segments of about as many steps.
-Placement place_in_segments(const Graph& graph, const std::vector<size_t>& bytes, const std::vector<int32_t>& uses,
-                            size_t count) {
-  const size_t steps = graph.steps.size();
-  Placement placement{.begin = std::vector<size_t>(bytes.size(), 0), .bytes = 0, .segments = {}};
-  std::vector<bool> is_border(bytes.size(), false);
-  size_t borders = 0;
-  for (size_t s = 0; s < count; ++s) {
-    const size_t first = placement.segments.empty() ? 0 : placement.segments.back();
-    const size_t end = steps * (s + 1) / count;
-    placement.segments.push_back(end);
-    for (size_t value = first + 1; value <= end; ++value) {
-      if (static_cast<size_t>(uses[value]) < end) continue;
-      is_border[value] = true;
-      placement.begin[value] = borders;
-      borders += bytes[value];
-      placement.bytes += static_cast<double>(bytes[value]);
-    }
+Placement in_buffers(const Graph& graph, BufferPlan plan) {
+  Placement placement{.begin = std::move(plan.buffer), .segments = {graph.steps.size()}};
+  size_t end = 0;
+  for (size_t& size : plan.size) {
+    placement.bytes += static_cast<double>(size);
+    end += size;
+    size = end - size;  // where the buffer begins
   }
-  double most = 0;
-  size_t first = 0;
-  for (const size_t end : placement.segments) {
-    size_t inside = 0;
-    double own = 0;
-    for (size_t value = first + 1; value <= end; ++value) {
-      if (is_border[value]) continue;
-      placement.begin[value] = borders + inside;
-      inside += bytes[value];
-      own += static_cast<double>(bytes[value]);
-    }
-    most = std::max(most, own);
-    first = end;
-  }
-  placement.bytes += most;
+  for (size_t& begin : placement.begin) begin = plan.size.empty() ? 0 : plan.size[begin];
   return placement;
 }
 
 }  // namespace
 
-Placement place_by_segments(const Graph& graph, const std::vector<size_t>& bytes) {
+Placement place_in_turn(const Graph& graph, const std::vector<size_t>& bytes) {
+  return in_buffers(graph, plan_buffers(graph, bytes));
+}
+
+Placement place_gradients(const Graph& graph, const std::vector<size_t>& bytes) {
+  const auto steps = static_cast<int32_t>(graph.steps.size());
   const std::vector<int32_t> uses = last_uses(graph);
-  const size_t most = std::min<size_t>(graph.steps.size(), 64);
-  Placement best = place_in_segments(graph, bytes, uses, 1);
-  for (size_t count = 2; count <= most; ++count) {
-    Placement placement = place_in_segments(graph, bytes, uses, count);
+  std::vector<Lifetime> lifetimes;
+  for (int32_t use = steps; use >= 0; --use) {
+    for (size_t value = 0; value < uses.size(); ++value) {
+      if (uses[value] == use) lifetimes.push_back({value, steps - 1 - use, steps - static_cast<int32_t>(value)});
+    }
+  }
+  return in_buffers(graph, plan_buffers(lifetimes, bytes));
+}
+
+Placement place_in_segments(const Graph& graph, const std::vector<size_t>& bytes, size_t count) {
+  const size_t steps = graph.steps.size();
+  const std::vector<int32_t> uses = last_uses(graph);
+  Placement placement{.begin = std::vector<size_t>(bytes.size(), 0), .segments = {}};
+  const auto for_each = [&](bool borders, size_t segment, const auto& f) {
+    const size_t end = steps * (segment + 1) / count;
+    for (size_t value = steps * segment / count + 1; value <= end; ++value) {
+      if ((static_cast<size_t>(uses[value]) >= end) == borders) f(value);
+    }
+  };
+  size_t before = 0;
+  double most = 0;
+  for (size_t segment = 0; segment < count; ++segment) {
+    placement.segments.push_back(steps * (segment + 1) / count);
+    for_each(true, segment, [&](size_t value) {
+      placement.begin[value] = before;
+      before += bytes[value];
+      placement.bytes += static_cast<double>(bytes[value]);
+    });
+  }
+  for (size_t segment = 0; segment < count; ++segment) {
+    size_t inside = before;
+    double own = 0;
+    for_each(false, segment, [&](size_t value) {
+      placement.begin[value] = inside;
+      inside += bytes[value];
+      own += static_cast<double>(bytes[value]);
+    });
+    most = std::max(most, own);
+  }
+  placement.bytes += most;
+  return placement;
+}
+
+Placement place_by_segments(const Graph& graph, const std::vector<size_t>& bytes) {
+  Placement best = place_in_segments(graph, bytes, 1);
+  for (size_t count = 2; count <= std::min<size_t>(graph.steps.size(), 64); ++count) {
+    Placement placement = place_in_segments(graph, bytes, count);
     if (placement.bytes < best.bytes) best = std::move(placement);
   }
   return best;

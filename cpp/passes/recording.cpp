@@ -7,7 +7,6 @@
 #include "choose/threads.h"
 #include "integers.h"
 #include "operations/make_operation.h"
-#include "passes/placement.h"
 #include "passes/share.h"
 
 namespace conv1d {
@@ -30,57 +29,21 @@ MadeOperation activation_of(const Params& params) {
   return make_operation({.kind = "activation", .channels = {&params.out_channels, 1}, .numbers = numbers});
 }
 
-// The graph with the activations of layers as steps of their own where their derivative needs sums. `origin` gets the
-// step that each of its steps became.
-Result<Graph> with_sums(const Graph& graph, std::vector<size_t>* origin) {
+// The graph with the activations of layers as steps of their own where their derivative needs sums.
+Result<Graph> with_sums(const Graph& graph) {
   Graph result{.steps = {}, .dtype = graph.dtype, .in_channels = graph.in_channels};
-  std::vector<int32_t> value_of{0};
-  for (const Step& step : graph.steps) {
-    Step copy = step;
-    for (int32_t& operand : copy.operands) operand = value_of[static_cast<size_t>(operand)];
-    origin->push_back(result.steps.size());
-    copy.sums_only = step.layer && !has_derivative_of_output(step.layer->finish(), step.out_channels());
-    result.steps.push_back(copy);
-    if (copy.sums_only) {
+  std::vector<int32_t> value_of(graph.values(), 0);
+  for (size_t i = 0; i < graph.steps.size(); ++i) {
+    Step& step = result.steps.emplace_back(graph.steps[i]);
+    for (int32_t& operand : step.operands) operand = value_of[static_cast<size_t>(operand)];
+    if (step.layer && !has_derivative_of_output(step.layer->finish(), step.out_channels())) {
+      step.sums_only = true;
       auto activation = activation_of(step.layer->params());
       if (!activation) return std::move(activation.error());
-      result.steps.push_back(
-          {.operands = {static_cast<int32_t>(result.steps.size())}, .layer = nullptr, .operation = *activation});
+      const auto sums = static_cast<int32_t>(result.steps.size());
+      result.steps.push_back({.operands = {sums}, .layer = nullptr, .operation = *activation});
     }
-    value_of.push_back(static_cast<int32_t>(result.steps.size()));
-  }
-  return result;
-}
-
-// Where the gradients of values lie in one array: those whose times in a run backward do not overlap share room.
-struct GradientPlan {
-  std::vector<size_t> at;
-  double total;  // floats
-};
-
-GradientPlan place_gradients(const Graph& graph, const std::vector<size_t>& floats) {
-  const auto steps = static_cast<int32_t>(graph.steps.size());
-  const std::vector<int32_t> uses = last_uses(graph);
-  std::vector<size_t> order(graph.values());  // in which they are made
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return uses[a] > uses[b]; });
-  std::vector<Lifetime> lifetimes;
-  for (const size_t value : order) {
-    lifetimes.push_back({.made = steps - 1 - uses[value],
-                         .last_use = steps - static_cast<int32_t>(value),
-                         .elements = round_up<size_t>(floats[value], 4)});
-  }
-  const BufferPlan plan = plan_buffers(lifetimes);
-  std::vector<size_t> begin(plan.size.size(), 0);
-  GradientPlan result{.at = std::vector<size_t>(graph.values(), 0), .total = 0};
-  size_t end = 0;
-  for (size_t i = 0; i < plan.size.size(); ++i) {
-    begin[i] = end;
-    end += plan.size[i];
-    result.total += static_cast<double>(plan.size[i]);
-  }
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (lifetimes[i].elements > 0) result.at[order[i]] = begin[plan.buffer[i]];
+    value_of[i + 1] = static_cast<int32_t>(result.steps.size());
   }
   return result;
 }
@@ -113,26 +76,38 @@ void add(const float* from, size_t count, float* to) {
 Recording::Recording(Graph graph, bool low_memory)
     : forward_(std::move(graph), low_memory ? Forward::Keep::kBorders : Forward::Keep::kAll) {}
 
-Result<std::unique_ptr<Recording>> Recording::make(const Graph& graph, double batch, double length, int threads,
-                                                   bool low_memory) {
+Result<std::unique_ptr<Recording>> Recording::lay_out(const Graph& graph, double batch, double length,
+                                                      bool low_memory) {
   if (graph.dtype != DType::kFloat32) {
     return unsupported("dtype",
                        "only float32 networks can be trained: train in float32, convert the weights afterwards");
   }
-  std::vector<size_t> origin;
-  auto recorded = with_sums(graph, &origin);
+  auto recorded = with_sums(graph);
   if (!recorded) return std::move(recorded.error());
   std::unique_ptr<Recording> made(new (std::nothrow) Recording(std::move(*recorded), low_memory));
   if (!made) return no_room("a recording");
-  made->origin_ = std::move(origin);
-  if (auto error = made->prepare(batch, length, threads)) return std::move(*error);
+  if (auto error = made->lay_out(batch, length)) return std::move(*error);
   return made;
 }
 
+Result<std::unique_ptr<Recording>> Recording::make(const Graph& graph, double batch, double length, int threads,
+                                                   bool low_memory) {
+  auto made = lay_out(graph, batch, length, low_memory);
+  if (made) {
+    if (auto error = (*made)->prepare(threads)) return std::move(*error);
+  }
+  return made;
+}
+
+Result<double> Recording::bytes_for(const Graph& graph, double batch, double length, bool low_memory) {
+  auto made = lay_out(graph, batch, length, low_memory);
+  if (!made) return std::move(made.error());
+  return (*made)->bytes();
+}
+
 size_t Recording::floats(size_t value) const {
-  const int32_t length = value == 0 ? length_ : forward_.length(value - 1);
   return static_cast<size_t>(batch_) * static_cast<size_t>(graph().channels(static_cast<int32_t>(value))) *
-         static_cast<size_t>(length);
+         static_cast<size_t>(length_of(value));
 }
 
 const float* Recording::value(size_t value) {
@@ -140,103 +115,88 @@ const float* Recording::value(size_t value) {
   return value + 1 == graph().values() ? output_.data() : forward_.kept(value - 1);
 }
 
-const float* Recording::parameter_gradients(size_t step) const {
-  const Parameters* parameters = nodes_[origin_[step]].parameters;
-  return parameters == nullptr ? nullptr : parameters_.data() + parameters->at;
+Recording::Parameters* Recording::find(const void* owner) {
+  return std::ranges::find(owners_, owner, &Parameters::owner);
 }
 
-Result<double> Recording::bytes_for(const Graph& graph, double batch, double length, bool low_memory) {
-  std::vector<size_t> origin;
-  auto recorded = with_sums(graph, &origin);
-  if (!recorded) return std::move(recorded.error());
-  const Graph& g = *recorded;
-  auto lengths = Forward(g).lengths_after(batch, length);
+const float* Recording::parameter_gradients(const Step& step) {
+  const Parameters* found = find(owner_of(step));
+  return found == owners_.end() ? nullptr : parameters_.data() + found->at;
+}
+
+std::optional<Error> Recording::lay_out(double batch, double length) {
+  auto lengths = forward_.lengths_after(batch, length);
   if (!lengths) return std::move(lengths.error());
-  std::vector<size_t> floats{static_cast<size_t>(batch * graph.in_channels * length)};
-  for (size_t i = 0; i < g.steps.size(); ++i) {
-    floats.push_back(static_cast<size_t>(batch * g.steps[i].out_channels() * (*lengths)[i]));
-  }
-  std::vector<size_t> bytes(floats.size(), 0);
-  std::transform(floats.begin() + 1, floats.end() - 1, bytes.begin() + 1, [](size_t n) { return n * sizeof(float); });
-  const double kept = low_memory ? place_by_segments(g, bytes).bytes : place_all(g, bytes).bytes;
-  double parameters = 0;
-  std::vector<const void*> owners;
-  for (const Step& step : g.steps) {
-    if (std::ranges::find(owners, owner_of(step)) != owners.end()) continue;
-    owners.push_back(owner_of(step));
-    parameters += static_cast<double>(count_parameters(step));
-  }
-  return kept + sizeof(float) * (place_gradients(g, floats).total + parameters + static_cast<double>(floats.front()) +
-                                 static_cast<double>(floats.back()));
-}
-
-std::optional<Error> Recording::prepare(double batch, double length, int threads) {
-  if (auto error = forward_.prepare(batch, length, threads)) return error;
+  lengths_ = std::move(*lengths);
   batch_ = static_cast<int32_t>(batch);
   length_ = static_cast<int32_t>(length);
   const size_t steps = graph().steps.size();
-  if (!nodes_.make(steps) || !owners_.make(steps)) return no_room("a recording");
+  if (!nodes_.make(steps) || !owners_.make(steps) || !gradient_of_.make(steps + 1)) return no_room("a recording");
   size_t owners = 0;
   for (size_t i = 0; i < steps; ++i) {
     const Step& step = graph().steps[i];
     const size_t count = count_parameters(step);
     if (count == 0) continue;
-    Parameters* end = owners_.data() + owners;
-    Parameters* found =
-        std::find_if(owners_.data(), end, [&](const Parameters& p) { return p.owner == owner_of(step); });
-    if (found == end) {
-      *found = {.owner = owner_of(step), .at = parameter_floats_, .count = count, .written = false};
-      parameter_floats_ += round_up<size_t>(count, 4);
-      ++owners;
+    Parameters* found = find(owner_of(step));
+    if (found == owners_.end()) {
+      found = &owners_[owners++];
+      *found = {.owner = owner_of(step), .at = static_cast<size_t>(parameter_floats_), .count = count};
+      parameter_floats_ += static_cast<double>(round_up<size_t>(count, 4));
     }
     nodes_[i].parameters = found;
   }
   owners_.shorten(owners);
-  for (size_t i = 0; i < steps; ++i) {
+  std::vector<size_t> sizes;
+  for (size_t value = 0; value <= steps; ++value) sizes.push_back(round_up<size_t>(floats(value), 4));
+  ends_ = static_cast<double>(sizes.front()) + static_cast<double>(sizes.back());
+  const Placement placement = place_gradients(graph(), sizes);
+  for (size_t value = 0; value <= steps; ++value) gradient_of_[value].at = placement.begin[value];
+  gradient_floats_ = placement.bytes;
+  kept_bytes_ = forward_.place(batch, lengths_).bytes;
+  return std::nullopt;
+}
+
+std::optional<Error> Recording::prepare(int threads) {
+  if (auto error = forward_.prepare(batch_, length_, threads)) return error;
+  for (size_t i = 0; i < graph().steps.size(); ++i) {
     if (auto error = prepare_step(i, threads)) return error;
   }
-  return reserve();
+  if (!reserve_floats(gradient_floats_, &gradients_) || !reserve_floats(parameter_floats_, &parameters_) ||
+      !input_.reserve(floats(0)) || !output_.reserve(floats(graph().steps.size()))) {
+    return no_room(bytes(), "the gradients of the network's signals");
+  }
+  return std::nullopt;
 }
 
 std::optional<Error> Recording::prepare_step(size_t index, int threads) {
   const Step& step = graph().steps[index];
   Node& node = nodes_[index];
+  size_t spare = 0;
   if (step.layer) {
     auto made = LayerGradient::make(step.layer, forward_.geometry(index),
                                     {.input = true, .weight = true, .bias = step.layer->params().bias}, threads);
     if (!made) return std::move(made.error());
     node.layer = std::move(*made);
-    spare_floats_ = std::max(spare_floats_, floats(static_cast<size_t>(step.input())) + node.parameters->count);
-    return std::nullopt;
+    spare = floats(static_cast<size_t>(step.input())) + node.parameters->count;
+  } else {
+    const Operation& operation = *step.operation;
+    const int32_t length = lengths_[index];
+    node.piece_length = length;
+    if (is_by_sample(operation)) {
+      int32_t widest = operation.out_channels();
+      for (const int32_t operand : step.operands) widest = std::max(widest, graph().channels(operand));
+      node.piece_length = std::clamp(kElementwisePiece / widest, std::min(16, length), length);
+    }
+    node.pieces = batch_ * ceil_div(length, node.piece_length);
+    if (node.parameters != nullptr) {
+      node.pieces = std::min(node.pieces, kMostParts);
+      spare = node.parameters->count * static_cast<size_t>(node.pieces);
+    }
+    const int64_t samples = length_of(static_cast<size_t>(step.input()));
+    node.scratch_floats = round_up<size_t>(operation.backward_scratch_floats(samples), 16);
   }
-  const Operation& operation = *step.operation;
-  const int32_t length = forward_.length(index);
-  node.piece_length = length;
-  if (is_by_sample(operation)) {
-    int32_t widest = operation.out_channels();
-    for (const int32_t operand : step.operands) widest = std::max(widest, graph().channels(operand));
-    node.piece_length = std::clamp(kElementwisePiece / widest, std::min(16, length), length);
-  }
-  node.pieces = batch_ * ceil_div(length, node.piece_length);
-  if (node.parameters != nullptr) {
-    node.pieces = std::min(node.pieces, kMostParts);
-    node.partial_count = node.parameters->count * static_cast<size_t>(node.pieces);
-    spare_floats_ = std::max(spare_floats_, node.partial_count);
-  }
-  const int64_t samples = step.input() == 0 ? length_ : forward_.length(static_cast<size_t>(step.input()) - 1);
-  node.scratch_floats = round_up<size_t>(operation.backward_scratch_floats(samples), 16);
-  scratch_floats_ = std::max(scratch_floats_, node.scratch_floats * static_cast<size_t>(threads));
-  return std::nullopt;
-}
-
-std::optional<Error> Recording::reserve() {
-  std::vector<size_t> sizes;
-  for (size_t value = 0; value < graph().values(); ++value) sizes.push_back(floats(value));
-  auto [at, total] = place_gradients(graph(), sizes);
-  gradient_at_ = std::move(at);
-  if (!reserve_floats(total, &gradients_) || !input_.reserve(sizes.front()) || !output_.reserve(sizes.back()) ||
-      !parameters_.reserve(parameter_floats_) || !spare_.reserve(spare_floats_) || !scratch_.reserve(scratch_floats_)) {
-    return no_room(total * sizeof(float), "the gradients of the network's signals");
+  if (!spare_.reserve(spare) || !scratch_.reserve(node.scratch_floats * static_cast<size_t>(threads))) {
+    return no_room("the gradients of the network's signals");
   }
   return std::nullopt;
 }
@@ -246,7 +206,7 @@ std::optional<Error> Recording::run(const Mode& mode, ThreadPool& pool) {
     for (size_t i = 0; i < graph().steps.size(); ++i) {
       const TrainingMode* own = Forward::training_mode(graph().steps[i]);
       if (own == nullptr) continue;
-      const double values = static_cast<double>(batch_) * forward_.length(i);
+      const double values = static_cast<double>(batch_) * lengths_[i];
       const auto least = static_cast<double>(own->least_values());
       if (values < least) return too_few_values(graph().steps[i].operation->id().name, least, values);
     }
@@ -265,8 +225,8 @@ void Recording::set_training(bool learns) {
 }
 
 void Recording::run_backward(const Needs& needs, ThreadPool& pool) {
-  is_written_.assign(graph().values(), false);
-  is_written_.back() = true;
+  for (Gradient& gradient : gradient_of_) gradient.written = false;
+  gradient_of_.back().written = true;
   for (Parameters& parameters : owners_) parameters.written = false;
   const std::vector<size_t>& segments = forward_.segments();
   for (size_t s = segments.size(); s-- > 0;) {
@@ -283,7 +243,7 @@ void Recording::apply_activation_derivative(size_t index, ThreadPool& pool) {
   const Finish finish = graph().steps[index].finish();
   if (finish.activation == Activation::kNone) return;
   const auto channels = static_cast<size_t>(graph().steps[index].out_channels());
-  const auto length = static_cast<size_t>(forward_.length(index));
+  const auto length = static_cast<size_t>(lengths_[index]);
   const float* outputs = value(index + 1);
   float* gradients = gradient(index + 1);
   const Run rows{.begin = 0, .end = batch_ * static_cast<int32_t>(channels)};
@@ -308,19 +268,19 @@ void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool&
   const auto weight_count = static_cast<size_t>(step.layer->params().weight_size());
   node.layer->run({.input = value(input),
                    .sum_gradients = gradient(index + 1),
-                   .input_gradients = !needs_input         ? nullptr
-                                      : is_written_[input] ? spare_.data()
-                                                           : gradient(input),
+                   .input_gradients = !needs_input                  ? nullptr
+                                      : gradient_of_[input].written ? spare_.data()
+                                                                    : gradient(input),
                    .weight_gradients = needs.parameters ? weights : nullptr,
                    .bias_gradients = needs.parameters && step.layer->params().bias ? weights + weight_count : nullptr},
                   pool);
-  if (needs_input && is_written_[input]) {
+  if (needs_input && gradient_of_[input].written) {
     const Run elements{.begin = 0, .end = static_cast<int32_t>(inputs)};
     share(pool, pool.threads(), elements, [&](int32_t first, int32_t last, int /*thread*/) {
       add(spare_.data() + first, static_cast<size_t>(last - first), gradient(input) + first);
     });
   }
-  if (needs_input) is_written_[input] = true;
+  if (needs_input) gradient_of_[input].written = true;
   if (needs.parameters && parameters.written) add(weights, parameters.count, own);
   parameters.written = true;
 }
@@ -339,7 +299,7 @@ void Recording::back_through_operation(size_t index, const Needs& needs, ThreadP
   if (const TrainingMode* mode = Forward::training_mode(step); mode != nullptr && mode_.training) {
     return back_through_training(index, *mode, gradients[0], own, pool);
   }
-  if (own != nullptr) std::fill_n(spare_.data(), node.partial_count, 0.0F);
+  if (own != nullptr) std::fill_n(spare_.data(), parameters->count * static_cast<size_t>(node.pieces), 0.0F);
   pool.parallel_for(node.pieces, pool.threads(), [&](int piece, int thread) {
     float* partial = own == nullptr ? nullptr : spare_.data() + static_cast<size_t>(piece) * parameters->count;
     run_piece(index, piece, std::span(gradients).first(step.operands.size()), partial,
@@ -353,8 +313,8 @@ void Recording::back_through_operation(size_t index, const Needs& needs, ThreadP
 float* Recording::begin_gradient(size_t operand, const Needs& needs) {
   if (operand == 0 && !needs.input) return nullptr;
   float* to = gradient(operand);
-  if (!is_written_[operand]) std::fill_n(to, floats(operand), 0.0F);
-  is_written_[operand] = true;
+  if (!gradient_of_[operand].written) std::fill_n(to, floats(operand), 0.0F);
+  gradient_of_[operand].written = true;
   return to;
 }
 
@@ -362,7 +322,7 @@ void Recording::back_through_training(size_t index, const TrainingMode& mode, fl
                                       float* parameters, ThreadPool& pool) {
   const Step& step = graph().steps[index];
   const int32_t channels = step.out_channels();
-  const Batch batch{.images = batch_, .channels = channels, .length = forward_.length(index)};
+  const Batch batch{.images = batch_, .channels = channels, .length = lengths_[index]};
   const float* operand = value(static_cast<size_t>(step.input()));
   share(pool, pool.threads(), {.begin = 0, .end = channels}, [&](int32_t first, int32_t last, int /*thread*/) {
     mode.train_backward(batch, operand, gradient(index + 1), first, last, Forward::seed_of(mode_.seed, index),
@@ -374,7 +334,7 @@ void Recording::run_piece(size_t index, int32_t piece, std::span<float* const> g
                           float* scratch) {
   const Step& step = graph().steps[index];
   const Node& node = nodes_[index];
-  const int32_t length = forward_.length(index);
+  const int32_t length = lengths_[index];
   const int32_t pieces_an_image = ceil_div(length, node.piece_length);
   const bool by_parts = node.parameters != nullptr;  // a part of the images at once
   const auto image_at = [&](int32_t part) {
@@ -391,7 +351,7 @@ void Recording::run_piece(size_t index, int32_t piece, std::span<float* const> g
     std::array<OutputStretch, kMostOperands> operand_gradients;
     for (size_t i = 0; i < step.operands.size(); ++i) {
       const auto operand = static_cast<size_t>(step.operands[i]);
-      const int32_t samples = operand == 0 ? length_ : forward_.length(operand - 1);
+      const int32_t samples = length_of(operand);
       const size_t at = rows_at(operand);
       operands[i] = {value(operand) + at, static_cast<size_t>(samples), 0, samples};
       operand_gradients[i] = {gradients[i] == nullptr ? nullptr : gradients[i] + at, static_cast<size_t>(samples)};

@@ -43,9 +43,9 @@ class Recording {
   float* output() { return output_.data(); }
   float* output_gradients() { return gradient(graph().values() - 1); }
   const float* input_gradients() { return gradient(0); }
-  // Of the parameters of step `step` of the graph as it was given, and of all other steps that share them: of a layer
-  // its weight's and its bias's, of an operation those of its parameters. Null where there are none.
-  const float* parameter_gradients(size_t step) const;
+  // Of the parameters of the layer or operation of `step`, in all steps that have it: of a layer its weight's and its
+  // bias's. Null where there are none.
+  const float* parameter_gradients(const Step& step);
 
   // Fills the output, and keeps values. Fails with ERR_SHAPE where an operation needs more values to learn from.
   std::optional<Error> run(const Mode& mode, ThreadPool& pool);
@@ -53,33 +53,43 @@ class Recording {
   // where it has an activation, the output.
   void run_backward(const Needs& needs, ThreadPool& pool);
 
-  explicit Recording(Graph graph, bool low_memory);
+  Recording(Graph graph, bool low_memory);
 
  private:
   // Where the gradients of what steps share lie in parameters_.
   struct Parameters {
-    const void* owner;
-    size_t at;
-    size_t count;
-    bool written;
+    const void* owner = nullptr;
+    size_t at = 0;
+    size_t count = 0;
+    bool written = false;
   };
   struct Node {
     std::unique_ptr<LayerGradient> layer;
     Parameters* parameters = nullptr;
     int32_t pieces = 0;        // of an operation's gradient
     int32_t piece_length = 0;  // outputs in time
-    size_t partial_count = 0;  // of its parameters' gradients, each of a part of the images
     size_t scratch_floats = 0;
   };
 
+  // The gradients of a value.
+  struct Gradient {
+    size_t at = 0;
+    bool written = false;
+  };
+
   const Graph& graph() const { return forward_.graph(); }
-  void set_training(bool learns);
-  std::optional<Error> prepare(double batch, double length, int threads);
+  static Result<std::unique_ptr<Recording>> lay_out(const Graph& graph, double batch, double length, bool low_memory);
+  // Where all lies.
+  std::optional<Error> lay_out(double batch, double length);
+  double bytes() const { return kept_bytes_ + sizeof(float) * (gradient_floats_ + parameter_floats_ + ends_); }
+  std::optional<Error> prepare(int threads);
   std::optional<Error> prepare_step(size_t step, int threads);
-  std::optional<Error> reserve();
+  int32_t length_of(size_t value) const { return value == 0 ? length_ : lengths_[value - 1]; }
   size_t floats(size_t value) const;
   const float* value(size_t value);
-  float* gradient(size_t value) { return gradients_.data() + gradient_at_[value]; }
+  float* gradient(size_t value) { return gradients_.data() + gradient_of_[value].at; }
+  Parameters* find(const void* owner);
+  void set_training(bool learns);
   void back_through_layer(size_t step, const Needs& needs, ThreadPool& pool);
   void back_through_operation(size_t step, const Needs& needs, ThreadPool& pool);
   void back_through_training(size_t step, const TrainingMode& mode, float* operand_gradients, float* parameters,
@@ -90,24 +100,24 @@ class Recording {
   void apply_activation_derivative(size_t step, ThreadPool& pool);
 
   Forward forward_;
-  std::vector<size_t> origin_;  // of each step of the graph as it was given: the one that has its parameters
   int32_t batch_ = 0;
   int32_t length_ = 0;
+  std::vector<int32_t> lengths_;  // of what each step makes
   Mode mode_{};
   size_t resident_ = 0;  // the segment whose values are there
   Array<Node> nodes_;
   Array<Parameters> owners_;
+  Array<Gradient> gradient_of_;
   Buffer<float> input_;
   Buffer<float> output_;
   Buffer<float> gradients_;  // of values
-  std::vector<size_t> gradient_at_;
-  std::vector<bool> is_written_;  // which of them hold something
   Buffer<float> parameters_;
-  size_t parameter_floats_ = 0;
   Buffer<float> spare_;  // what is added to gradients that are written already, or partial sums
-  size_t spare_floats_ = 0;
   Buffer<float> scratch_;
-  size_t scratch_floats_ = 0;
+  double kept_bytes_ = 0;
+  double gradient_floats_ = 0;
+  double parameter_floats_ = 0;
+  double ends_ = 0;  // floats of input and output
 };
 
 }  // namespace conv1d

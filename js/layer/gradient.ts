@@ -75,8 +75,8 @@ function compute(plan: Plan, input: Tensor, gradOutput: Tensor, wanted: Readonly
     const [weight = [], bias = []] = [shapes.weight[0], shapes.bias[0]];
     return {
       input: wanted.has('input') ? recording.read('inputGradients', input.shape, placement) : null,
-      weight: wanted.has('weight') ? recording.readParameter(0, 0, weight, placement) : null,
-      bias: wantsBias ? recording.readParameter(0, elementCount(weight), bias, placement) : null,
+      weight: wanted.has('weight') ? recording.readParameter(plan.handle, 0, 0, weight, placement) : null,
+      bias: wantsBias ? recording.readParameter(plan.handle, 0, elementCount(weight), bias, placement) : null,
     };
   } finally {
     plan.giveBack(recording);

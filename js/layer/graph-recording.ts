@@ -48,9 +48,9 @@ export class GraphRecording {
     return Tensor.copyOf(this.runtime, this.#pointer(array), shape, placement);
   }
 
-  /** The gradients of parameters of a step, from element `at` on. */
-  readParameter(step: number, at: number, shape: readonly number[], placement: 'js' | 'wasm'): Tensor {
-    const pointer = this.runtime.guard((core) => core.parameterGradients(this.#handle, step));
+  /** The gradients of parameters of a step of `graph`, which was recorded, from element `at` on. */
+  readParameter(graph: number, step: number, at: number, shape: readonly number[], placement: 'js' | 'wasm'): Tensor {
+    const pointer = this.runtime.guard((core) => core.parameterGradients(this.#handle, graph, step));
     return Tensor.copyOf(this.runtime, pointer + 4 * at, shape, placement);
   }
 

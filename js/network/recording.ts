@@ -133,7 +133,7 @@ export class Recording {
     recording.write('outputGradients', gradOutput);
     recording.runBackward(wanted);
     const entries = wanted.parameters
-      ? places.map((place) => [place.name, this.#readParameter(recording, place)] as const)
+      ? places.map((place) => [place.name, this.#readParameter(graph.handle, recording, place)] as const)
       : [];
     return {
       parameters: Object.fromEntries(entries),
@@ -141,10 +141,10 @@ export class Recording {
     };
   }
 
-  #readParameter(recording: GraphRecording, { steps, at, shape }: ParameterPlace): Tensor {
+  #readParameter(graph: number, recording: GraphRecording, { steps, at, shape }: ParameterPlace): Tensor {
     const [first = 0, ...others] = steps;
-    if (others.length === 0) return recording.readParameter(first, at, shape, this.#placement);
-    const parts = steps.map((step) => recording.readParameter(step, at, shape, 'js').numbers());
+    if (others.length === 0) return recording.readParameter(graph, first, at, shape, this.#placement);
+    const parts = steps.map((step) => recording.readParameter(graph, step, at, shape, 'js').numbers());
     const sum = new Tensor(
       Float32Array.from(parts[0] ?? [], (_, i) => parts.reduce((all, part) => all + (part[i] ?? 0), 0)),
       shape,

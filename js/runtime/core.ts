@@ -80,8 +80,8 @@ export interface Core {
   recordingLength(recording: number): number;
   /** 0: its input, 1: the output, 2 and 3: their gradients. */
   recordingArray(recording: number, array: number): number;
-  /** Of the parameters of a step; 0 where it has none. */
-  parameterGradients(recording: number, step: number): number;
+  /** Of the parameters of a step of the graph; 0 where it has none. */
+  parameterGradients(recording: number, graph: number, step: number): number;
   runRecording(recording: number, training: boolean, seed: number): boolean;
   runBackward(recording: number, input: boolean, parameters: boolean): void;
   weight(layer: number): number;
