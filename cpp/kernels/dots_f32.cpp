@@ -18,15 +18,15 @@ struct Tile {
   v128_t sum[kSteps][kRows][kColumns];
 
   template <class Load>
-  __attribute__((always_inline)) void add(size_t step, const float* rows, size_t row_stride,
-                                          const float* const* columns, const Load& load) {
+  __attribute__((always_inline)) void add(size_t step, const float* const* rows, const float* const* columns,
+                                          const Load& load) {
     if constexpr (kRows >= kColumns) {
       v128_t x[kColumns];
 #pragma GCC unroll 12
       for (size_t i = 0; i < kColumns; ++i) x[i] = load(columns[i]);
 #pragma GCC unroll 12
       for (size_t r = 0; r < kRows; ++r) {
-        const v128_t y = load(rows + r * row_stride);
+        const v128_t y = load(rows[r]);
 #pragma GCC unroll 12
         for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = madd(y, x[i], sum[step][r][i]);
         keep_order();
@@ -34,7 +34,7 @@ struct Tile {
     } else {
       v128_t y[kRows];
 #pragma GCC unroll 12
-      for (size_t r = 0; r < kRows; ++r) y[r] = load(rows + r * row_stride);
+      for (size_t r = 0; r < kRows; ++r) y[r] = load(rows[r]);
 #pragma GCC unroll 12
       for (size_t i = 0; i < kColumns; ++i) {
         const v128_t x = load(columns[i]);
@@ -54,32 +54,36 @@ struct Tile {
         for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = wasm_f32x4_splat(0);
       }
     }
-    const float* rows = dots.rows;
+    const float* segment_rows = dots.rows;
     const float* input = dots.input;
-    const auto whole = [](const float* p) { return wasm_v128_load(p); };
-    for (int32_t n = 0; n < dots.segments; ++n, rows += dots.row_step, input += dots.input_step) {
-      const float* row = rows;
+    for (int32_t n = 0; n < dots.segments; ++n, segment_rows += dots.row_step, input += dots.input_step) {
+      const float* rows[kRows];
+#pragma GCC unroll 12
+      for (size_t r = 0; r < kRows; ++r) rows[r] = segment_rows + r * dots.row_stride;
       const float* columns[kColumns];
 #pragma GCC unroll 12
       for (size_t i = 0; i < kColumns; ++i) columns[i] = input + dots.offsets[static_cast<size_t>(column) + i];
-      const auto next = [&] {
-        row += 4;
+      const auto next = [&](size_t vectors) {
 #pragma GCC unroll 12
-        for (size_t i = 0; i < kColumns; ++i) columns[i] += 4;
+        for (size_t r = 0; r < kRows; ++r) rows[r] += 4 * vectors;
+#pragma GCC unroll 12
+        for (size_t i = 0; i < kColumns; ++i) columns[i] += 4 * vectors;
       };
       auto left = static_cast<size_t>(dots.count);
       for (; left >= 4 * kSteps; left -= 4 * kSteps) {
 #pragma GCC unroll 4
         for (size_t step = 0; step < kSteps; ++step) {
-          add(step, row, dots.row_stride, columns, whole);
-          next();
+          add(step, rows, columns, [step](const float* p) { return wasm_v128_load(p + 4 * step); });
+        }
+        next(kSteps);
+      }
+      if constexpr (kSteps > 1) {
+        for (; left >= 4; left -= 4) {
+          add(0, rows, columns, [](const float* p) { return wasm_v128_load(p); });
+          next(1);
         }
       }
-      for (; left >= 4; left -= 4) {
-        add(0, row, dots.row_stride, columns, whole);
-        next();
-      }
-      if (left > 0) add(0, row, dots.row_stride, columns, [left](const float* p) { return load_some(p, left); });
+      if (left > 0) add(0, rows, columns, [left](const float* p) { return load_some(p, left); });
     }
     float* sums = dots.sums + column;
 #pragma GCC unroll 12
