@@ -11,6 +11,10 @@ namespace {
 
 // Outputs of a block: six rows of them leave room in the L1 cache, and adding up a tile's lanes costs little beside it.
 constexpr int32_t kBlock = 512;
+// Outputs of a row up to which those of several images are gathered to such a block, of about half the length, for the
+// outputs' gradients come on top of it.
+constexpr int32_t kShortRow = 128;
+constexpr int32_t kGathered = 256;
 // Of a block that is read directly.
 constexpr int32_t kDirectBlock = 2048;
 // Outputs that need no padding, from which on reading them directly pays.
@@ -20,7 +24,7 @@ constexpr int32_t kPackWorth = 64;
 // Floats of a packed input block: it stays in the L2 cache.
 constexpr int64_t kBlockFloats = 98304;
 // Pieces that any number of threads can share evenly, if there is enough to do.
-constexpr int32_t kPieces = 16;
+constexpr int32_t kPieces = 8;
 // Floats of all partial sums.
 constexpr int64_t kSumFloats = 1048576;
 // Columns of a piece from which on reading the output's gradients for them alone pays.
@@ -47,13 +51,14 @@ WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int th
   const int64_t inside = layer.out_length - layer.outside();
   schedule.direct = layer.stride == 1 && uses < kPackWorth && inside >= kLeastDirect;
   schedule.block = std::min(layer.out_length, schedule.direct ? kDirectBlock : kBlock);
-  schedule.images = schedule.direct ? 1 : std::clamp(kBlock / schedule.block, 1, std::max(1, layer.batch));
+  const bool gathers = layer.batch > 1 && layer.out_length <= kShortRow;
+  schedule.images = gathers ? std::min(kGathered / layer.out_length, layer.batch) : 1;
 
   const int32_t phases = std::min(layer.kernel_size, layer.phases());
   const int64_t span = phases * (schedule.block + layer.reach() / layer.stride);
   const int64_t windows = int64_t{layer.kernel_size} * schedule.block;
-  schedule.tap_windows = windows < span;
-  const int64_t channel_floats = std::min(windows, span) * schedule.images;
+  schedule.tap_windows = gathers || windows < span;
+  const int64_t channel_floats = schedule.tap_windows ? windows * schedule.images : span;
   schedule.channels = divisor(layer.group_in(), schedule.direct ? layer.group_in() : kBlockFloats / channel_floats);
 
   const int64_t blocks = int64_t{ceil_div(layer.batch, schedule.images)} * ceil_div(layer.out_length, schedule.block);

@@ -11,7 +11,7 @@ namespace conv1d {
 struct WeightGradientSchedule {
   int32_t channels;  // input channels of a piece; divides those of a group
   int32_t block;     // outputs of a row that are read at once
-  int32_t images;    // that are read at once, where a row is no longer than a block
+  int32_t images;    // whose short rows are gathered to longer ones
   int32_t chunks;    // of all blocks, each with sums of its own
   // Whether kernels read what needs no padding straight from the caller's rows.
   bool direct;

@@ -54,37 +54,33 @@ struct Tile {
         for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = wasm_f32x4_splat(0);
       }
     }
-    const float* segment_rows = dots.rows;
-    const float* input = dots.input;
-    for (int32_t n = 0; n < dots.segments; ++n, segment_rows += dots.row_step, input += dots.input_step) {
-      const float* rows[kRows];
+    const float* rows[kRows];
 #pragma GCC unroll 12
-      for (size_t r = 0; r < kRows; ++r) rows[r] = segment_rows + r * dots.row_stride;
-      const float* columns[kColumns];
+    for (size_t r = 0; r < kRows; ++r) rows[r] = dots.rows + r * dots.row_stride;
+    const float* columns[kColumns];
 #pragma GCC unroll 12
-      for (size_t i = 0; i < kColumns; ++i) columns[i] = input + dots.offsets[static_cast<size_t>(column) + i];
-      const auto next = [&](size_t vectors) {
+    for (size_t i = 0; i < kColumns; ++i) columns[i] = dots.input + dots.offsets[static_cast<size_t>(column) + i];
+    const auto next = [&](size_t vectors) {
 #pragma GCC unroll 12
-        for (size_t r = 0; r < kRows; ++r) rows[r] += 4 * vectors;
+      for (size_t r = 0; r < kRows; ++r) rows[r] += 4 * vectors;
 #pragma GCC unroll 12
-        for (size_t i = 0; i < kColumns; ++i) columns[i] += 4 * vectors;
-      };
-      auto left = static_cast<size_t>(dots.count);
-      for (; left >= 4 * kSteps; left -= 4 * kSteps) {
+      for (size_t i = 0; i < kColumns; ++i) columns[i] += 4 * vectors;
+    };
+    auto left = static_cast<size_t>(dots.count);
+    for (; left >= 4 * kSteps; left -= 4 * kSteps) {
 #pragma GCC unroll 4
-        for (size_t step = 0; step < kSteps; ++step) {
-          add(step, rows, columns, [step](const float* p) { return wasm_v128_load(p + 4 * step); });
-        }
-        next(kSteps);
+      for (size_t step = 0; step < kSteps; ++step) {
+        add(step, rows, columns, [step](const float* p) { return wasm_v128_load(p + 4 * step); });
       }
-      if constexpr (kSteps > 1) {
-        for (; left >= 4; left -= 4) {
-          add(0, rows, columns, [](const float* p) { return wasm_v128_load(p); });
-          next(1);
-        }
-      }
-      if (left > 0) add(0, rows, columns, [left](const float* p) { return load_some(p, left); });
+      next(kSteps);
     }
+    if constexpr (kSteps > 1) {
+      for (; left >= 4; left -= 4) {
+        add(0, rows, columns, [](const float* p) { return wasm_v128_load(p); });
+        next(1);
+      }
+    }
+    if (left > 0) add(0, rows, columns, [left](const float* p) { return load_some(p, left); });
     float* sums = dots.sums + column;
 #pragma GCC unroll 12
     for (size_t r = 0; r < kRows; ++r) {

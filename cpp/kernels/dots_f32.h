@@ -7,19 +7,15 @@
 
 namespace conv1d {
 
-// sums[r * sum_stride + i] += sum over n, t: rows[n * row_step + r * row_stride + t] * input[n * input_step +
-// offsets[i] + t], n in [0, segments) and t in [0, count). The index i runs over input channels, then taps. Nothing is
-// read beyond that, and nothing needs alignment.
+// sums[r * sum_stride + i] += sum over t in [0, count): rows[r * row_stride + t] * input[offsets[i] + t]. The index i
+// runs over input channels, then taps. Nothing is read beyond that, and nothing needs alignment.
 struct Dots {
   const float* rows;
   size_t row_stride;
-  size_t row_step;
   const float* input;
-  size_t input_step;
   const int32_t* offsets;  // [columns] in floats
   int32_t columns;
   int32_t count;
-  int32_t segments;
   float* sums;
   size_t sum_stride;
 };

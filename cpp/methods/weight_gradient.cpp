@@ -33,7 +33,8 @@ class DotProducts final : public WeightGradient {
   int threads() const override { return schedule_.threads; }
   int32_t pieces() const override { return parts_ * schedule_.chunks; }
   size_t scratch_floats() const override {
-    return round_up<size_t>(static_cast<size_t>(schedule_.images) * static_cast<size_t>(block_.floats()), 16);
+    return round_up<size_t>(static_cast<size_t>(block_.floats()), 16) +
+           round_up<size_t>(static_cast<size_t>(layer_.group_out()) * row_pitch(), 16);
   }
   size_t sum_floats() const override { return round_up<size_t>((schedule_.chunks - 1) * weights(), 16); }
   void run(int32_t begin, int32_t end, const Arrays& arrays, float* scratch) const override;
@@ -49,13 +50,20 @@ class DotProducts final : public WeightGradient {
     int32_t part;
   };
 
+  // Floats from a row of the output's gradients to the next where those of several images are gathered, else 0.
+  size_t row_pitch() const {
+    return schedule_.images == 1 ? 0 : static_cast<size_t>(pitch_of(int64_t{schedule_.images} * layer_.out_length));
+  }
   size_t weights() const { return static_cast<size_t>(layer_.weight_size()); }
   int32_t rows_of_blocks() const { return ceil_div(layer_.batch, schedule_.images); }
   int32_t blocks_of_row() const { return ceil_div(layer_.out_length, schedule_.block); }
-  // The caller's rows or a packed block, whichever a block needs where.
+  // By the caller's rows, a packed block, or both.
   void run_block(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
   void run_packed(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
-  void add(const Block& block, const Arrays& arrays, const Dots& input, float* gw) const;
+  void run_gathered(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
+  // The first of the block's rows of the output's gradients.
+  const float* rows_of(const Block& block, const float* gy) const;
+  void add(Dots dots, float* gw) const;
 
   Correlation layer_;
   WeightGradientSchedule schedule_;
@@ -71,7 +79,8 @@ bool DotProducts::lay_out() {
   Correlation part = layer_;
   part.groups = parts_;
   const int32_t edge = std::max(inner_begin_, layer_.out_length - inner_end_);
-  if (!block_.lay_out(part, std::min(schedule_.block, edge), schedule_.tap_windows)) return false;
+  const int32_t outputs = std::min(schedule_.block, edge) * schedule_.images;
+  if (!block_.lay_out(part, outputs, schedule_.tap_windows)) return false;
   if (!schedule_.direct) return true;
   const auto taps = static_cast<size_t>(layer_.kernel_size);
   if (!direct_offsets_.reserve(taps * static_cast<size_t>(schedule_.channels))) return false;
@@ -110,6 +119,7 @@ void DotProducts::run(int32_t begin, int32_t end, const Arrays& arrays, float* s
 }
 
 void DotProducts::run_block(const Block& block, const Arrays& arrays, float* gw, float* scratch) const {
+  if (schedule_.images > 1) return run_gathered(block, arrays, gw, scratch);
   const int32_t inner_begin = std::clamp(inner_begin_, block.begin, block.end);
   const int32_t inner_end = std::clamp(inner_end_, inner_begin, block.end);
   Block part = block;
@@ -121,10 +131,12 @@ void DotProducts::run_block(const Block& block, const Arrays& arrays, float* gw,
     const size_t row = static_cast<size_t>(block.image) * layer_.in_channels +
                        static_cast<size_t>(block.part) * static_cast<size_t>(schedule_.channels);
     Dots dots{};
+    dots.rows = rows_of(part, arrays.gy);
+    dots.row_stride = static_cast<size_t>(layer_.out_length);
     dots.input = arrays.x + row * static_cast<size_t>(layer_.length) + (layer_.first + inner_begin);
-    dots.input_step = static_cast<size_t>(layer_.in_channels) * static_cast<size_t>(layer_.length);
     dots.offsets = direct_offsets_.data();
-    add(part, arrays, dots, gw);
+    dots.count = inner_end - inner_begin;
+    add(dots, gw);
   }
   part.begin = inner_end;
   part.end = block.end;
@@ -132,36 +144,54 @@ void DotProducts::run_block(const Block& block, const Arrays& arrays, float* gw,
 }
 
 void DotProducts::run_packed(const Block& block, const Arrays& arrays, float* gw, float* scratch) const {
-  const int32_t count = block.end - block.begin;
-  if (count <= 0) return;
-  const auto floats = static_cast<size_t>(block_.floats());
-  for (int32_t n = 0; n < block.images; ++n) {
-    block_.pack(layer_, arrays.x, block.image + n, block.part, block.begin, count,
-                scratch + static_cast<size_t>(n) * floats);
-  }
   Dots dots{};
+  dots.count = block.end - block.begin;
+  if (dots.count <= 0) return;
+  block_.pack(layer_, arrays.x, block.image, block.part, block.begin, dots.count, scratch);
+  dots.rows = rows_of(block, arrays.gy);
+  dots.row_stride = static_cast<size_t>(layer_.out_length);
   dots.input = scratch;
-  dots.input_step = floats;
   dots.offsets = block_.offsets();
-  add(block, arrays, dots, gw);
+  add(dots, gw);
 }
 
-void DotProducts::add(const Block& block, const Arrays& arrays, const Dots& input, float* gw) const {
+void DotProducts::run_gathered(const Block& block, const Arrays& arrays, float* gw, float* scratch) const {
   const auto row = static_cast<size_t>(layer_.out_length);
+  float* rows = scratch + round_up<size_t>(static_cast<size_t>(block_.floats()), 16);
+  Block image = block;
+  for (int32_t n = 0; n < block.images; ++n, ++image.image) {
+    const size_t at = static_cast<size_t>(n) * row;
+    block_.pack(layer_, arrays.x, image.image, block.part, 0, layer_.out_length, scratch + at);
+    const float* source = rows_of(image, arrays.gy);
+    for (int32_t o = 0; o < layer_.group_out(); ++o, source += row) {
+      float* own = rows + static_cast<size_t>(o) * row_pitch() + at;
+      for (size_t t = 0; t < row; ++t) own[t] = source[t];
+    }
+  }
+  Dots dots{};
+  dots.rows = rows;
+  dots.row_stride = row_pitch();
+  dots.input = scratch;
+  dots.offsets = block_.offsets();
+  dots.count = block.images * layer_.out_length;
+  add(dots, gw);
+}
+
+const float* DotProducts::rows_of(const Block& block, const float* gy) const {
   const int32_t first = block.part / (parts_ / layer_.groups) * layer_.group_out();
-  Dots dots = input;
-  dots.row_stride = row;
-  dots.row_step = static_cast<size_t>(layer_.out_channels) * row;
+  const size_t row = static_cast<size_t>(block.image) * layer_.out_channels + static_cast<size_t>(first);
+  return gy + row * static_cast<size_t>(layer_.out_length) + static_cast<size_t>(block.begin);
+}
+
+void DotProducts::add(Dots dots, float* gw) const {
   dots.columns = schedule_.channels * layer_.kernel_size;
-  dots.count = block.end - block.begin;
-  dots.segments = block.images;
   dots.sum_stride = static_cast<size_t>(layer_.group_in()) * static_cast<size_t>(layer_.kernel_size);
+  dots.sums = gw;
   for (int32_t o = 0; o < layer_.group_out();) {
     const DotsTile& tile = choose_dots(layer_.group_out() - o);
-    dots.rows = arrays.gy + static_cast<size_t>(block.image) * dots.row_step + static_cast<size_t>(first + o) * row +
-                static_cast<size_t>(block.begin);
-    dots.sums = gw + static_cast<size_t>(o) * dots.sum_stride;
     tile.run(dots);
+    dots.rows += static_cast<size_t>(tile.rows) * dots.row_stride;
+    dots.sums += static_cast<size_t>(tile.rows) * dots.sum_stride;
     o += tile.rows;
   }
 }
