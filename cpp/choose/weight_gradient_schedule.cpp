@@ -11,10 +11,8 @@ namespace {
 
 // Outputs of a block: six rows of them leave room in the L1 cache, and adding up a tile's lanes costs little beside it.
 constexpr int32_t kBlock = 512;
-// Outputs of a row up to which those of several images are gathered to such a block, of about half the length, for the
-// outputs' gradients come on top of it.
+// Outputs of a row up to which those of several images are gathered to such a block.
 constexpr int32_t kShortRow = 128;
-constexpr int32_t kGathered = 256;
 // Of a block that is read directly.
 constexpr int32_t kDirectBlock = 2048;
 // Outputs that need no padding, from which on reading them directly pays.
@@ -52,7 +50,7 @@ WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int th
   schedule.direct = layer.stride == 1 && uses < kPackWorth && inside >= kLeastDirect;
   schedule.block = std::min(layer.out_length, schedule.direct ? kDirectBlock : kBlock);
   const bool gathers = layer.batch > 1 && layer.out_length <= kShortRow;
-  schedule.images = gathers ? std::min(kGathered / layer.out_length, layer.batch) : 1;
+  schedule.images = gathers ? std::min(kBlock / layer.out_length, layer.batch) : 1;
 
   const int32_t phases = std::min(layer.kernel_size, layer.phases());
   const int64_t span = phases * (schedule.block + layer.reach() / layer.stride);

@@ -61,7 +61,10 @@ class DotProducts final : public WeightGradient {
   void run_block(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
   void run_packed(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
   void run_gathered(const Block& block, const Arrays& arrays, float* gw, float* scratch) const;
-  // The first of the block's rows of the output's gradients.
+  // The outputs of `rows` rows of an image, in a place of their own.
+  void gather(const float* source, int32_t rows, size_t pitch, float* gathered) const;
+  // The first of a block's samples, of a layer with stride 1, and of its outputs' gradients.
+  const float* columns_of(const Block& block, const float* x) const;
   const float* rows_of(const Block& block, const float* gy) const;
   void add(Dots dots, float* gw) const;
 
@@ -128,12 +131,10 @@ void DotProducts::run_block(const Block& block, const Arrays& arrays, float* gw,
   if (inner_end > inner_begin) {
     part.begin = inner_begin;
     part.end = inner_end;
-    const size_t row = static_cast<size_t>(block.image) * layer_.in_channels +
-                       static_cast<size_t>(block.part) * static_cast<size_t>(schedule_.channels);
     Dots dots{};
     dots.rows = rows_of(part, arrays.gy);
     dots.row_stride = static_cast<size_t>(layer_.out_length);
-    dots.input = arrays.x + row * static_cast<size_t>(layer_.length) + (layer_.first + inner_begin);
+    dots.input = columns_of(part, arrays.x);
     dots.offsets = direct_offsets_.data();
     dots.count = inner_end - inner_begin;
     add(dots, gw);
@@ -156,16 +157,19 @@ void DotProducts::run_packed(const Block& block, const Arrays& arrays, float* gw
 }
 
 void DotProducts::run_gathered(const Block& block, const Arrays& arrays, float* gw, float* scratch) const {
-  const auto row = static_cast<size_t>(layer_.out_length);
   float* rows = scratch + round_up<size_t>(static_cast<size_t>(block_.floats()), 16);
+  const auto columns = static_cast<size_t>(schedule_.channels);
+  // Every sample of a layer with one tap is an output's.
+  const bool in_step = layer_.kernel_size == 1 && layer_.stride == 1 && layer_.outside() == 0;
   Block image = block;
   for (int32_t n = 0; n < block.images; ++n, ++image.image) {
-    const size_t at = static_cast<size_t>(n) * row;
-    block_.pack(layer_, arrays.x, image.image, block.part, 0, layer_.out_length, scratch + at);
-    const float* source = rows_of(image, arrays.gy);
-    for (int32_t o = 0; o < layer_.group_out(); ++o, source += row) {
-      float* own = rows + static_cast<size_t>(o) * row_pitch() + at;
-      for (size_t t = 0; t < row; ++t) own[t] = source[t];
+    const size_t at = static_cast<size_t>(n) * static_cast<size_t>(layer_.out_length);
+    gather(rows_of(image, arrays.gy), layer_.group_out(), row_pitch(), rows + at);
+    if (in_step) {
+      gather(columns_of(image, arrays.x), schedule_.channels, static_cast<size_t>(block_.floats()) / columns,
+             scratch + at);
+    } else {
+      block_.pack(layer_, arrays.x, image.image, block.part, 0, layer_.out_length, scratch + at);
     }
   }
   Dots dots{};
@@ -175,6 +179,19 @@ void DotProducts::run_gathered(const Block& block, const Arrays& arrays, float* 
   dots.offsets = block_.offsets();
   dots.count = block.images * layer_.out_length;
   add(dots, gw);
+}
+
+void DotProducts::gather(const float* source, int32_t rows, size_t pitch, float* gathered) const {
+  const auto row = static_cast<size_t>(layer_.out_length);
+  for (int32_t r = 0; r < rows; ++r, source += row, gathered += pitch) {
+    for (size_t t = 0; t < row; ++t) gathered[t] = source[t];
+  }
+}
+
+const float* DotProducts::columns_of(const Block& block, const float* x) const {
+  const size_t row = static_cast<size_t>(block.image) * static_cast<size_t>(layer_.in_channels) +
+                     static_cast<size_t>(block.part) * static_cast<size_t>(schedule_.channels);
+  return x + row * static_cast<size_t>(layer_.length) + (layer_.first + block.begin);
 }
 
 const float* DotProducts::rows_of(const Block& block, const float* gy) const {
