@@ -31,7 +31,7 @@ constexpr int32_t kLeastColumns = 48;
 constexpr DotsTile kDots6x2{6, dots_f32_6x2};
 constexpr DotsTile kDots3x3{3, dots_f32_3x3};
 constexpr DotsTile kDots2x4{2, dots_f32_2x4};
-constexpr DotsTile kDots1x8{1, dots_f32_1x8};
+constexpr DotsTile kDots1x5{1, dots_f32_1x5};
 
 // The largest divisor of `value` that is not greater than `most`.
 int32_t divisor(int32_t value, int64_t most) {
@@ -74,7 +74,7 @@ WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int th
 const DotsTile& choose_dots(int32_t rows) {
   switch (rows) {
     case 1:
-      return kDots1x8;
+      return kDots1x5;
     case 2:
     case 4:
       return kDots2x4;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "integers.h"
 #include "simd.h"
 
 namespace conv1d {
@@ -96,6 +97,12 @@ struct Tile {
 };
 
 template <size_t kRows, size_t kColumns, size_t kSteps>
+void run_tile(const Dots& dots, int32_t column) {
+  Tile<kRows, kColumns, kSteps> tile;
+  tile.run(dots, column);
+}
+
+template <size_t kRows, size_t kColumns, size_t kSteps>
 int32_t run_tiles(const Dots& dots, int32_t column) {
   for (; column + static_cast<int32_t>(kColumns) <= dots.columns; column += static_cast<int32_t>(kColumns)) {
     Tile<kRows, kColumns, kSteps> tile;
@@ -109,7 +116,31 @@ int32_t run_tiles(const Dots& dots, int32_t column) {
 void dots_f32_6x2(const Dots& dots) { run_tiles<6, 1, 1>(dots, run_tiles<6, 2, 1>(dots, 0)); }
 void dots_f32_3x3(const Dots& dots) { run_tiles<3, 1, 2>(dots, run_tiles<3, 3, 1>(dots, 0)); }
 void dots_f32_2x4(const Dots& dots) { run_tiles<2, 1, 4>(dots, run_tiles<2, 4, 1>(dots, 0)); }
-void dots_f32_1x8(const Dots& dots) { run_tiles<1, 1, 4>(dots, run_tiles<1, 3, 3>(dots, run_tiles<1, 8, 1>(dots, 0))); }
+// Widths as even as they go: a single one has the fewest products for each load.
+void dots_f32_1x5(const Dots& dots) {
+  constexpr int32_t kMost = 5;
+  for (int32_t column = 0; column < dots.columns;) {
+    const int32_t left = dots.columns - column;
+    const int32_t width = ceil_div(left, ceil_div(left, kMost));
+    switch (width) {
+      case 1:
+        run_tile<1, 1, 4>(dots, column);
+        break;
+      case 2:
+        run_tile<1, 2, 4>(dots, column);
+        break;
+      case 3:
+        run_tile<1, 3, 4>(dots, column);
+        break;
+      case 4:
+        run_tile<1, 4, 2>(dots, column);
+        break;
+      default:
+        run_tile<1, 5, 2>(dots, column);
+    }
+    column += width;
+  }
+}
 
 double sum_f32(const float* row, size_t count) {
   constexpr size_t kBlock = 128;  // floats that are added as such

@@ -24,7 +24,7 @@ struct Dots {
 void dots_f32_6x2(const Dots& dots);
 void dots_f32_3x3(const Dots& dots);
 void dots_f32_2x4(const Dots& dots);
-void dots_f32_1x8(const Dots& dots);
+void dots_f32_1x5(const Dots& dots);
 
 // The sum of a row.
 double sum_f32(const float* row, size_t count);
