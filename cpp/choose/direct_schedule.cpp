@@ -93,6 +93,10 @@ DirectSchedule schedule_direct(const Correlation& layer, int threads) {
   return schedule;
 }
 
+bool joins_phases(const Dimensions& layer) {
+  return layer.stride > 1 && layer.dilation == 1 && layer.group_in() < kDense6x8.rows;
+}
+
 int32_t choose_stream_strip(const Dimensions& layer) {
   return std::max(kLeastBlock, static_cast<int32_t>(kBlockFloats / layer.group_in()) / kLeastBlock * kLeastBlock);
 }

@@ -22,6 +22,9 @@ struct DirectSchedule {
 
 DirectSchedule schedule_direct(const Correlation& layer, int threads);
 
+// Whether the phases of a layer's transpose are better computed as channels of one convolution.
+bool joins_phases(const Dimensions& layer);
+
 // Outputs of the strips in which a stream's history is read.
 int32_t choose_stream_strip(const Dimensions& layer);
 

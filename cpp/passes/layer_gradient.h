@@ -40,8 +40,8 @@ class LayerGradient {
   void run(const Arrays& arrays, ThreadPool& pool);
 
  private:
-  // A convolution of the sums' gradients that gives some of the input's: one for each phase of a layer's stride, or of
-  // a transposed layer the one that it is the transpose of.
+  // A convolution of the sums' gradients that gives some of the input's: of a layer one for each phase of its stride or
+  // one for all of them, of a transposed layer the one that it is the transpose of.
   struct Part {
     std::optional<TransposedPhase> phase;
     PackedForms forms;
@@ -54,13 +54,20 @@ class LayerGradient {
   std::optional<Error> prepare(const Needs& needs);
   std::optional<Error> choose_methods();
   std::optional<Error> choose_method(const Correlation& correlation, Part* part);
+  std::optional<Error> join_phases();
+  void join_weights();
+  WeightView weights_of(const Part& part);
   void run_input(const Arrays& arrays, ThreadPool& pool);
   void run_weight(const Arrays& arrays, ThreadPool& pool);
   void run_bias(const Arrays& arrays, ThreadPool& pool) const;
+  // One channel of an image, from its row or its phases' rows in rows_.
+  void complete_row(const float* rows, float* padded, float* input_gradients) const;
 
-  // Positions of the input that padded rows of its gradients reach before they are folded back.
+  // Whether gradients of padding are to be folded back.
   bool folds() const { return forward_.padding_mode != PaddingMode::kZeros && forward_.outside() > 0; }
-  int64_t padded_row() const { return forward_.length + forward_.outside(); }
+  // Positions that methods compute.
+  int64_t begin() const { return folds() ? -forward_.before() : 0; }
+  int64_t end() const { return forward_.length + (folds() ? forward_.after() : 0); }
   size_t input_rows() const {
     return static_cast<size_t>(forward_.batch) * static_cast<size_t>(layer_->params().in_channels);
   }
@@ -69,9 +76,14 @@ class LayerGradient {
   Correlation forward_;  // that the layer is, or is the transpose of
   int threads_;
   Array<Part> parts_;
+  // Of all phases in one, whose outputs are a row for each phase of each channel; else its kernel_size is 0.
+  Correlation joined_{};
+  Buffer<float> joined_weights_;
+  int64_t joined_begin_ = 0;  // position of the first output of phase 0
   std::unique_ptr<WeightGradient> weight_;
   uint32_t version_ = 0;  // of the layer's weight that is packed
-  Buffer<float> padded_;
+  size_t row_ = 0;        // floats of a channel's rows
+  Buffer<float> rows_;    // unless they are the caller's
   Buffer<float> sums_;
   Buffer<float> no_bias_;
   Buffer<float> scratch_;
