@@ -46,11 +46,12 @@ inline void store_some(float* p, size_t n, v128_t x) {
   if (n == 3) wasm_v128_store32_lane(p + 2, x, 2);
 }
 
-// The first n floats, 1 <= n < 4, then zeros.
+// The first n floats, then zeros; four when there are more to come; n >= 1.
 inline v128_t load_some(const float* p, size_t n) {
+  if (n >= 4) return wasm_v128_load(p);
   if (n == 1) return wasm_v128_load32_zero(p);
-  const v128_t two = wasm_v128_load64_zero(p);
-  return n == 2 ? two : wasm_v128_load32_lane(p + 2, two, 2);
+  const v128_t pair = wasm_v128_load64_zero(p);
+  return n == 2 ? pair : wasm_v128_load32_lane(p + 2, pair, 2);
 }
 
 // Loads before stay before, loads after stay after. Compilers like to load a whole tap's operands at once; with twelve

@@ -33,26 +33,25 @@ class Dropout final : public Operation, public TrainingMode {
 
   void train(const Batch& batch, const float* operand, int32_t begin, int32_t end, uint64_t seed, bool /*learns*/,
              float* out) override {
-    for_each(batch, begin, end, seed, [&](size_t at, float factor) { out[at] = operand[at] * factor; });
+    for (int32_t image = 0; image < batch.images; ++image) {
+      std::fill(out + batch.row(image, begin), out + batch.row(image, end), 0.0F);
+    }
+    add_kept(batch, operand, begin, end, seed, out);
   }
 
   void train_backward(const Batch& batch, const float* /*operand*/, const float* output_gradients, int32_t begin,
                       int32_t end, uint64_t seed, float* operand_gradients,
                       float* /*parameter_gradients*/) const override {
-    if (operand_gradients == nullptr) return;
-    for_each(batch, begin, end, seed,
-             [&](size_t at, float factor) { operand_gradients[at] += output_gradients[at] * factor; });
+    if (operand_gradients != nullptr) add_kept(batch, output_gradients, begin, end, seed, operand_gradients);
   }
 
  private:
-  // Calls f(element, factor) for those of channels [begin, end), whose factors depend on seed and place alone.
-  template <class F>
-  void for_each(const Batch& batch, int32_t begin, int32_t end, uint64_t seed, const F& f) const {
+  // Adds those elements that are not dropped, which depends on seed and place alone, over 1 - p.
+  void add_kept(const Batch& batch, const float* from, int32_t begin, int32_t end, uint64_t seed, float* sums) const {
     for (int32_t image = 0; image < batch.images; ++image) {
       const size_t last = batch.row(image, end);
       for (size_t at = batch.row(image, begin); at < last; ++at) {
-        const bool stays = static_cast<double>(split_mix(seed, at) >> 32) >= dropped_;
-        f(at, stays ? scale_ : 0.0F);
+        if (static_cast<double>(split_mix(seed, at) >> 32) >= dropped_) sums[at] += from[at] * scale_;
       }
     }
   }

@@ -30,19 +30,6 @@ void map(const float* in, float* out, int32_t count, const F& f) {
   for (; i < count; ++i) wasm_v128_store32_lane(out + i, f(wasm_v128_load32_splat(in + i)), 0);
 }
 
-// sums[i] = f(values[i], own[i], sums[i]), four at a time.
-template <class F>
-void map_gradient(const float* values, const float* own, float* sums, int32_t count, const F& f) {
-  int32_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    wasm_v128_store(sums + i, f(wasm_v128_load(values + i), wasm_v128_load(own + i), wasm_v128_load(sums + i)));
-  }
-  for (; i < count; ++i) {
-    const auto at = [&](const float* row) { return wasm_v128_load32_splat(row + i); };
-    wasm_v128_store32_lane(sums + i, f(at(values), at(own), at(sums)), 0);
-  }
-}
-
 // What is computed at once, in buffers on the stack.
 constexpr int32_t kBlock = 256;
 
@@ -177,11 +164,12 @@ class Halves final : public Operation {
   OfHalves kind_;
 };
 
+using Map = void(const float* in, float* out, int32_t count, const float* limits);
+
 struct Kind {
   const char* name;
-  void (*run)(const float* in, float* out, int32_t count, const float* limits);
-  // Adds the gradients of inputs, from these or from outputs.
-  void (*derive)(const float* values, const float* own, float* sums, int32_t count, const float* limits);
+  Map* run;
+  Map* derive;  // of inputs, or of outputs
   bool derives_output;
 };
 
@@ -191,48 +179,37 @@ constexpr Kind kKinds[] = {
      [](const float* in, float* out, int32_t count, const float*) {
        map(in, out, count, [](v128_t x) { return wasm_f32x4_mul(x, x); });
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
-       map_gradient(values, own, sums, count,
-                    [](v128_t x, v128_t g, v128_t s) { return madd(wasm_f32x4_add(x, x), g, s); });
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t x) { return wasm_f32x4_add(x, x); });
      },
      false},
     {"sqrt",
      [](const float* in, float* out, int32_t count, const float*) {
        map(in, out, count, [](v128_t x) { return wasm_f32x4_sqrt(x); });
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
-       map_gradient(values, own, sums, count, [](v128_t y, v128_t g, v128_t s) {
-         return wasm_f32x4_add(s, wasm_f32x4_div(g, wasm_f32x4_add(y, y)));
-       });
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t y) { return wasm_f32x4_div(wasm_f32x4_splat(0.5F), y); });
      },
      true},
     {"abs",
      [](const float* in, float* out, int32_t count, const float*) {
        map(in, out, count, [](v128_t x) { return wasm_f32x4_abs(x); });
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
-       map_gradient(values, own, sums, count, [](v128_t x, v128_t g, v128_t s) {
-         const v128_t zero = wasm_f32x4_splat(0);
-         const v128_t magnitude = wasm_v128_andnot(g, wasm_f32x4_eq(x, zero));
-         return wasm_f32x4_add(s, wasm_v128_bitselect(wasm_f32x4_neg(magnitude), magnitude, wasm_f32x4_lt(x, zero)));
-       });
+     [](const float* in, float* out, int32_t count, const float*) {
+       for (int32_t i = 0; i < count; ++i) out[i] = in[i] == 0 ? 0 : std::copysign(1.0F, in[i]);
      },
      false},
     {"exp",
      [](const float* in, float* out, int32_t count, const float*) {
        for (int32_t i = 0; i < count; ++i) out[i] = std::exp(in[i]);
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
-       map_gradient(values, own, sums, count, [](v128_t y, v128_t g, v128_t s) { return madd(y, g, s); });
-     },
-     true},
+     [](const float* in, float* out, int32_t count, const float*) { std::copy_n(in, count, out); }, true},
     {"log",
      [](const float* in, float* out, int32_t count, const float*) {
        for (int32_t i = 0; i < count; ++i) out[i] = static_cast<float>(std::log(static_cast<double>(in[i])));
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float*) {
-       map_gradient(values, own, sums, count,
-                    [](v128_t x, v128_t g, v128_t s) { return wasm_f32x4_add(s, wasm_f32x4_div(g, x)); });
+     [](const float* in, float* out, int32_t count, const float*) {
+       map(in, out, count, [](v128_t x) { return wasm_f32x4_div(wasm_f32x4_splat(1), x); });
      },
      false},
     {"clip",
@@ -241,12 +218,8 @@ constexpr Kind kKinds[] = {
        const v128_t most = wasm_f32x4_splat(limits[1]);
        map(in, out, count, [&](v128_t x) { return wasm_f32x4_pmin(wasm_f32x4_pmax(x, least), most); });
      },
-     [](const float* values, const float* own, float* sums, int32_t count, const float* limits) {
-       const v128_t least = wasm_f32x4_splat(limits[0]);
-       const v128_t most = wasm_f32x4_splat(limits[1]);
-       map_gradient(values, own, sums, count, [&](v128_t x, v128_t g, v128_t s) {
-         return wasm_f32x4_add(s, wasm_v128_and(g, wasm_v128_and(wasm_f32x4_ge(x, least), wasm_f32x4_le(x, most))));
-       });
+     [](const float* in, float* out, int32_t count, const float* limits) {
+       for (int32_t i = 0; i < count; ++i) out[i] = in[i] >= limits[0] && in[i] <= limits[1] ? 1 : 0;
      },
      false},
 };
@@ -270,10 +243,12 @@ class Function final : public Operation {
   void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
     const OutputStretch& to = gradient.operand_gradients[0];
     const Stretch& values = kind_->derives_output ? gradient.output : gradient.operands[0];
-    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
-      kind_->derive(values.at(c, first), gradient.output_gradients.at(c, first), to.row(c) + first, count,
-                    limits_.data());
-    }
+    if (to.rows == nullptr) return;
+    for_each_block(*this, first, count, [&](int32_t channel, int64_t t, int32_t n) {
+      float slopes[kBlock];
+      kind_->derive(values.at(channel, t), slopes, n, limits_.data());
+      add_product(gradient.output_gradients.at(channel, t), slopes, n, to.row(channel) + t);
+    });
   }
 
  private:

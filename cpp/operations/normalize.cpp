@@ -126,20 +126,6 @@ class Norm : public Operation {
     return {.weight = weight, .bias = weight + out_channels(), .step = 1};
   }
 
-  // Of operand's rows from `channel` on, which are normalised together, over samples from `first` on.
-  void rows_backward(const OperationGradient& gradient, const Rows& in, int32_t channel, int64_t first) const {
-    const auto [mean, variance] = moments_of(in);
-    const OutputStretch& to = gradient.operand_gradients[0];
-    float* parameters = gradient.parameter_gradients;
-    normalize_backward(in, mean, scale(variance), scaling(channel),
-                       {.output = gradient.output_gradients.at(channel, first),
-                        .output_pitch = gradient.output_gradients.pitch,
-                        .operand = to.rows == nullptr ? nullptr : to.row(channel) + first,
-                        .operand_pitch = to.pitch,
-                        .parameters = parameters == nullptr ? nullptr : parameters + channel,
-                        .channels = static_cast<size_t>(out_channels())});
-  }
-
  private:
   size_t own_;
   bool has_room_;
@@ -158,33 +144,76 @@ class LayerNorm final : public Norm {
   }
 
   void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
-    const Stretch& in = gradient.operands[0];
-    for (int64_t t = first; t < first + count; ++t) {
-      rows_backward(gradient, {in.at(0, t), in.pitch, out_channels(), 1}, 0, t);
-    }
+    for (int32_t t = 0; t < count; t += kBlock) block_backward(gradient, first + t, std::min(kBlock, count - t));
   }
 
  private:
-  void block(const Stretch& in, int64_t first, int32_t count, const OutputStretch& out) const {
+  // Means, and what differences from them are multiplied by.
+  struct Scales {
     double mean[kBlock] = {};
-    double spread[kBlock] = {};
+    double scale[kBlock] = {};
+  };
+  Scales scales_of(const Stretch& in, int64_t first, int32_t count) const {
+    Scales own;
     const auto channels = static_cast<double>(out_channels());
     for (int32_t c = 0; c < out_channels(); ++c) {
       const float* row = in.at(c, first);
-      for (int32_t i = 0; i < count; ++i) mean[i] += row[i];
+      for (int32_t i = 0; i < count; ++i) own.mean[i] += row[i];
     }
-    for (int32_t i = 0; i < count; ++i) mean[i] /= channels;
+    for (int32_t i = 0; i < count; ++i) own.mean[i] /= channels;
     for (int32_t c = 0; c < out_channels(); ++c) {
       const float* row = in.at(c, first);
-      for (int32_t i = 0; i < count; ++i) spread[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
+      for (int32_t i = 0; i < count; ++i) own.scale[i] += (row[i] - own.mean[i]) * (row[i] - own.mean[i]);
     }
-    for (int32_t i = 0; i < count; ++i) spread[i] = scale(spread[i] / channels);
+    for (int32_t i = 0; i < count; ++i) own.scale[i] = scale(own.scale[i] / channels);
+    return own;
+  }
+
+  void block(const Stretch& in, int64_t first, int32_t count, const OutputStretch& out) const {
+    const auto [mean, scale] = scales_of(in, first, count);
     for (int32_t c = 0; c < out_channels(); ++c) {
       const float* row = in.at(c, first);
       float* to = out.row(c);
       const Scaling own = scaling(c);
       for (int32_t i = 0; i < count; ++i) {
-        to[i] = static_cast<float>((row[i] - mean[i]) * spread[i] * *own.weight + *own.bias);
+        to[i] = static_cast<float>((row[i] - mean[i]) * scale[i] * *own.weight + *own.bias);
+      }
+    }
+  }
+
+  // As normalize_backward(), across the rows.
+  void block_backward(const OperationGradient& gradient, int64_t first, int32_t count) const {
+    const auto [mean, scale] = scales_of(gradient.operands[0], first, count);
+    const auto channels = static_cast<size_t>(out_channels());
+    float* parameters = gradient.parameter_gradients;
+    double sum[kBlock] = {};
+    double product[kBlock] = {};
+    for (int32_t c = 0; c < out_channels(); ++c) {
+      const float* row = gradient.operands[0].at(c, first);
+      const float* own = gradient.output_gradients.at(c, first);
+      const double weight = *scaling(c).weight;
+      double own_sum = 0;
+      double own_product = 0;
+      for (int32_t i = 0; i < count; ++i) {
+        const double normalized = own[i] * ((row[i] - mean[i]) * scale[i]);
+        own_sum += own[i];
+        own_product += normalized;
+        sum[i] += weight * own[i];
+        product[i] += weight * normalized;
+      }
+      if (parameters == nullptr) continue;
+      parameters[c] += static_cast<float>(own_product);
+      parameters[channels + static_cast<size_t>(c)] += static_cast<float>(own_sum);
+    }
+    const OutputStretch& to = gradient.operand_gradients[0];
+    for (int32_t c = 0; to.rows != nullptr && c < out_channels(); ++c) {
+      const float* row = gradient.operands[0].at(c, first);
+      const float* own = gradient.output_gradients.at(c, first);
+      const double weight = *scaling(c).weight;
+      float* operand = to.row(c) + first;
+      for (int32_t i = 0; i < count; ++i) {
+        const double shared = sum[i] + (row[i] - mean[i]) * scale[i] * product[i];
+        operand[i] += static_cast<float>(scale[i] * (weight * own[i] - shared / static_cast<double>(channels)));
       }
     }
   }
@@ -205,8 +234,18 @@ class GroupNorm final : public Norm {
   }
 
   void backward(const OperationGradient& gradient, int64_t first, int32_t count) const override {
-    for_each_group(gradient.operands[0], first, count,
-                   [&](int32_t channel, const Rows& in) { rows_backward(gradient, in, channel, first); });
+    const OutputStretch& to = gradient.operand_gradients[0];
+    float* parameters = gradient.parameter_gradients;
+    for_each_group(gradient.operands[0], first, count, [&](int32_t channel, const Rows& in) {
+      const auto [mean, variance] = moments_of(in);
+      normalize_backward(in, mean, scale(variance), scaling(channel),
+                         {.output = gradient.output_gradients.at(channel, first),
+                          .output_pitch = gradient.output_gradients.pitch,
+                          .operand = to.rows == nullptr ? nullptr : to.row(channel) + first,
+                          .operand_pitch = to.pitch,
+                          .parameters = parameters == nullptr ? nullptr : parameters + channel,
+                          .channels = static_cast<size_t>(out_channels())});
+    });
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "integers.h"
 #include "operator/finish.h"
 #include "simd.h"
 
@@ -32,6 +33,12 @@ void multiply(const float* columns, const float* bias, const float* x, size_t co
     }
     wasm_v128_store32_lane(sums + j, sum, 0);
   }
+}
+
+// An odd number of cache lines: what all rows have of one time must not fall into one set of a cache.
+size_t pitch_along_time(size_t samples) {
+  constexpr size_t kLine = 16;
+  return (ceil_div(samples, kLine) | 1) * kLine;
 }
 
 void sigmoid(float* values, size_t n) { activate({Activation::kSigmoid}, 0, values, n); }
@@ -120,6 +127,7 @@ void Recurrent::step_gru(float* from_input, const float* from_hidden, float* h) 
 
 struct Recurrent::Kept {
   size_t samples;
+  size_t pitch;    // of rows along time
   float* state;    // as compute() has it
   float* operand;  // (samples, inputs)
   float* h;        // (samples, hidden), before each sample
@@ -136,12 +144,14 @@ struct Recurrent::Kept {
 Recurrent::Kept Recurrent::kept_in(float* scratch, size_t samples) const {
   const size_t n = hidden_count();
   const auto next = [&](size_t floats) { return std::exchange(scratch, scratch + floats); };
+  const size_t pitch = pitch_along_time(samples);
   return {.samples = samples,
+          .pitch = pitch,
           .state = next(state_floats() + scratch_floats()),
           .operand = next(samples * inputs_count()),
           .h = next(samples * n),
           .c = next(samples * n),
-          .gates = next(samples * 4 * n),
+          .gates = next(pitch * 4 * n),
           .sums = next(4 * n),
           .of_operand = next(inputs_count()),
           .of_h = next(n),
@@ -150,7 +160,9 @@ Recurrent::Kept Recurrent::kept_in(float* scratch, size_t samples) const {
 
 size_t Recurrent::backward_scratch_floats(int64_t samples) const {
   const size_t n = hidden_count();
-  return state_floats() + scratch_floats() + static_cast<size_t>(samples + 1) * (inputs_count() + 6 * n);
+  const auto count = static_cast<size_t>(samples);
+  return state_floats() + scratch_floats() + (count + 1) * (inputs_count() + 2 * n) +
+         (pitch_along_time(count) + 1) * 4 * n;
 }
 
 // Backpropagation through time.
@@ -166,7 +178,7 @@ void Recurrent::backward(const OperationGradient& gradient, int64_t /*first*/, i
     const float* x = kept.state + state_floats();
     std::copy_n(x, inputs_count(), kept.operand + t * inputs_count());
     const float* gate = x + inputs_count();
-    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * samples + t] = gate[j < gates() ? j : gates() + j - n];
+    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * kept.pitch + t] = gate[j < gates() ? j : gates() + j - n];
   }
   std::fill_n(kept.of_h, n, 0.0F);
   std::fill_n(kept.of_c, n, 0.0F);
@@ -176,7 +188,7 @@ void Recurrent::backward(const OperationGradient& gradient, int64_t /*first*/, i
       kept.of_h[j] += *gradient.output_gradients.at(static_cast<int32_t>(j), static_cast<int64_t>(t));
     }
     cell_ == Cell::kLstm ? derive_lstm(kept, t) : derive_gru(kept, t);
-    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * samples + t] = kept.sums[j];
+    for (size_t j = 0; j < 4 * n; ++j) kept.gates[j * kept.pitch + t] = kept.sums[j];
     if (to.rows != nullptr) {
       std::fill_n(kept.of_operand, inputs_count(), 0.0F);
       multiply(weights_.data(), kept.of_operand, kept.sums, gates(), inputs_count(), kept.of_operand);
@@ -191,7 +203,7 @@ void Recurrent::backward(const OperationGradient& gradient, int64_t /*first*/, i
 // Leaves in of_h and of_c what reaches the states before, but for that by the sums.
 void Recurrent::derive_lstm(const Kept& kept, size_t t) const {
   const size_t n = hidden_count();
-  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.samples + t]; };
+  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.pitch + t]; };
   const float* before = kept.c + t * n;
   float* squashed = kept.sums + 3 * n;
   for (size_t j = 0; j < n; ++j) squashed[j] = gate(1, j) * before[j] + gate(0, j) * gate(2, j);
@@ -213,7 +225,7 @@ void Recurrent::derive_lstm(const Kept& kept, size_t t) const {
 
 void Recurrent::derive_gru(const Kept& kept, size_t t) const {
   const size_t n = hidden_count();
-  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.samples + t]; };
+  const auto gate = [&](size_t i, size_t j) { return kept.gates[(i * n + j) * kept.pitch + t]; };
   for (size_t j = 0; j < n; ++j) {
     const float reset = gate(0, j);
     const float update = gate(1, j);
@@ -237,12 +249,12 @@ void Recurrent::add_weight_gradients(const Kept& kept, float* gradients) const {
     *bias += static_cast<float>(sum);
   };
   for (size_t j = 0; j < gates(); ++j) {
-    add(kept.operand, inputs_count(), kept.gates + j * kept.samples, gradients, biases + j);
+    add(kept.operand, inputs_count(), kept.gates + j * kept.pitch, gradients, biases + j);
     gradients += inputs_count();
   }
   for (size_t j = 0; j < gates(); ++j) {
     const size_t row = cell_ == Cell::kGru && j >= 2 * n ? j + n : j;
-    add(kept.h, n, kept.gates + row * kept.samples, gradients, biases + gates() + j);
+    add(kept.h, n, kept.gates + row * kept.pitch, gradients, biases + gates() + j);
     gradients += n;
   }
 }

@@ -12,4 +12,8 @@ void add_row(const float* row, int64_t count, float* sums) {
   for (; i < count; ++i) sums[i] += row[i];
 }
 
+void add_product(const float* a, const float* b, int64_t count, float* sums) {
+  for (int64_t i = 0; i < count; ++i) sums[i] += a[i] * b[i];
+}
+
 }  // namespace conv1d

@@ -8,4 +8,7 @@ namespace conv1d {
 // sums[i] += row[i].
 void add_row(const float* row, int64_t count, float* sums);
 
+// sums[i] += a[i] * b[i].
+void add_product(const float* a, const float* b, int64_t count, float* sums);
+
 }  // namespace conv1d

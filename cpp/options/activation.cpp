@@ -386,14 +386,6 @@ struct Snake {
   Constant c0{9.86960411F}, c1{-32.469635F}, c2{42.7260742F}, c3{-30.0890636F}, c4{12.9937277F}, c5{-3.26657677F};
 };
 
-// The first min(n, 4) floats at p, n >= 1; zeros follow.
-v128_t load_some(const float* p, size_t n) {
-  if (n >= 4) return wasm_v128_load(p);
-  if (n == 1) return wasm_v128_load32_zero(p);
-  const v128_t pair = wasm_v128_load64_zero(p);
-  return n == 2 ? pair : wasm_v128_load32_lane(p + 2, pair, 2);
-}
-
 // A function whose constants the compiler does not know, or it would make them v128.const again.
 template <typename Function>
 const Function& hidden(const Function& function) {

@@ -112,7 +112,9 @@ const affineOf = (affine: unknown, channels: number): Record<string, Float64Arra
 
 /**
  * PyTorch's `BatchNorm1d`: (x - running_mean) / sqrt(running_var + eps) * weight + bias for each channel. `Network.record` in
- * training takes the mean and variance of the batch instead, and moves the running ones by `momentum` (default 0.1). Where it follows a convolution directly, `loadStateDict`'s `batchNorm` folds it into that one instead.
+ * training takes the batch's mean and variance, over time and all signals, instead, and moves the running ones towards
+ * them: (1 - momentum) * running + momentum * batch. Where it follows a convolution directly, `loadStateDict`'s `batchNorm`
+ * folds it into that one instead.
  */
 export class BatchNorm1d extends ChannelLayer {
   /** @internal */
@@ -121,12 +123,17 @@ export class BatchNorm1d extends ChannelLayer {
   readonly eps: number;
   readonly momentum: number;
 
-  /** @throws Conv1dError ERR_OPTION. */
+  /**
+   * @param options `eps` (default 1e-5) is added to variances; `momentum` (from 0 to 1, default 0.1) is the share of each
+   * batch in the running numbers; without `affine` (default true) it has neither weight nor bias.
+   * @throws Conv1dError ERR_OPTION.
+   */
   constructor(options: { numFeatures: number; eps?: number; momentum?: number; affine?: boolean }) {
     const names = ['numFeatures', 'eps', 'momentum', 'affine'] as const;
     const { numFeatures, eps = 1e-5, momentum = 0.1, affine = true } = pickOptions(options, names);
     const channels = checkCount('numFeatures', numFeatures);
-    if (!(momentum >= 0 && momentum <= 1)) throw optionError('momentum', 'a number from 0 to 1', momentum);
+    if (!(Number.isFinite(momentum) && momentum >= 0 && momentum <= 1))
+      throw optionError('momentum', 'a number from 0 to 1', momentum);
     const parameters = { ...affineOf(affine, channels), running_mean: zeros(channels), running_var: ones(channels) };
     super(parameters, ['num_batches_tracked']);
     this.channels = channels;

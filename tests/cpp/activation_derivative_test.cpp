@@ -96,7 +96,7 @@ std::vector<float> places() {
     const auto x = std::bit_cast<float>(static_cast<uint32_t>(bits));
     if (std::isfinite(x)) all.push_back(x);
   }
-  for (float x = -40; x < 40; x += 0.00937F) all.push_back(x);
+  for (int i = -4000; i < 4000; ++i) all.push_back(0.00937F * static_cast<float>(i));
   return all;
 }
 

@@ -205,7 +205,9 @@ Rows concatenated(const Row& /*numbers*/, const std::vector<Rows>& operands) {
 
 Rows sliced(const Row& numbers, const std::vector<Rows>& operands) {
   Rows out;
-  for (double i = 0; i < numbers[1]; ++i) out.push_back(operands[0][static_cast<size_t>(numbers[0] + i * numbers[2])]);
+  for (size_t i = 0; i < static_cast<size_t>(numbers[1]); ++i) {
+    out.push_back(operands[0][static_cast<size_t>(numbers[0]) + i * static_cast<size_t>(numbers[2])]);
+  }
   return out;
 }
 
@@ -359,9 +361,9 @@ std::vector<Case> all_cases() {
     }
   }
   for (size_t i = 0; i < std::size(kActivations); ++i) {
-    std::vector<float> parameters;
-    for (size_t p = 0; p < kActivations[i].parameter_count(); ++p) {
-      parameters.push_back(static_cast<float>(kActivations[i].parameters[p].initial));
+    std::vector<float> parameters(kActivations[i].parameter_count());
+    for (size_t p = 0; p < parameters.size(); ++p) {
+      parameters[p] = static_cast<float>(kActivations[i].parameters[p].initial);
     }
     cases.push_back(activation(static_cast<Activation>(i), parameters));
   }
@@ -383,8 +385,7 @@ std::vector<float> random_floats(size_t count, bool positive, std::mt19937* rand
   std::normal_distribution<float> normal;
   std::vector<float> values(count);
   for (float& x : values) {
-    do x = normal(*random);
-    while (std::abs(x) < 0.01F);
+    while (std::abs(x) < 0.01F) x = normal(*random);
     if (positive) x = std::abs(x) + 0.1F;
   }
   return values;
@@ -421,6 +422,7 @@ struct Question {
 
   std::vector<Stretch> stretches() const {
     std::vector<Stretch> all;
+    all.reserve(operands.size());
     for (const auto& operand : operands) all.push_back({operand.data(), rows(length), 0, length});
     return all;
   }
@@ -429,6 +431,7 @@ struct Question {
   void ask(int32_t most, const std::vector<bool>& asked, bool of_parameters, Gradients* sums) const {
     const auto operand_stretches = stretches();
     std::vector<OutputStretch> to;
+    to.reserve(operands.size());
     for (size_t i = 0; i < operands.size(); ++i) {
       to.push_back({asked[i] ? sums->operands[i].data() : nullptr, rows(length)});
     }
@@ -622,7 +625,8 @@ TEST(Gradients, OfAnOperandThatComesTwiceAddUp) {
 }
 
 // The output of an operation of one channel for one image, its gradient being 1, 2, 3 and so on.
-std::vector<float> gradients_of(const char* kind, const Row& numbers, std::vector<float> in, int32_t channels = 1) {
+std::vector<float> gradients_of(const char* kind, const Row& numbers, const std::vector<float>& in,
+                                int32_t channels = 1) {
   auto made = make_operation({.kind = kind, .channels = {&channels, 1}, .numbers = numbers});
   Question question((*made).get(), {channels}, static_cast<int32_t>(in.size()) / channels, false, 1);
   question.operands[0] = in;

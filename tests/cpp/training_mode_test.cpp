@@ -77,12 +77,11 @@ TEST(TrainingMode, OfBatchNormNormalisesOverTimeAndImages) {
     const auto operation = make("batchNorm", batch.channels, numbers);
     const TrainingRun run(operation.get(), batch, 0);
     std::vector<double> operand(run.operand.begin(), run.operand.end());
-    const auto number = [&](int32_t kind, int32_t c) {
-      return numbers[static_cast<size_t>(2 + kind * batch.channels + c)];
+    const auto place = [&](int32_t kind, int32_t c) {
+      return 2 + static_cast<size_t>(kind) * static_cast<size_t>(batch.channels) + static_cast<size_t>(c);
     };
-    const auto learned = [&](int32_t kind, int32_t c) {
-      return operation->numbers()[static_cast<size_t>(2 + kind * batch.channels + c)];
-    };
+    const auto number = [&](int32_t kind, int32_t c) { return numbers[place(kind, c)]; };
+    const auto learned = [&](int32_t kind, int32_t c) { return operation->numbers()[place(kind, c)]; };
     for (int32_t c = 0; c < batch.channels; ++c) {
       const auto places = [&] {
         std::vector<size_t> all;

@@ -265,6 +265,8 @@ describe('Network.sequential', () => {
     [() => new GroupNorm({ numGroups: 3, numChannels: 4 }), 'numGroups'],
     [() => new InstanceNorm1d({ numFeatures: 0 }), 'numFeatures'],
     [() => new BatchNorm1d({ numFeatures: 2, eps: -1 }), 'eps'],
+    [() => new BatchNorm1d({ numFeatures: 2, momentum: 1.1 }), 'momentum'],
+    [() => new BatchNorm1d({ numFeatures: 2, momentum: '0.1' }), 'momentum'],
   ])('refuses %s', (action, field) => {
     expect(thrown(action)).toMatchObject({ field });
   });

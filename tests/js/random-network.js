@@ -163,6 +163,7 @@ const keeping = {
   softmax: (d, { value }) => value.softmax(),
   logSoftmax: (d, { value }) => value.logSoftmax(),
   layerNorm: (d, { value }) => value.layerNorm({ eps: 0.01 }),
+  dropout: (d, { value }) => value.dropout(0.25),
   lstm: (d, { value }) =>
     value.apply(d.layer(Lstm, { inputSize: value.channels, hiddenSize: d.integer(1, 5), numLayers: d.integer(1, 2) })),
   gru: (d, { value }) => value.apply(d.layer(Gru, { inputSize: value.channels, hiddenSize: d.integer(1, 5) })),

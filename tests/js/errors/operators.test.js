@@ -54,6 +54,8 @@ const rows = [
   ['maxPool', [{ kernelSize: 3 }], 0, 'ceilMode', noBooleans, 'a boolean'],
   ['averagePool', [{ kernelSize: 3 }], 0, 'kernelSize', [...noIntegers(1), undefined], 'an integer >= 1'],
   ['averagePool', [{ kernelSize: 3 }], 0, 'countIncludePad', noBooleans, 'a boolean'],
+  ['dropout', [0.5], 0, 'p', noNumbers, 'a finite float32 number'],
+  ['dropout', [0.5], 0, 'p', [-0.1, 1, 2], 'a number >= 0 and < 1'],
   ['layerNorm', [{}], 0, 'eps', noNumbers, 'a finite float32 number'],
   ['layerNorm', [{}], 0, 'eps', [-1e-5], 'a number >= 0'],
   ['layerNorm', [{}], 0, 'weight', [...lists, null, {}, '1'], 'a number or a list of one for each of 4 channels'],
