@@ -15,6 +15,7 @@
 #include "passes/forward.h"
 #include "passes/recording.h"
 #include "passes/stream.h"
+#include "training/optimizer.h"
 
 namespace conv1d {
 namespace {
@@ -253,6 +254,17 @@ bool settle_stream(uintptr_t stream, uintptr_t sample, uintptr_t output) {
   return !failed(stream_at(stream)->settle(reinterpret_cast<const void*>(sample), reinterpret_cast<void*>(output)));
 }
 
+// A step of an optimiser, whose rule is floats at `rule`.
+template <class Rule>
+void optimize_by(uintptr_t rule, size_t count, uintptr_t parameter, uintptr_t gradient, uintptr_t first,
+                 uintptr_t second, uintptr_t third) {
+  const auto at = [](uintptr_t pointer) { return reinterpret_cast<float*>(pointer); };
+  optimize(*reinterpret_cast<const Rule*>(rule), {.count = count,
+                                                  .parameter = at(parameter),
+                                                  .gradient = at(gradient),
+                                                  .states = {at(first), at(second), at(third)}});
+}
+
 // The activations as JSON, in the order of their indices; 0 and 1 stand for false and true.
 std::string activations() {
   std::string json;
@@ -365,6 +377,9 @@ EMSCRIPTEN_BINDINGS(conv1d) {
   function("restoreStream", &restore_stream);
   function("cloneStream", &clone_stream);
   function("settleStream", &settle_stream);
+  function("optimizeSgd", &optimize_by<Sgd>);
+  function("optimizeAdam", &optimize_by<Adam>);
+  function("optimizeRmsProp", &optimize_by<RmsProp>);
   function("activations", &activations);
   function("activationIndex", &activation_index);
   function("allocate", &allocate);

@@ -1,3 +1,4 @@
+import { nextTurn } from '../common/next-turn.js';
 import { bytesBefore } from '../layer/output.js';
 import type { GlueFactory } from '../runtime/core.js';
 import { makeMemory } from '../runtime/memory.js';
@@ -17,18 +18,6 @@ type Task = Extract<ToWorker, { type: 'graph' | 'run' | 'free' }>;
 
 /** Milliseconds of computing between looks at the mailbox: at least this, at most about three times this. */
 const sliceMilliseconds = 15;
-
-/** Another turn of the event loop; a timer would wait for some milliseconds. */
-function nextTurn(): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve) => {
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
-}
 
 /** Does what comes through the port, in order, and listens for aborts meanwhile. */
 class Queue {

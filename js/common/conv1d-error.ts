@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_STATE_DICT'
   | 'ERR_STREAM_STATE'
+  | 'ERR_NOT_FINITE'
   | 'ERR_UNSUPPORTED';
 
 /**

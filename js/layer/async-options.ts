@@ -17,14 +17,22 @@ const isSignal = (value: Partial<AbortSignal> | null): boolean =>
   typeof value.addEventListener === 'function' &&
   typeof value.removeEventListener === 'function';
 
-export function readAsyncOptions(given: ForwardAsyncOptions): CallOptions {
-  const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
+/** Checks an option `signal`, if there is one. */
+export function checkSignal(signal: unknown): void {
   // No instanceof: it may come from another realm.
-  if (signal !== undefined && !reading('ERR_OPTION', 'signal', signal, () => isSignal(signal))) {
+  if (signal !== undefined && !reading('ERR_OPTION', 'signal', signal, () => isSignal(signal as AbortSignal))) {
     throw optionError('signal', 'an AbortSignal', signal);
   }
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw optionError('onProgress', 'a function', onProgress);
-  }
+}
+
+/** Checks an option that is called, if there is one. */
+export function checkCallback(field: string, callback: unknown): void {
+  if (callback !== undefined && typeof callback !== 'function') throw optionError(field, 'a function', callback);
+}
+
+export function readAsyncOptions(given: ForwardAsyncOptions): CallOptions {
+  const { signal, onProgress } = pickOptions(given, ['signal', 'onProgress']);
+  checkSignal(signal);
+  checkCallback('onProgress', onProgress);
   return { signal, onProgress };
 }

@@ -1,6 +1,6 @@
 import type { NetworkCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
-import type { LoadStateDictOptions } from '../files/state-dict.js';
+import type { LoadStateDictOptions, ParameterName } from '../files/state-dict.js';
 import { layerStep } from '../network/parts.js';
 import { Conv1dStream, type StreamOptions } from '../network/stream.js';
 import type { CoreOptions, Explanation } from '../runtime/core.js';
@@ -16,6 +16,7 @@ import {
   loadParameters,
   readParameter,
   type ResetOptions,
+  updateParameter,
   writeBias,
   writeWeight,
 } from './parameters.js';
@@ -225,6 +226,11 @@ export abstract class Convolution {
     const [weight = [], bias = []] = [shapes.weight[0], shapes.bias[0]];
     const first = { name: 'weight', shape: weight, at: 0 };
     return options.bias ? [first, { name: 'bias', shape: bias, at: elementCount(weight) }] : [first];
+  }
+
+  /** @internal Lets `change` write a parameter at its address. */
+  updateTrained({ name }: TrainedParameter, change: (address: number) => void): void {
+    updateParameter(name as ParameterName, this.#plan, change);
   }
 
   /** @internal */

@@ -23,16 +23,18 @@ export function readParameter(name: ParameterName, plan: Plan): Tensor {
   return Tensor.copyFrom(runtime, pointer, plan.shapes[name][0] ?? [], dtype);
 }
 
-function write(name: ParameterName, plan: Plan, tensor: Tensor): void {
+/** Lets `change` write the parameter at its address. */
+export function updateParameter(name: ParameterName, plan: Plan, change: (address: number) => void): void {
   const { runtime } = plan;
   plan.changed();
-  tensor.copyTo(
-    runtime,
-    runtime.guard((core) => core[name](plan.handle)),
-  );
+  change(runtime.guard((core) => core[name](plan.handle)));
   runtime.guard((core) => {
     core.weightsChanged(plan.handle);
   });
+}
+
+function write(name: ParameterName, plan: Plan, tensor: Tensor): void {
+  updateParameter(name, plan, (address) => tensor.copyTo(plan.runtime, address));
 }
 
 export function writeWeight(plan: Plan, value: unknown): void {

@@ -2,6 +2,7 @@
 import type { RecurrentCopy } from '../background/network-copy.js';
 import { whenCollected } from '../common/collected.js';
 import { Conv1dError, optionError, pickOptions, shapeError } from '../common/errors.js';
+import { drawSeed, makeRandom } from '../common/random.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { type LoadOptions, readNamed } from './named-parameters.js';
@@ -170,14 +171,22 @@ export abstract class Recurrent {
     return new Float32Array(runtime.floats.subarray(begin, begin + count));
   }
 
-  #write({ handle }: Cell, at: number, values: Float32Array): void {
+  #update(handle: number, at: number, change: (address: number) => void): void {
     const { runtime } = this.#owned;
-    const begin = runtime.guard((core) => core.recurrentWeights(handle)) / 4 + at;
-    runtime.floats.set(values, begin);
+    change(runtime.guard((core) => core.recurrentWeights(handle)) + 4 * at);
     runtime.guard((core) => {
       core.recurrentChanged(handle);
     });
     ++this.#version;
+  }
+
+  #write({ handle }: Cell, at: number, values: Float32Array): void {
+    this.#update(handle, at, (address) => this.#owned.runtime.floats.set(values, address / 4));
+  }
+
+  /** @internal Lets `change` write a parameter at its address. */
+  updateTrained({ cell = 0, at }: TrainedParameter, change: (address: number) => void): void {
+    this.#update(cell, at, change);
   }
 
   /**
@@ -213,19 +222,9 @@ export abstract class Recurrent {
    * @throws Conv1dError ERR_OPTION, ERR_DISPOSED.
    */
   resetParameters(options: { seed?: number } = {}): void {
-    const { seed = Math.floor(Math.random() * 2 ** 32) } = pickOptions(options, ['seed']);
-    if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
-      throw optionError('seed', 'an integer from 0 to 2^32 - 1', seed);
-    }
+    const { seed = drawSeed() } = pickOptions(options, ['seed']);
+    const uniform = makeRandom(seed);
     const limit = 1 / Math.sqrt(this.hiddenSize);
-    // Mulberry32 (Tommy Ettinger, public domain).
-    let state = seed;
-    const uniform = () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let z = Math.imul(state ^ (state >>> 15), state | 1);
-      z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
-      return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-    };
     for (const cell of this.#cells) {
       for (const { shape, at } of cell.parts) {
         this.#write(

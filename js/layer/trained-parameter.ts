@@ -7,3 +7,10 @@ export interface TrainedParameter {
   /** Of a recurrent layer: C++'s handle of the cell that it belongs to. */
   readonly cell?: number;
 }
+
+/** One as optimisers see it. */
+export interface UpdatedParameter {
+  readonly shape: readonly number[];
+  /** Lets `change` write it at its address, which may be `scratch`, where there is room for it. */
+  update(change: (address: number) => void, scratch: number): void;
+}

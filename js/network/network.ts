@@ -20,6 +20,7 @@ import { Graph } from '../layer/graph.js';
 import type { ForwardOptions } from '../layer/output.js';
 import { Recurrent } from '../layer/recurrent.js';
 import { checkShape, splitShape, type Tensor } from '../layer/tensor.js';
+import type { UpdatedParameter } from '../layer/trained-parameter.js';
 import { requireRuntime } from '../runtime/default.js';
 import type { LoadedRuntime, Runtime } from '../runtime/runtime.js';
 import { ChannelLayer } from './norm.js';
@@ -272,6 +273,19 @@ export class Network {
     const shape = checkShape('input', inputShape);
     const [batch, length] = splitShape('input', shape, this.inChannels, 'network');
     return graph.recordingBytes(batch, length, lowMemory, shape);
+  }
+
+  /** @internal The named parameters that training changes, and whose memory they lie in. */
+  trained(): { runtime: LoadedRuntime; parameters: Map<string, UpdatedParameter> } {
+    const runtime = this.#runtime;
+    const entries = [...this.#names].flatMap(([name, layer]) =>
+      layer.trained.map((parameter): [string, UpdatedParameter] => {
+        const update: UpdatedParameter['update'] = (change, scratch) =>
+          layer.updateTrained(parameter, change, runtime, scratch);
+        return [`${name}.${parameter.name}`, { shape: parameter.shape, update }];
+      }),
+    );
+    return { runtime, parameters: new Map(entries) };
   }
 
   /** Where the gradients of all named parameters are. */

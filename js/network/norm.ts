@@ -3,6 +3,7 @@ import { Conv1dError, optionError, pickOptions } from '../common/errors.js';
 import { type LoadOptions, readNamed } from '../layer/named-parameters.js';
 import { Tensor } from '../layer/tensor.js';
 import type { TrainedParameter } from '../layer/trained-parameter.js';
+import type { LoadedRuntime } from '../runtime/runtime.js';
 
 interface Parameter {
   readonly name: string;
@@ -65,6 +66,20 @@ export abstract class ChannelLayer {
     return this.#parameters.flatMap(({ name, values: { length } }) =>
       name === 'weight' || name === 'bias' ? [{ name, shape: [length], at: (at += length) - length }] : [],
     );
+  }
+
+  /** @internal Lets `change` write a parameter as floats at `scratch`, in the memory of `runtime`. */
+  updateTrained(
+    { name }: TrainedParameter,
+    change: (address: number) => void,
+    runtime: LoadedRuntime,
+    scratch: number,
+  ): void {
+    const { values } = this.#parameters.find((parameter) => parameter.name === name) ?? { values: zeros(0) };
+    runtime.floats.set(values, scratch / 4);
+    change(scratch);
+    values.set(runtime.floats.subarray(scratch / 4, scratch / 4 + values.length));
+    ++this.#version;
   }
 
   /** Copies of the parameters by PyTorch's names. */

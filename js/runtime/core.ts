@@ -44,6 +44,17 @@ export interface Explanation {
   threads: number;
 }
 
+/** A step of an optimiser over `count` floats. Its rule is floats as cpp/training/optimizer.h has them; states may be 0. */
+export type Optimize = (
+  rule: number,
+  count: number,
+  parameter: number,
+  gradient: number,
+  first: number,
+  second: number,
+  third: number,
+) => void;
+
 /** The functions of cpp/bindings.cpp. Pointers are byte offsets into the memory; 0 and false mean failure. */
 export interface Core {
   defaultOptions(): Omit<CoreOptions, 'parameters'>;
@@ -104,6 +115,9 @@ export interface Core {
   restoreStream(stream: number, state: number, bytes: number): boolean;
   cloneStream(stream: number): number;
   settleStream(stream: number, sample: number, output: number): boolean;
+  optimizeSgd: Optimize;
+  optimizeAdam: Optimize;
+  optimizeRmsProp: Optimize;
   /** -1 means failure. */
   activationIndex(name: string, parameters: number, count: number, channels: number): number;
   /** JSON. */

@@ -1,4 +1,4 @@
-import { Network, Tensor } from '../api.js';
+import { Tensor } from '../api.js';
 import { classError, optionError } from '../common/errors.js';
 
 /** Checks that an option is a finite number that `isFit`, as `rule` says. */
@@ -26,9 +26,4 @@ export function checkTensor(field: string, value: unknown): Tensor {
   if (!Tensor.owns(value)) throw classError('ERR_DTYPE', field, 'Tensor', value);
   value.requireLive();
   return value;
-}
-
-export function checkNetwork(value: unknown): Network {
-  if (Network.owns(value)) return value;
-  throw classError('ERR_OPTION', 'network', 'Network', value);
 }

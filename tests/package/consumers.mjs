@@ -7,7 +7,7 @@ import { inRoot } from '../../scripts/lib/run.mjs';
 import { there, tool } from './install.mjs';
 import { behindProxy, files, started, viteDev } from './servers.mjs';
 
-const everywhere = ['forward', 'models', 'forwardAsync'];
+const everywhere = ['forward', 'models', 'train', 'forwardAsync'];
 const isolated = [...everywhere, 'threads'];
 const inScript = [...isolated, 'simd wasmBinary'];
 // What require() gives is what import() gives, where Node can require() a module.

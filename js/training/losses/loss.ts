@@ -6,7 +6,10 @@ import { checkTensor } from '../checks.js';
 export interface LossValue {
   /** The mean over all that the loss compares. */
   readonly value: number;
-  /** Of the value with respect to each element of the output: float32, of the output's shape, living where it lives. */
+  /**
+   * Of the value with respect to each element of the output: float32, of the output's shape, living where it lives. A new
+   * tensor, which the caller disposes.
+   */
   readonly gradient: Tensor;
 }
 

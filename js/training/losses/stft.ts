@@ -72,28 +72,50 @@ class Resolution {
       }
     }
     const ofError = errors === 0 ? 0 : scale / Math.sqrt(errors * energy);
-    for (let frame = 0; frame < frames; ++frame) {
+    // Two frames in one transform, as above. The real part of a sum over these bins is that of all bins, each half, mirrored.
+    for (let first = 0; first < frames; first += 2) {
       this.#re.fill(0);
       this.#im.fill(0);
-      for (let k = 0; k < bins; ++k) {
-        const at = frame * bins + k;
-        const ownRe = re[at] ?? 0;
-        const ownIm = im[at] ?? 0;
-        const power = ownRe ** 2 + ownIm ** 2;
-        if (power < leastPower) continue;
-        const magnitude = Math.sqrt(power);
-        const off = magnitude - (wanted[at] ?? 0);
-        const slope = ofError * off + (scale * Math.sign(off)) / (magnitude * count);
-        this.#re[k] = (slope * ownRe) / magnitude;
-        this.#im[k] = (-slope * ownIm) / magnitude;
+      const pair = Math.min(frames - first, 2);
+      for (let second = 0; second < pair; ++second) {
+        for (let k = 0; k < bins; ++k) {
+          const at = (first + second) * bins + k;
+          const ownRe = re[at] ?? 0;
+          const ownIm = im[at] ?? 0;
+          const power = ownRe ** 2 + ownIm ** 2;
+          if (power < leastPower) continue;
+          const magnitude = Math.sqrt(power);
+          const off = magnitude - (wanted[at] ?? 0);
+          const slope = ofError * off + (scale * Math.sign(off)) / (magnitude * count);
+          const half = slope / (2 * magnitude);
+          this.#addPair(k, half * ownRe, half * ownIm, second === 1);
+        }
       }
       this.#fft.transform(this.#re, this.#im);
       for (let i = 0; i < this.#size; ++i) {
-        const at = this.#place(frame, i, length);
-        gradient[at] = (gradient[at] ?? 0) + (this.#window[i] ?? 0) * (this.#re[i] ?? 0);
+        const weight = this.#window[i] ?? 0;
+        const at = this.#place(first, i, length);
+        gradient[at] = (gradient[at] ?? 0) + weight * (this.#re[i] ?? 0);
+        if (pair === 1) continue;
+        const next = this.#place(first + 1, i, length);
+        gradient[next] = (gradient[next] ?? 0) - weight * (this.#im[i] ?? 0);
       }
     }
     return Math.sqrt(errors / energy) + logarithms / count;
+  }
+
+  /**
+   * Adds the conjugate of a bin, and the bin as its mirror image; of a second signal, times -i. The transform's real parts are
+   * then the first signal, its imaginary parts the second one's negative.
+   */
+  #addPair(k: number, re: number, im: number, isSecond: boolean): void {
+    const mirrored = (this.#size - k) % this.#size;
+    const [x, y] = isSecond ? [im, re] : [re, im];
+    const sign = isSecond ? -1 : 1;
+    this.#re[k] = (this.#re[k] ?? 0) + sign * x;
+    this.#im[k] = (this.#im[k] ?? 0) - y;
+    this.#re[mirrored] = (this.#re[mirrored] ?? 0) + x;
+    this.#im[mirrored] = (this.#im[mirrored] ?? 0) + sign * y;
   }
 
   /** A frame of both signals in one transform: x makes the real parts, y the imaginary ones. */

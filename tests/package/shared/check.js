@@ -1,6 +1,7 @@
 // What every consumer computes with the package, whatever brought it there.
 import { conv1d, Conv1d, createConvolverNode, createRuntime, init, Network, Tensor } from 'conv1d-wasm';
 import { readNam } from 'conv1d-wasm/models';
+import { mse, Sgd, train } from 'conv1d-wasm/train';
 
 function expectEqual(got, expected, what) {
   const [a, b] = [got, expected].map((value) => JSON.stringify(value));
@@ -61,6 +62,16 @@ const checks = {
     expectEqual(network.forward(signal()).toArray(), [[1, 3, 6, 12]], "the model's output");
   },
 
+  /** A layer learns that it should double its input. */
+  async train() {
+    const layer = new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, bias: false });
+    const network = Network.sequential([layer]);
+    const data = { inputs: new Tensor([[[1, 2, 4, 8]]]), targets: new Tensor([[[2, 4, 8, 16]]]) };
+    await train(network, { data, loss: mse(), optimizer: new Sgd({ learningRate: 0.02 }), epochs: 20 });
+    const [[[weight]]] = layer.weight.toArray();
+    if (!(Math.abs(weight - 2) < 1e-3)) throw new Error(`the weight is ${weight} after training, expected 2`);
+  },
+
   async audio() {
     const context = new OfflineAudioContext(1, 4, 48000);
     const buffer = context.createBuffer(1, 4, 48000);
@@ -81,7 +92,7 @@ const canThread = typeof SharedArrayBuffer !== 'undefined';
 export async function check() {
   const threads = canThread ? 2 : 1;
   expectEqual((await init({ threads })).threads, threads, 'the number of threads');
-  const names = ['forward', 'models', 'forwardAsync'];
+  const names = ['forward', 'models', 'train', 'forwardAsync'];
   if (canThread) names.push('threads');
   if (typeof OfflineAudioContext !== 'undefined') names.push('audio');
   for (const name of names) await checks[name](threads);

@@ -2,5 +2,5 @@ import { expect, test } from 'vitest';
 import { check } from './check.js';
 
 test('a test can compute', async () => {
-  expect(await check()).toEqual(['forward', 'models', 'forwardAsync', 'threads']);
+  expect(await check()).toEqual(['forward', 'models', 'train', 'forwardAsync', 'threads']);
 });
