@@ -34,7 +34,7 @@ export function readGradients(gradients: NamedGradients): [string, Tensor][] {
   });
 }
 
-/** The parameters of a network that can be trained, and whose memory they lie in. */
+/** @internal The parameters of a network that can be trained, and whose memory they lie in. */
 export function checkTrainable(network: unknown): ReturnType<Network['trained']> {
   if (!Network.owns(network)) throw classError('ERR_OPTION', 'network', 'Network', network);
   if (network.dtype !== 'float32') {
