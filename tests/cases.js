@@ -97,7 +97,8 @@ export function readOperatorCases(json, buffer) {
  * @property {Stored} gradOutput
  * @property {Record<'input' | 'weight' | 'bias', ExpectedGradient>} gradients
  *
- * @typedef {{ expected: Float64Array, tolerance: Float32Array, largestSum: number }} ExpectedGradient
+ * @typedef {{ expected: Float64Array, tolerance: Float32Array, largestSum: number, bySums: number }} ExpectedGradient  the
+ *   last two are what errors of the transforms are multiplied by: of the gradient itself, and of the layer's sums before it
  */
 
 /**
@@ -122,11 +123,12 @@ export function readGradientCases(json, buffer, cases) {
       ['bias', 'ofBias', [outChannels]],
     ]) {
       if (!entry[key]) continue;
-      const { expected, tolerance, largestSum } = entry[key];
+      const { expected, tolerance, largestSum, bySums } = entry[key];
       gradients[what] = {
         expected: take(buffer, Float64Array, expected, product(shape)),
         tolerance: take(buffer, Float32Array, tolerance, product(shape)),
         largestSum,
+        bySums,
       };
     }
     const bias = entry.biasAt === null ? null : stored(entry.biasAt, [outChannels]);
