@@ -29,6 +29,12 @@ constexpr double kManyWindowFloats = 131072;
 constexpr int32_t kMostTogether = 16;
 // Cycles of a piece, at most: a run can pause only between pieces.
 constexpr double kLongestPieceCycles = 30e6;
+// Of a product of the gradient of weights by the definition, and what FFT has to save of it.
+constexpr double kGradientProductCycles = in_build(0.16, 0.3);
+constexpr double kGradientSpectraCycles = in_build(1.2, 2.0);  // of two numbers of its spectra
+constexpr double kGradientWorth = 0.7;
+// Floats of the sums of a piece of such a gradient, at most.
+constexpr double kGradientSums = 1048576;
 constexpr double kAutoSpectra = 33554432;
 
 // Blocks of a piece, as evenly as they go, so that their windows have about `room` when each has `floats`.
@@ -37,7 +43,36 @@ int32_t blocks_together(int32_t blocks, double floats, double room) {
   return std::min(most, round_up(ceil_div(blocks, ceil_div(blocks, most)), 2));
 }
 
+double transform_cycles(int64_t size) {
+  const int levels = floor_log2(size / 2);
+  return static_cast<double>(size) / 2 * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
+}
+
 }  // namespace
+
+int32_t fft_size_of_gradient(const Correlation& layer, int32_t channels, bool asked_for) {
+  if (layer.stride != 1 || layer.dilation != 1) return 0;
+  const double images = layer.batch;
+  const double inputs = layer.group_in();
+  const double outputs = layer.group_out();
+  const double parts = std::ceil(inputs / channels);
+  const double products = images * layer.out_length * inputs * outputs * layer.kernel_size;
+  double least = asked_for ? HUGE_VAL : kGradientWorth * kGradientProductCycles * products;
+  int32_t best = 0;
+  for (int64_t size = Fft::kLeastSize; size <= Fft::kMostSize; size *= 2) {
+    if (size < 2 * int64_t{layer.kernel_size}) continue;
+    const auto floats = static_cast<double>(size);
+    if (floats * outputs * std::min<double>(inputs, channels) > kGradientSums) break;
+    const double blocks = images * std::ceil(layer.out_length / (floats - layer.kernel_size + 1));
+    const double transforms = inputs + parts * outputs;
+    const double cycles = blocks * transforms * (transform_cycles(size) + kPickCycles * floats) +
+                          inputs * outputs * (blocks * kGradientSpectraCycles * floats / 2 + transform_cycles(size));
+    if (cycles >= least) continue;
+    least = cycles;
+    best = static_cast<int32_t>(size);
+  }
+  return best;
+}
 
 double most_spectra(bool asked_for) { return asked_for ? static_cast<double>(kMaxElements) : kAutoSpectra; }
 
@@ -65,8 +100,7 @@ FftCut cut_for_fft(const Correlation& layer, int threads, double most_spectra) {
                                                    floats > kLargeFloats ? kManyWindowFloats : kWindowFloats)
                                  : 1;
     const double half = static_cast<double>(size) / 2;
-    const int levels = floor_log2(size / 2);
-    const double fft = half * (kLevelCycles * levels + (levels % 2 == 0 ? 0 : kHalvedCycles)) + kCallCycles;
+    const double fft = transform_cycles(size);
     const double load = (floats > kLargeFloats ? kFarLoadCycles : floats > kCacheFloats ? kLoadCycles : 0) / together;
     const double in = rows * (fft + copy * static_cast<double>(size));
     const double out = layer.group_out() * (rows * half * (kProductCycles + load) + fft + pick * outputs);

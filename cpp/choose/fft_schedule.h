@@ -23,6 +23,10 @@ struct FftCut {
 // floats.
 FftCut cut_for_fft(const Correlation& layer, int threads, double most_spectra);
 
+// The cheapest size for the gradient of a layer's weights, of so many input channels at once (methods/
+// fft_weight_gradient.h), or 0 where it is not for that layer or, unless `asked_for`, the definition is no slower.
+int32_t fft_size_of_gradient(const Correlation& layer, int32_t channels, bool asked_for);
+
 // How many floats the spectra of a layer's weights may have: 128 MB under 'auto', or what an array can hold.
 double most_spectra(bool asked_for);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "choose/fft_schedule.h"
 #include "choose/in_build.h"
 #include "choose/threads.h"
 #include "integers.h"
@@ -28,6 +29,9 @@ constexpr int64_t kSumFloats = 1048576;
 // Columns of a piece from which on reading the output's gradients for them alone pays.
 constexpr int32_t kLeastColumns = 48;
 
+// Input channels of a piece by FFT, which transforms the output's gradients for them alone.
+constexpr int32_t kFftChannels = 8;
+
 constexpr DotsTile kDots6x2{6, dots_f32_6x2};
 constexpr DotsTile kDots3x3{3, dots_f32_3x3};
 constexpr DotsTile kDots2x4{2, dots_f32_2x4};
@@ -42,7 +46,7 @@ int32_t divisor(int32_t value, int64_t most) {
 
 }  // namespace
 
-WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int threads) {
+WeightGradientSchedule schedule_weight_gradient(Algorithm wanted, const Correlation& layer, int threads) {
   WeightGradientSchedule schedule{};
   schedule.threads = worth_threads(layer, threads);
   const int64_t uses = int64_t{layer.group_out()} * layer.kernel_size;
@@ -59,6 +63,14 @@ WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int th
   const int64_t channel_floats = schedule.tap_windows ? windows * schedule.images : span;
   schedule.channels = divisor(layer.group_in(), schedule.direct ? layer.group_in() : kBlockFloats / channel_floats);
 
+  if (wanted == Algorithm::kAuto || wanted == Algorithm::kFft) {
+    schedule.fft_size = fft_size_of_gradient(layer, kFftChannels, wanted == Algorithm::kFft);
+  }
+  if (schedule.fft_size > 0) {
+    schedule.channels = divisor(layer.group_in(), std::min(schedule.channels, kFftChannels));
+    schedule.chunks = 1;
+    return schedule;
+  }
   const int64_t blocks = int64_t{ceil_div(layer.batch, schedule.images)} * ceil_div(layer.out_length, schedule.block);
   const int64_t parts = layer.in_channels / schedule.channels;
   const int64_t most_chunks = std::clamp<int64_t>(kSumFloats / layer.weight_size(), 1, std::max<int64_t>(1, blocks));

@@ -5,6 +5,7 @@
 
 #include "kernels/dots_f32.h"
 #include "operator/correlation.h"
+#include "options/params.h"
 
 namespace conv1d {
 
@@ -17,11 +18,12 @@ struct WeightGradientSchedule {
   bool direct;
   // Whether a packed block holds a window for each tap instead of one span for all.
   bool tap_windows;
+  int32_t fft_size;  // of spectra in place of products, or 0; there is then one chunk
   int threads;
 };
 
-// All but `threads` depends on the correlation alone, so that sums do not depend on threads.
-WeightGradientSchedule schedule_weight_gradient(const Correlation& layer, int threads);
+// All but `threads` depends on the layer alone, so that sums do not depend on threads.
+WeightGradientSchedule schedule_weight_gradient(Algorithm wanted, const Correlation& layer, int threads);
 
 // The kernel to start with when `rows` output channels are left, and how many it takes.
 struct DotsTile {

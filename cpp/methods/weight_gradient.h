@@ -9,6 +9,7 @@
 
 #include "errors.h"
 #include "operator/correlation.h"
+#include "options/params.h"
 
 namespace conv1d {
 
@@ -19,8 +20,9 @@ class WeightGradient {
   WeightGradient(const WeightGradient&) = delete;
   WeightGradient& operator=(const WeightGradient&) = delete;
 
-  // Ready for one input shape, on up to `threads` threads. Fails with ERR_OUT_OF_MEMORY.
-  static Result<std::unique_ptr<WeightGradient>> make(const Correlation& correlation, int threads);
+  // Ready for one input shape, on up to `threads` threads, by FFT where `wanted` is that or kAuto and it can be. Fails
+  // with ERR_OUT_OF_MEMORY.
+  static Result<std::unique_ptr<WeightGradient>> make(Algorithm wanted, const Correlation& correlation, int threads);
 
   // Threads that are worth waking for it.
   virtual int threads() const = 0;

@@ -28,7 +28,7 @@ Result<std::unique_ptr<LayerGradient>> LayerGradient::make(std::shared_ptr<Layer
 
 std::optional<Error> LayerGradient::prepare(const Needs& needs) {
   if (needs.weight) {
-    auto weight = WeightGradient::make(forward_, threads_);
+    auto weight = WeightGradient::make(layer_->params().algorithm, forward_, threads_);
     if (!weight) return std::move(weight.error());
     weight_ = std::move(*weight);
     const double floats = static_cast<double>(weight_->scratch_floats()) * weight_->threads();

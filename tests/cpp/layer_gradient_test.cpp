@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <random>
 #include <string>
@@ -186,7 +187,10 @@ void round_all(std::vector<float>* values) {
 }
 
 void expect_definition(const Problem& problem, Gradients got) {
-  if (problem.params().algorithm != Algorithm::kDirect) round_all(&got.input);
+  if (problem.params().algorithm != Algorithm::kDirect) {
+    round_all(&got.input);
+    round_all(&got.weight);
+  }
   const Gradients expected = by_definition(problem);
   EXPECT_EQ(got.input, expected.input) << name_of(problem);
   EXPECT_EQ(got.weight, expected.weight) << name_of(problem);
@@ -225,6 +229,39 @@ TEST(LayerGradient, IsTheDefinitionForLargeShapes) {
     const Problem problem = make_problem(random, o, s.batch, s.length);
     ASSERT_TRUE(problem.layer);
     expect_definition(problem, run(problem, 2));
+  }
+}
+
+// Where a sample stands out, FFT leaves its channels to the definition; NaN is then where it belongs.
+TEST(LayerGradient, OfLongKernelsAreExactWhereSamplesStandOut) {
+  const auto weight_by = [&](const char* algorithm, float outlier, bool in_gradient) {
+    Random same(9);
+    Options o = layer_options(2, 3, 200);
+    o.algorithm = algorithm;
+    o.pad_left = 199;
+    Problem problem = make_problem(same, o, 2, 3000);
+    problem.input = random_values(problem.input.size(), 10);
+    problem.sum_gradients = random_values(problem.sum_gradients.size(), 11);
+    if (outlier != 0) (in_gradient ? problem.sum_gradients : problem.input)[1700] = outlier;
+    return run(problem, 1).weight;
+  };
+  const auto direct = weight_by("direct", 0, false);
+  const auto fft = weight_by("fft", 0, false);
+  EXPECT_NE(fft, direct);
+  EXPECT_EQ(weight_by("auto", 0, false), fft);
+  for (size_t i = 0; i < fft.size(); ++i) ASSERT_NEAR(fft[i], direct[i], 1e-3) << i;
+  for (const bool in_gradient : {false, true}) {
+    for (const float outlier : {1e9F, INFINITY, std::nanf("")}) {
+      const auto expected = weight_by("direct", outlier, in_gradient);
+      const auto got = weight_by("fft", outlier, in_gradient);
+      for (size_t i = 0; i < got.size(); ++i) {
+        if (std::isfinite(expected[i])) {
+          ASSERT_NEAR(got[i], expected[i], 1e-3 + std::abs(expected[i]) * 1e-5) << i;
+        } else {
+          ASSERT_FALSE(std::isfinite(got[i])) << i;
+        }
+      }
+    }
   }
 }
 
