@@ -11,26 +11,24 @@ export type NamedGradients = Readonly<Record<string, Tensor>>;
 interface ParameterState {
   /** Steps that were made. */
   steps: number;
-  readonly arrays: readonly Tensor[];
+  /** One for each of `stateNames`. */
+  readonly arrays: readonly (Tensor | null)[];
 }
 
 /** The bytes of the longest rule, and to spare. */
 const ruleBytes = 64;
 
-/** An entry of gradients that can be trusted, or ERR_NOT_FINITE and the like. */
-export function checkGradient(name: string, value: unknown): Tensor {
-  const gradient = checkTensor(`gradients[${show(name)}]`, value);
-  if (gradient.dtype === 'float32') return gradient;
-  const text = `the gradient of ${show(name)} must be float32, got ${gradient.dtype}`;
-  throw dtypeError('gradients', text, gradient.dtype);
-}
-
+/** @internal Checks all but shapes. */
 export function readGradients(gradients: NamedGradients): [string, Tensor][] {
   return reading('ERR_OPTION', 'gradients', gradients, () => {
     if (typeof gradients !== 'object' || (gradients as unknown) === null || Tensor.owns(gradients)) {
       throw classError('ERR_OPTION', 'gradients', 'Record of tensors', gradients);
     }
-    return Object.entries(gradients).map(([name, value]) => [name, checkGradient(name, value)]);
+    return Object.entries(gradients).map(([name, value]) => {
+      const { dtype } = checkTensor(`gradients[${show(name)}]`, value);
+      if (dtype === 'float32') return [name, value];
+      throw dtypeError('gradients', `the gradient of ${show(name)} must be float32, got ${dtype}`, dtype);
+    });
   });
 }
 
@@ -86,10 +84,6 @@ export abstract class Optimizer {
   /** @internal The floats that C++ takes for step `step`, from 1 on. */
   protected abstract rule(step: number): readonly number[];
 
-  get #kept(): string[] {
-    return this.stateNames.filter((name) => name !== null);
-  }
-
   /**
    * Changes the parameters of a network by their gradients; those without a gradient stay as they are. All are changed or,
    * on an error, none.
@@ -120,7 +114,7 @@ export abstract class Optimizer {
     }
     const made: Tensor[] = [];
     try {
-      const states = updates.map(({ name, parameter }) => this.#stateFor(name, parameter.shape, runtime, made));
+      const states = updates.map(({ name, gradient }) => this.#stateFor(name, gradient, runtime, made));
       const most = Math.max(...updates.map(({ gradient }) => gradient.size));
       runtime.staged(ruleBytes + 8 * most, (ruleAt) => {
         const [gradientAt, scratch] = [ruleAt + ruleBytes, ruleAt + ruleBytes + 4 * most];
@@ -128,9 +122,8 @@ export abstract class Optimizer {
           const state = states[i] ?? { steps: 0, arrays: [] };
           if (pointer === null) gradient.copyTo(runtime, gradientAt);
           runtime.floats.set(this.rule(++state.steps), ruleAt / 4);
-          const arrays = state.arrays.map((tensor) => tensor.pointerIn(runtime, name) ?? 0);
-          const [first = 0, second = 0, third = 0] = this.stateNames.map((own) =>
-            own === null ? 0 : (arrays.shift() ?? 0),
+          const [first = 0, second = 0, third = 0] = state.arrays.map(
+            (tensor) => tensor?.pointerIn(runtime, name) ?? 0,
           );
           parameter.update((address) => {
             runtime.guard((core) => {
@@ -146,17 +139,14 @@ export abstract class Optimizer {
     }
   }
 
-  /** The state of a parameter in the memory of `runtime`; what is made for it is put into `made`. */
-  #stateFor(name: string, shape: readonly number[], runtime: LoadedRuntime, made: Tensor[]): ParameterState {
-    const { steps, arrays } = this.#states.get(name) ?? {
-      steps: 0,
-      arrays: this.#kept.map(
-        () => new Tensor(new Float32Array(shape.reduce((size, extent) => size * extent, 1)), shape),
-      ),
-    };
-    const placed = arrays.map((tensor, i) => {
+  /** The state of a parameter with this gradient in the memory of `runtime`; what is made for it is put into `made`. */
+  #stateFor(name: string, { shape, size }: Tensor, runtime: LoadedRuntime, made: Tensor[]): ParameterState {
+    const state = this.#states.get(name);
+    const arrays = this.stateNames.map((own, i) => {
+      if (own === null) return null;
+      const tensor = state?.arrays[i] ?? new Tensor(new Float32Array(size), shape);
       if (show(tensor.shape) !== show(shape)) {
-        const key = `${name}.${this.#kept[i] ?? ''}`;
+        const key = `${name}.${own}`;
         const text = `the state ${show(key)} has shape ${show(tensor.shape)}, the parameter ${show(shape)}`;
         throw stateDictError(key, text, tensor.shape);
       }
@@ -165,7 +155,7 @@ export abstract class Optimizer {
       made.push(copy);
       return copy;
     });
-    return { steps, arrays: placed };
+    return { steps: state?.steps ?? 0, arrays };
   }
 
   /**
@@ -178,7 +168,9 @@ export abstract class Optimizer {
     const dict: Record<string, Tensor> = {};
     for (const [name, { steps, arrays }] of this.#states) {
       if (this.countsSteps) dict[`${name}.step`] = new Tensor(steps);
-      arrays.forEach((tensor, i) => (dict[`${name}.${this.#kept[i] ?? ''}`] = tensor.toJs()));
+      arrays.forEach((tensor, i) => {
+        if (tensor) dict[`${name}.${this.stateNames[i] ?? ''}`] = tensor.toJs();
+      });
     }
     return dict;
   }
@@ -199,7 +191,7 @@ export abstract class Optimizer {
     if (typeof dict !== 'object' || (dict as unknown) === null) {
       throw stateDictError('dict', `dict must be an object of tensors, got ${show(dict)}`, dict);
     }
-    const own = this.countsSteps ? ['step', ...this.#kept] : this.#kept;
+    const own = [this.countsSteps ? 'step' : null, ...this.stateNames].filter((state) => state !== null);
     const keys = Object.keys(dict);
     const names = keys.map((key) => {
       const end = key.lastIndexOf('.');
@@ -225,9 +217,9 @@ export abstract class Optimizer {
             steps,
           );
         }
-        const arrays = this.#kept.map((state) => {
-          const { shape } = read(state);
-          return new Tensor(Float32Array.from(read(state).numbers()), shape);
+        const arrays = this.stateNames.map((state) => {
+          const tensor = state === null ? null : read(state);
+          return tensor && new Tensor(new Float32Array(tensor.numbers()), tensor.shape);
         });
         return [name, { steps, arrays }];
       }),
@@ -236,7 +228,7 @@ export abstract class Optimizer {
 
   /** Forgets what it remembers, and frees its memory. It may be used again, as a new one. */
   dispose(): void {
-    for (const { arrays } of this.#states.values()) for (const tensor of arrays) tensor.dispose();
+    for (const { arrays } of this.#states.values()) for (const tensor of arrays) tensor?.dispose();
     this.#states.clear();
   }
 

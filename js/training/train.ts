@@ -99,31 +99,38 @@ class Mean {
   }
 }
 
-const isFinite = (value: unknown): boolean => !Tensor.owns(value) || value.numbers().every(Number.isFinite);
+/** Something that a loss is made of: what an error calls it, and its field there. */
+interface Part {
+  readonly field: string;
+  readonly what: string;
+  readonly tensor: Tensor;
+}
+
+const partsOf = (what: string, tensors: Readonly<Record<string, Tensor>>): Part[] =>
+  Object.entries(tensors).map(([name, tensor]) => ({ field: name, what: `${what} ${show(name)}`, tensor }));
 
 /** The error of a loss that is no number: it names the first that is none among what it was made of. */
 function notFinite(
   { name }: Loss,
   value: number,
   network: Network,
-  batch: Batch,
+  { input, target }: Batch,
   gradients: Record<string, Tensor>,
 ): Conv1dError {
-  const suspects: [string, string, unknown][] = [
-    ['data', 'the input is not finite', batch.input],
-    ['data', 'the target is not finite', batch.target],
-    ...Object.entries(network.stateDict()).map(([name, tensor]): [string, string, Tensor] => [
-      ...([name, `the parameter ${show(name)} is not finite`, tensor] as const),
-    ]),
-    ...Object.entries(gradients).map(([name, tensor]): [string, string, Tensor] => [
-      ...([name, `the gradient of ${show(name)} is not finite`, tensor] as const),
-    ]),
+  const parts = [
+    { field: 'data', what: 'the input', tensor: input },
+    { field: 'data', what: 'the target', tensor: target },
+    ...partsOf('the parameter', network.stateDict()),
+    ...partsOf('the gradient of', gradients),
   ];
-  const [field, reason] = suspects.find(([, , tensor]) => !isFinite(tensor)) ?? [
-    'loss',
-    'all that it is made of is finite',
-  ];
-  return new Conv1dError('ERR_NOT_FINITE', field, `the loss (${name}) is ${String(value)}: ${reason}`, value);
+  const odd = parts.find(({ tensor }) => Tensor.owns(tensor) && !tensor.numbers().every(Number.isFinite));
+  const reason = odd ? `${odd.what} is not finite` : 'all that it is made of is finite';
+  return new Conv1dError(
+    'ERR_NOT_FINITE',
+    odd?.field ?? 'loss',
+    `the loss (${name}) is ${String(value)}: ${reason}`,
+    value,
+  );
 }
 
 /** Options that can be trusted. */
@@ -193,7 +200,8 @@ async function measure(network: Network, set: TrainingSet, options: ReadOptions)
 }
 
 /**
- * Trains the layers of a network that have names, on the calling thread; between steps it lets the event loop turn.
+ * Trains the layers of a network that have names, on the calling thread; between steps it lets the event loop turn. Steps
+ * that take long are better made in a worker of your own, which imports the package too.
  *
  * ```js
  * const { loss } = await train(network, { data: { inputs, targets }, loss: mse(), optimizer: new Adam(), epochs: 20 });
