@@ -154,6 +154,22 @@ TEST(TrainingMode, OfBatchNormIsForgottenByNoOne) {
   EXPECT_EQ(learned, expected);
 }
 
+TEST(TrainingMode, ElsewhereBatchNormHasTheBitsOfScaleAndShift) {
+  const std::vector<double> numbers = batch_norm_numbers(3);
+  std::vector<double> affine(6);
+  for (size_t c = 0; c < 3; ++c) {
+    affine[c] = numbers[2 + c] / std::sqrt(numbers[11 + c] + kEps);
+    affine[3 + c] = numbers[5 + c] - numbers[8 + c] * affine[c];
+  }
+  const std::vector<float> operand = random_values(33, 1);
+  const Stretch in{operand.data(), 11, 0, 11};
+  std::vector<float> got(33);
+  std::vector<float> expected(33);
+  make("batchNorm", 3, numbers)->compute({&in, 1}, 0, 11, {got.data(), 11}, nullptr);
+  make("affine", 3, affine)->compute({&in, 1}, 0, 11, {expected.data(), 11}, nullptr);
+  EXPECT_EQ(got, expected);
+}
+
 TEST(TrainingMode, OfDropoutDropsAShareThatTheSeedChooses) {
   const Batch batch{3, 5, 2000};
   for (const double p : {0.0, 0.25, 0.9}) {
