@@ -15,7 +15,8 @@ const stackNames = [
 
 /** What goes from layer to layer and from stack to stack: a signal, and the sum that the output is made of. */
 interface Signals {
-  x: NetworkValue;
+  /** Made when it is asked for: nobody does after the last layer. */
+  x: () => NetworkValue;
   head: NetworkValue;
 }
 
@@ -23,7 +24,7 @@ interface Signals {
 interface Part {
   /** Samples before its own that an output depends on. */
   reach: number;
-  apply(before: { x: NetworkValue; head?: NetworkValue }, condition: NetworkValue): Signals;
+  apply(before: { x: () => NetworkValue; head?: NetworkValue }, condition: NetworkValue): Signals;
 }
 
 /** At least one of them, one after the other. */
@@ -132,16 +133,20 @@ function readLayer(config: Field, [i, count]: [number, number], sizes: StackSize
   const [afterResidual, afterHead] = [film('layer1x1_post_film', channels), film('head1x1_post_film', headSize)];
   return {
     reach: (kernelSize - 1) * dilation,
-    apply({ x, head }, condition) {
+    apply({ x: makeX, head }, condition) {
+      const x = makeX();
       const convolved = afterConv(dilated(beforeConv(x, condition)), condition);
       const mixed = convolved.add(afterMix(mix(beforeMix(condition, condition)), condition));
       const z = afterGate(gate.apply(beforeGate(mixed, condition)), condition);
       const share = toHead ? afterHead(toHead(z), condition) : z;
       const sum = head ? head.add(share) : share;
-      if (!residual) return { x, head: sum };
-      const own = residual(z);
-      // As in NeuralAmpModelerCore, which has this modulation in all layers but uses it in blended ones.
-      return { x: x.add(gate.isBlended ? afterResidual(own, condition) : own), head: sum };
+      if (!residual) return { x: () => x, head: sum };
+      const makeSum = () => {
+        const own = residual(z);
+        // As in NeuralAmpModelerCore, which has this modulation in all layers but uses it in blended ones.
+        return x.add(gate.isBlended ? afterResidual(own, condition) : own);
+      };
+      return { x: makeSum, head: sum };
     },
   };
 }
@@ -210,7 +215,7 @@ function readStack(
     headSize: head.outChannels,
     reach: layers.reach + head.kernelSize - 1,
     apply(before, condition) {
-      const after = layers.apply({ ...before, x: rechannel(before.x) }, condition);
+      const after = layers.apply({ ...before, x: () => rechannel(before.x()) }, condition);
       return { x: after.x, head: headConv(after.head) };
     },
   };
@@ -261,7 +266,7 @@ export function readWaveNet(config: Field, weights: Weights, readNested: (field:
     outChannels: head?.outChannels ?? sumChannels,
     prewarm: (condition?.prewarm ?? 1) + body.reach + (head?.reach ?? 0),
     apply(x) {
-      const sum = body.apply({ x }, condition ? condition.apply(x) : x).head;
+      const sum = body.apply({ x: () => x }, condition ? condition.apply(x) : x).head;
       return head ? head.apply(sum) : sum;
     },
   };

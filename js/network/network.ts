@@ -69,7 +69,6 @@ export class Network {
   readonly outChannels: number;
   readonly dtype: DType;
   readonly #runtime: LoadedRuntime;
-  readonly #build: Build;
   readonly #steps: readonly Step[];
   readonly #layers: readonly Layer[];
   readonly #names: ReadonlyMap<string, Layer>;
@@ -122,7 +121,6 @@ export class Network {
     this.dtype = dtype;
     this.inChannels = inChannels;
     this.outChannels = output.channels;
-    this.#build = describe;
     this.#steps = withActivations(neededSteps(steps, last), runtime);
     this.#layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
     this.#names = new Map(Object.entries(given.layers ?? {}));
@@ -165,7 +163,7 @@ export class Network {
     const known = first === undefined || typeof first === 'function' ? undefined : channelsOf(first);
     const build: Build = (input) =>
       entries.reduce((value, [, item]) => {
-        if (Network.owns(item)) return item.#build(value);
+        if (Network.owns(item)) return value.follow(item.#steps, item.inChannels);
         return isLayer(item) ? value.apply(item) : item(value);
       }, input);
     return new Network(inChannels ?? known ?? NaN, build, { ...given, layers });

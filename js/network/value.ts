@@ -108,6 +108,21 @@ export class NetworkValue {
     return new NetworkValue(this.#steps, this.#steps.length, channels);
   }
 
+  /** @internal What the steps of a network make of this value. @throws Conv1dError ERR_SHAPE. */
+  follow(steps: readonly Step[], inChannels: number): NetworkValue {
+    if (inChannels !== this.channels) {
+      const text = `the network has inChannels ${String(inChannels)}, the value has ${String(this.channels)} channels`;
+      throw shapeError('network', text, inChannels);
+    }
+    let value: NetworkValue = this; // eslint-disable-line @typescript-eslint/no-this-alias
+    const indices = [this.#index];
+    for (const step of steps) {
+      value = value.#append({ ...step, operands: step.operands.map((operand) => indices[operand] ?? 0) });
+      indices.push(value.#index);
+    }
+    return value;
+  }
+
   #indexOf(field: string, other: unknown): number {
     const index = NetworkValue.indexIn(this.#steps, other);
     if (index < 0) throw optionError(field, 'a value of the same network', other);
