@@ -132,8 +132,8 @@ struct Recurrent::Kept {
   float* operand;  // (samples, inputs)
   float* h;        // (samples, hidden), before each sample
   float* c;        // likewise, of an LSTM
-  float*
-      gates;  // (4, hidden, samples): of a GRU the last is W h + b of the new gate. Gradients of sums take their place
+  // (4, hidden), rows along time. A GRU's last is W h + b of the new gate. Gradients of the sums take their place.
+  float* gates;
   // Gradients at one time: of these sums (4, hidden), of the operand, of h and of c.
   float* sums;
   float* of_operand;
