@@ -22,7 +22,7 @@ const budgets = [
   { file: 'index.js', most: 36, read: bundle },
   { file: 'worklet.js', most: 21, read: bundle },
   { file: 'models.js', most: 7, read: readFileSync },
-  { file: 'train.js', most: 12, read: readFileSync },
+  { file: 'train.js', most: 9, read: readFileSync },
 ];
 
 async function bundle(input) {
