@@ -18,16 +18,16 @@ template <size_t kRows, size_t kColumns, size_t kSteps>
 struct Tile {
   v128_t sum[kSteps][kRows][kColumns];
 
-  template <class Load>
+  // Products of the vectors `at` floats on.
   __attribute__((always_inline)) void add(size_t step, const float* const* rows, const float* const* columns,
-                                          const Load& load) {
+                                          size_t at) {
     if constexpr (kRows >= kColumns) {
       v128_t x[kColumns];
 #pragma GCC unroll 12
-      for (size_t i = 0; i < kColumns; ++i) x[i] = load(columns[i]);
+      for (size_t i = 0; i < kColumns; ++i) x[i] = wasm_v128_load(columns[i] + at);
 #pragma GCC unroll 12
       for (size_t r = 0; r < kRows; ++r) {
-        const v128_t y = load(rows[r]);
+        const v128_t y = wasm_v128_load(rows[r] + at);
 #pragma GCC unroll 12
         for (size_t i = 0; i < kColumns; ++i) sum[step][r][i] = madd(y, x[i], sum[step][r][i]);
         keep_order();
@@ -35,10 +35,10 @@ struct Tile {
     } else {
       v128_t y[kRows];
 #pragma GCC unroll 12
-      for (size_t r = 0; r < kRows; ++r) y[r] = load(rows[r]);
+      for (size_t r = 0; r < kRows; ++r) y[r] = wasm_v128_load(rows[r] + at);
 #pragma GCC unroll 12
       for (size_t i = 0; i < kColumns; ++i) {
-        const v128_t x = load(columns[i]);
+        const v128_t x = wasm_v128_load(columns[i] + at);
 #pragma GCC unroll 12
         for (size_t r = 0; r < kRows; ++r) sum[step][r][i] = madd(y[r], x, sum[step][r][i]);
         keep_order();
@@ -71,17 +71,16 @@ struct Tile {
     for (; left >= 4 * kSteps; left -= 4 * kSteps) {
 #pragma GCC unroll 4
       for (size_t step = 0; step < kSteps; ++step) {
-        add(step, rows, columns, [step](const float* p) { return wasm_v128_load(p + 4 * step); });
+        add(step, rows, columns, 4 * step);
       }
       next(kSteps);
     }
     if constexpr (kSteps > 1) {
       for (; left >= 4; left -= 4) {
-        add(0, rows, columns, [](const float* p) { return wasm_v128_load(p); });
+        add(0, rows, columns, 0);
         next(1);
       }
     }
-    if (left > 0) add(0, rows, columns, [left](const float* p) { return load_some(p, left); });
     float* sums = dots.sums + column;
 #pragma GCC unroll 12
     for (size_t r = 0; r < kRows; ++r) {
@@ -95,6 +94,18 @@ struct Tile {
     }
   }
 };
+
+// What is left over of `rows` rows when vectors are done.
+__attribute__((noinline)) void add_rest(const Dots& dots, size_t rows) {
+  const size_t begin = static_cast<size_t>(dots.count) / 4 * 4;
+  for (size_t t = begin; t < static_cast<size_t>(dots.count); ++t) {
+    for (size_t r = 0; r < rows; ++r) {
+      const float y = dots.rows[r * dots.row_stride + t];
+      float* sums = dots.sums + r * dots.sum_stride;
+      for (int32_t i = 0; i < dots.columns; ++i) sums[i] += y * dots.input[static_cast<size_t>(dots.offsets[i]) + t];
+    }
+  }
+}
 
 template <size_t kRows, size_t kColumns, size_t kSteps>
 void run_tile(const Dots& dots, int32_t column) {
@@ -113,9 +124,18 @@ int32_t run_tiles(const Dots& dots, int32_t column) {
 
 }  // namespace
 
-void dots_f32_6x2(const Dots& dots) { run_tiles<6, 1, 1>(dots, run_tiles<6, 2, 1>(dots, 0)); }
-void dots_f32_3x3(const Dots& dots) { run_tiles<3, 1, 2>(dots, run_tiles<3, 3, 1>(dots, 0)); }
-void dots_f32_2x4(const Dots& dots) { run_tiles<2, 1, 4>(dots, run_tiles<2, 4, 1>(dots, 0)); }
+void dots_f32_6x2(const Dots& dots) {
+  run_tiles<6, 1, 1>(dots, run_tiles<6, 2, 1>(dots, 0));
+  add_rest(dots, 6);
+}
+void dots_f32_3x3(const Dots& dots) {
+  run_tiles<3, 1, 2>(dots, run_tiles<3, 3, 1>(dots, 0));
+  add_rest(dots, 3);
+}
+void dots_f32_2x4(const Dots& dots) {
+  run_tiles<2, 1, 4>(dots, run_tiles<2, 4, 1>(dots, 0));
+  add_rest(dots, 2);
+}
 // Widths as even as they go: a single one has the fewest products for each load.
 void dots_f32_1x5(const Dots& dots) {
   constexpr int32_t kMost = 5;
@@ -140,6 +160,7 @@ void dots_f32_1x5(const Dots& dots) {
     }
     column += width;
   }
+  add_rest(dots, 1);
 }
 
 double sum_f32(const float* row, size_t count) {

@@ -46,7 +46,7 @@ std::optional<Error> LayerGradient::choose_methods() {
   if (!no_bias_.reserve(channels)) return no_room(static_cast<double>(channels) * sizeof(float), "scratch");
   std::fill_n(no_bias_.data(), channels, 0.0F);
   const int32_t phases = params.transposed || joins ? 1 : params.phases();
-  if (!parts_.make(static_cast<size_t>(phases))) return no_room(phases * sizeof(Part), "scratch");
+  if (!parts_.make(static_cast<size_t>(phases))) return no_room(static_cast<double>(phases) * sizeof(Part), "scratch");
   row_ = static_cast<size_t>(params.transposed ? forward_.out_length : end() - begin());
   if (params.transposed) return choose_method(forward_, parts_.data());
   if (joins) {
