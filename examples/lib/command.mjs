@@ -39,15 +39,20 @@ export function takePaths(usage) {
   return paths;
 }
 
+/** A bar on the terminal, of which a share is full. */
+export function showBar(share) {
+  const width = 40;
+  const done = '#'.repeat(Math.round(width * share));
+  if (process.stderr.isTTY) process.stderr.write(`\r[${done.padEnd(width)}]${share < 1 ? '' : '\n'}`);
+}
+
 /** Computes in pieces, with a bar on the terminal, by `step(begin, end)`. Gives the seconds that it took. */
 export function inPieces(length, size, step) {
-  const width = 40;
   const start = performance.now();
   for (let begin = 0; begin < length; begin += size) {
     const end = Math.min(begin + size, length);
     step(begin, end);
-    const done = Math.round((width * end) / length);
-    if (process.stderr.isTTY) process.stderr.write(`\r[${'#'.repeat(done).padEnd(width)}]${end < length ? '' : '\n'}`);
+    showBar(end / length);
   }
   return (performance.now() - start) / 1000;
 }

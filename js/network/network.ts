@@ -18,6 +18,7 @@ import type { DType } from '../layer/dtype.js';
 import { forward, forwardAsync, outputShape } from '../layer/forward.js';
 import { Graph } from '../layer/graph.js';
 import type { ForwardOptions } from '../layer/output.js';
+import type { ResetOptions } from '../layer/parameters.js';
 import { Recurrent } from '../layer/recurrent.js';
 import { checkShape, splitShape, type Tensor } from '../layer/tensor.js';
 import type { UpdatedParameter } from '../layer/trained-parameter.js';
@@ -359,6 +360,26 @@ export class Network {
   /** Grows with each change of a layer's parameters, as their own versions do. */
   #version(): number {
     return this.#layers.reduce((sum, layer) => sum + versionOf(layer), 0);
+  }
+
+  /**
+   * Draws new parameters for all layers that have names, as each layer's `resetParameters` does.
+   *
+   * @param options `scheme` is that of convolutions. `seed`: an integer from 0 to 2^32 - 1, of the first layer; each takes
+   *   the next.
+   * @throws Conv1dError ERR_OPTION, ERR_DISPOSED.
+   */
+  resetParameters(options: ResetOptions = {}): void {
+    const { scheme, seed = Math.floor(Math.random() * 2 ** 32) } = pickOptions(options, ['scheme', 'seed']);
+    if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+      throw optionError('seed', 'an integer from 0 to 2^32 - 1', seed);
+    }
+    [...this.#names.values()].forEach((layer, i) => {
+      const own = (seed + i) % 2 ** 32;
+      if (ChannelLayer.owns(layer)) layer.resetParameters();
+      else if (Recurrent.owns(layer)) layer.resetParameters({ seed: own });
+      else layer.resetParameters(scheme === undefined ? { seed: own } : { scheme, seed: own });
+    });
   }
 
   /** C++'s network. Throws ERR_DISPOSED when it or one of its layers is disposed. */

@@ -7,6 +7,7 @@ import type { LoadedRuntime } from '../runtime/runtime.js';
 
 interface Parameter {
   readonly name: string;
+  readonly initial: Float64Array;
   values: Float64Array;
 }
 
@@ -18,7 +19,7 @@ export abstract class ChannelLayer {
 
   /** @internal @param others names that a dictionary may have and nobody reads. */
   protected constructor(parameters: Readonly<Record<string, Float64Array>>, others: readonly string[] = []) {
-    this.#parameters = Object.entries(parameters).map(([name, values]) => ({ name, values }));
+    this.#parameters = Object.entries(parameters).map(([name, initial]) => ({ name, initial, values: initial }));
     this.#others = others;
   }
 
@@ -79,6 +80,12 @@ export abstract class ChannelLayer {
     runtime.floats.set(values, scratch / 4);
     change(scratch);
     values.set(runtime.floats.subarray(scratch / 4, scratch / 4 + values.length));
+    ++this.#version;
+  }
+
+  /** As at first: weights and variances 1, biases and means 0. */
+  resetParameters(): void {
+    for (const parameter of this.#parameters) parameter.values = parameter.initial;
     ++this.#version;
   }
 
