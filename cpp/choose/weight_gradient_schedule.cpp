@@ -28,7 +28,6 @@ constexpr int32_t kPieces = 8;
 constexpr int64_t kSumFloats = 1048576;
 // Columns of a piece from which on reading the output's gradients for them alone pays.
 constexpr int32_t kLeastColumns = 48;
-
 // Input channels of a piece by FFT, which transforms the output's gradients for them alone.
 constexpr int32_t kFftChannels = 8;
 
@@ -53,7 +52,7 @@ WeightGradientSchedule schedule_weight_gradient(Algorithm wanted, const Correlat
   const int64_t inside = layer.out_length - layer.outside();
   schedule.direct = layer.stride == 1 && uses < kPackWorth && inside >= kLeastDirect;
   schedule.block = std::min(layer.out_length, schedule.direct ? kDirectBlock : kBlock);
-  const bool gathers = layer.batch > 1 && layer.out_length <= kShortRow;
+  const bool gathers = !schedule.direct && layer.batch > 1 && layer.out_length <= kShortRow;
   schedule.images = gathers ? std::min(kBlock / layer.out_length, layer.batch) : 1;
 
   const int32_t phases = std::min(layer.kernel_size, layer.phases());

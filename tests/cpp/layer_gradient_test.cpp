@@ -219,7 +219,8 @@ TEST(LayerGradient, IsTheDefinitionForLargeShapes) {
   for (const Shape& s :
        {Shape{1, 64, 3, 1, 1, 1, 1, 8192}, Shape{16, 16, 5, 1, 2, 1, 2, 5000}, Shape{48, 48, 9, 1, 1, 48, 2, 3000},
         Shape{96, 40, 3, 2, 1, 1, 1, 900}, Shape{130, 9, 1, 1, 1, 1, 40, 1}, Shape{6, 7, 300, 1, 1, 1, 1, 1200},
-        Shape{3, 5, 4, 1, 900, 1, 1, 4000}, Shape{3, 5, 4, 7, 900, 1, 1, 4000}, Shape{64, 64, 3, 1, 1, 2, 33, 60}}) {
+        Shape{3, 5, 4, 1, 900, 1, 1, 4000}, Shape{3, 5, 4, 7, 900, 1, 1, 4000}, Shape{64, 64, 3, 1, 1, 2, 33, 60},
+        Shape{3, 5, 1, 1, 1, 1, 4, 128}, Shape{3, 5, 1, 1, 1, 1, 4, 127}}) {
     Options o = layer_options(s.in, s.out, s.kernel);
     o.stride = s.stride;
     o.dilation = s.dilation;
