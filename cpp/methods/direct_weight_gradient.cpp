@@ -83,8 +83,9 @@ void DirectWeightGradient::run_packed(const Block& block, const Arrays& arrays, 
 void DirectWeightGradient::run_gathered(const Block& block, const Arrays& arrays, float* gw, float* scratch) const {
   float* rows = scratch + round_up<size_t>(static_cast<size_t>(block_.floats()), 16);
   const auto columns = static_cast<size_t>(schedule_.channels);
-  // Every sample of a layer with one tap is an output's.
-  const bool in_step = layer_.kernel_size == 1 && layer_.stride == 1 && layer_.outside() == 0;
+  // Whether each sample is an output's.
+  const bool in_step =
+      layer_.kernel_size == 1 && layer_.stride == 1 && layer_.first == 0 && layer_.length == layer_.out_length;
   Block image = block;
   for (int32_t n = 0; n < block.images; ++n, ++image.image) {
     const size_t at = static_cast<size_t>(n) * static_cast<size_t>(layer_.out_length);

@@ -78,7 +78,7 @@ Problem draw_problem(Random& random) {
   static const std::array rules{"explicit", "explicit", "explicit", "same", "causal", "valid"};
   static const std::array algorithms{"auto", "direct", "fft", "toom_cook"};
   if (o.transposed) {
-    if (o.stride > 1) o.output_padding = draw(random, 0, static_cast<int32_t>(o.stride) - 1);
+    o.output_padding = draw(random, 0, static_cast<int32_t>(std::max(o.stride, o.dilation)) - 1);
   } else {
     o.padding_mode = modes[draw(random, 0, 3)];
     o.padding_rule = rules[draw(random, 0, 5)];

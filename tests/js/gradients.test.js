@@ -18,10 +18,10 @@ const told = ['inChannels', 'outChannels', 'kernelSize', 'dtype', 'bias'];
 
 afterAll(() => builds.forEach(({ runtime }) => runtime.dispose()));
 
-/** A gradient that is far off, or null. Those of transforms, which weights' are not, are off relative to the largest sum. */
+/** A gradient that is far off, or null. Those of transforms are off relative to the largest sum. */
 function check({ dtype, gradients }, what, tensor, algorithm) {
   const { expected, tolerance, largestSum, bySums } = gradients[what];
-  const least = (relativeErrors[algorithm] ?? 0) * ((what === 'input' ? largestSum : 0) + bySums);
+  const least = (relativeErrors[algorithm] ?? 0) * ((what === 'bias' ? 0 : largestSum) + bySums);
   const allowed = tolerance.map((value) => Math.max(value, least));
   return checkOutput({ dtype, expected, outputShape: tensor.shape }, tensor.data, allowed);
 }

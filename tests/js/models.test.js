@@ -308,6 +308,7 @@ describe('what the file says beside the network', () => {
         ...{ loudness: -20.5, gain: 0.25, inputLevelDbu: 18.3 },
       },
       network: expect.any(Network),
+      toJSON: expect.any(Function),
       dispose: expect.any(Function),
     });
   });
