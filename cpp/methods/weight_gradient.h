@@ -1,16 +1,10 @@
-// The gradient of a correlation's weights.
+// The gradient of a correlation's weights, made ready for one input shape.
 //
 //     gw[o][c][k] = sum over n, t: gy[n][o][t] * x[n][c][first + t * stride + k * dilation]
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-
-#include "errors.h"
-#include "operator/correlation.h"
-#include "options/params.h"
-
 namespace conv1d {
 
 class WeightGradient {
@@ -19,10 +13,6 @@ class WeightGradient {
   virtual ~WeightGradient() = default;
   WeightGradient(const WeightGradient&) = delete;
   WeightGradient& operator=(const WeightGradient&) = delete;
-
-  // Ready for one input shape, on up to `threads` threads, by FFT where `wanted` is that or kAuto and it can be. Fails
-  // with ERR_OUT_OF_MEMORY.
-  static Result<std::unique_ptr<WeightGradient>> make(Algorithm wanted, const Correlation& correlation, int threads);
 
   // Threads that are worth waking for it.
   virtual int threads() const = 0;

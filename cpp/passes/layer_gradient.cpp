@@ -6,6 +6,7 @@
 #include "choose/direct_schedule.h"
 #include "integers.h"
 #include "kernels/dots_f32.h"
+#include "methods/make_weight_gradient.h"
 #include "operator/finish.h"
 #include "operator/padding.h"
 #include "operator/weight_view.h"
@@ -28,7 +29,7 @@ Result<std::unique_ptr<LayerGradient>> LayerGradient::make(std::shared_ptr<Layer
 
 std::optional<Error> LayerGradient::prepare(const Needs& needs) {
   if (needs.weight) {
-    auto weight = WeightGradient::make(layer_->params().algorithm, forward_, threads_);
+    auto weight = make_weight_gradient(layer_->params().algorithm, forward_, threads_);
     if (!weight) return std::move(weight.error());
     weight_ = std::move(*weight);
     const double floats = static_cast<double>(weight_->scratch_floats()) * weight_->threads();

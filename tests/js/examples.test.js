@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
 import wavefile from 'wavefile';
+import { namWasm } from '../../bench/networks/libraries/nam-wasm.js';
 import { crepe, silero } from '../../examples/lib/networks.mjs';
 import { model as defined } from './nam-definition.js';
 import { fromRoot, isPresent, noise, print, readJson, runNode } from './support.js';
@@ -76,6 +77,75 @@ describe('amp.mjs', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
   });
+});
+
+describe('train-amp.mjs', () => {
+  const [shape, trained] = ['shape.nam', 'trained.nam'].map((name) => `${folder}/${name}`);
+  const stack = {
+    ...{ input_size: 1, condition_size: 1, channels: 4, kernel_size: 3, dilations: [1, 2, 4, 8] },
+    ...{ activation: { type: 'LeakyReLU', negative_slope: 0.01 }, gated: false, head_size: 1, head_bias: true },
+  };
+  const model = {
+    ...{ version: '0.5.4', architecture: 'WaveNet', sample_rate: 48000 },
+    config: { layers: [stack], head: null, head_scale: 0.1 },
+    weights: Array(314).fill(0),
+  };
+
+  test('learns what another model does, in a file that other players play alike', async () => {
+    writeFileSync(shape, JSON.stringify(model));
+    const inPath = writeWav('in.wav', [noise(12000, 1)], 48000);
+    const [target, played] = ['target.wav', 'played.wav'].map((name) => `${folder}/${name}`);
+    await run('amp.mjs', inPath, fromRoot('examples/overdrive.nam'), target);
+    const { code, stdout, stderr } = await run('train-amp.mjs', inPath, target, shape, trained);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, error] = /^model {3}293 weights\ntime.*\nerror {3}([\d.]+) of the signal's energy\n$/.exec(stdout);
+    expect(Number(error)).toBeLessThan(0.05);
+
+    expect(await run('amp.mjs', inPath, trained, played)).toMatchObject({ code: 0, stderr: '' });
+    const [[wanted], [ours]] = [readWav(target), readWav(played)];
+    const energy = (values) => values.reduce((sum, value) => sum + value * value, 0);
+    expect(energy(ours.map((value, t) => value - wanted[t])) / energy(wanted)).toBeLessThan(0.06);
+    const theirs = [];
+    const chunk = noise(12000, 1);
+    const pushAll = (push) => {
+      for (let t = 0; t < chunk.length; t += 120) theirs.push(...push(chunk.subarray(t, t + 120)));
+    };
+    const player = namWasm({
+      model: readJson('build/examples/trained.nam'),
+      rate: 48000,
+      chunk: { length: 120 },
+      pushAll,
+    });
+    (await player.prepare()).dispose();
+    expect(largest(ours.map((value, t) => value - theirs[t]))).toBeLessThan(1e-4 * largest(ours));
+  });
+
+  test.each([
+    ['no arguments', [], /^train-amp: usage: /],
+    [
+      'no WAV file',
+      ['package.json', 'package.json', 'examples/overdrive.nam', 'x.nam'],
+      /^train-amp: package\.json is not a/,
+    ],
+  ])('%s', async (_, args, message) => {
+    const { code, stderr } = await run('train-amp.mjs', ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+});
+
+test('train-motion.mjs tells motions apart', async () => {
+  const { code, stdout, stderr } = await run('train-motion.mjs');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const [, percent] = /\nin the end ([\d.]+) % of new recordings right\n$/.exec(stdout);
+  expect(Number(percent)).toBeGreaterThan(85);
+});
+
+test('fit-filter.mjs finds the filter', async () => {
+  const { code, stdout, stderr } = await run('fit-filter.mjs');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const [, error] = /the largest error of a tap is ([\d.e-]+)\n$/.exec(stdout);
+  expect(Number(error)).toBeLessThan(1e-5);
 });
 
 describe('pitch.mjs', () => {

@@ -4,14 +4,17 @@ import { createRuntime, init, Network, readNpy, Tensor } from 'conv1d-wasm';
 import { readNam } from 'conv1d-wasm/models';
 import { model as defined, weightCount } from './nam-definition.js';
 import {
+  differingBits,
   drawInteger,
   expectSameBits,
   fromRoot,
   isPresent,
   makeRandom,
   noise,
+  noiseTensor,
   openBuilds,
   print,
+  readJson,
   thrown,
 } from './support.js';
 
@@ -293,6 +296,23 @@ test('the silence that it needs to settle', () => {
   stream.push(row(new Array(prewarm - 1).fill(0)));
   const input = Array.from(noise(32, 5));
   expectSameBits(stream.push(row(input)).data, Float32Array.from(streamed(network, input, 32)));
+});
+
+test('a model that was read writes itself, with the weights of now', async () => {
+  const read = (value) => readNam(JSON.stringify(value));
+  const file = readJson('examples/overdrive.nam');
+  const model = read(file);
+  const input = noiseTensor([1, 300], 5);
+  const before = model.network.forward(input).data;
+  const copy = read(model);
+  expectSameBits(copy.network.forward(input).data, before);
+  copy.network.resetParameters({ seed: 1 });
+  const learnt = copy.network.forward(input).data;
+  expect(differingBits(learnt, before).length).toBeGreaterThan(0);
+  const again = read(copy);
+  expectSameBits(again.network.forward(input).data, learnt);
+  expect(JSON.parse(JSON.stringify(again))).toEqual({ ...file, weights: expect.any(Array) });
+  for (const made of [model, copy, again]) made.dispose();
 });
 
 describe('what the file says beside the network', () => {
