@@ -13,6 +13,7 @@ import { networks } from './networks/networks.js';
 import { runNetworks } from './networks/run.mjs';
 import { report } from './report.mjs';
 import { algorithms, randomShapes } from './sweep.js';
+import { runTraining, stepName } from './training/run.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'build/bench');
@@ -25,6 +26,7 @@ const peerPackages = {
 };
 const nativePackage = 'onnxruntime-node';
 const nativeVersion = '1.30.0';
+const trained = [...shapes, ...readShapes('training/shapes.json'), { name: stepName }];
 const packedLayer = shapes.find(({ name }) => name === 'wav2vec2.conv1');
 
 const usage = `npm run bench -- [options]
@@ -37,6 +39,7 @@ const usage = `npm run bench -- [options]
   --variant NAME   only our relaxed or our simd build
   --streams        pushes of streams instead of layers, one thread
   --networks       whole networks instead of layers, one thread, our relaxed build where there is one
+  --training       gradients of layers and a training step instead, one thread, our relaxed build where there is one
   --sweep N        N random layers by each algorithm instead, one thread: where 'auto' is not within 10 % of the best
   --native         beside them ${nativePackage} ${nativeVersion}, which is installed below build/ at first`;
 
@@ -62,6 +65,7 @@ function readOptions() {
       native: { type: 'boolean', default: false },
       streams: { type: 'boolean', default: false },
       networks: { type: 'boolean', default: false },
+      training: { type: 'boolean', default: false },
       sweep: { type: 'string' },
       more: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -80,7 +84,13 @@ function readOptions() {
   check(['relaxed', 'simd'].includes(variants[0]), '--variant is relaxed or simd');
   check(values.sweep === undefined || Number(values.sweep) > 0, '--sweep takes a number');
   check(['chromium', 'firefox'].includes(values.engine), '--engine is chromium or firefox');
-  const all = values.networks ? networks : values.more ? readShapes('more-shapes.json') : shapes;
+  const all = values.networks
+    ? networks
+    : values.training
+      ? trained
+      : values.more
+        ? readShapes('more-shapes.json')
+        : shapes;
   const layers = all.filter(({ name }) => !values.only || values.only.some((part) => name.includes(part)));
   check(layers.length > 0, `--only: no such name; there are ${all.map(({ name }) => name).join(', ')}`);
   return { ...values, threads, variants, layers };
@@ -232,6 +242,11 @@ async function main() {
     const measured = await runNetworks(root, options.layers, options);
     mkdirSync(output, { recursive: true });
     return writeFileSync(join(output, 'networks.json'), JSON.stringify(measured, null, 1));
+  }
+  if (options.training) {
+    const measured = await runTraining(options.layers, shapes, options);
+    mkdirSync(output, { recursive: true });
+    return writeFileSync(join(output, 'training.json'), JSON.stringify(measured, null, 1));
   }
   if (options.sweep) return runSweep(options);
   const nativeModule = options.native ? installNative() : null;

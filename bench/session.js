@@ -76,6 +76,29 @@ export async function openSession(config) {
       return { variant: runtime.variant, ...(await timeContenders(network.name, marks, entries, options)) };
     },
 
+    /** Times the gradients of a layer on our first build: { layer, variant, limits, results }, see training/report.mjs. */
+    async measureGradients(shape, options) {
+      const { gradientEntries } = await import('./training/layers.js');
+      const { runtimes } = await import('./peers/ours.js');
+      const [runtime] = runtimes;
+      const { layer, entries, dispose } = await gradientEntries(runtime, shape);
+      const bytes = 4 * (layer.N * layer.Cin * layer.L) + layer.outputBytes; // what a gradient of weights reads
+      const read = { sourceBytes: bytes, outputBytes: bytes };
+      const marks = limits.map(({ name, prepare }) => ({ name, ...prepare(read) }));
+      await timeAll([...marks, ...entries], options);
+      dispose();
+      return { layer, variant: runtime.variant, limits: marks.map(plain), results: entries.map(plain) };
+    },
+
+    /** Times a training step on our first build and other libraries: { limits, results }, see training/report.mjs. */
+    async measureTrainingStep(options) {
+      const { enterNetwork } = await import('./networks/enter.js');
+      const { trainingStep } = await import('./training/steps.js');
+      const { runtimes } = await import('./peers/ours.js');
+      const entries = await enterNetwork(trainingStep, runtimes[0], {});
+      return timeContenders('the training step', [], entries, options);
+    },
+
     /** Times how long each of our builds takes to take and pack the weights of a row of shapes.json. */
     async measurePacking(shape, options) {
       const { packingEntries } = await import('./packing.js');

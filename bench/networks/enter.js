@@ -17,7 +17,7 @@ async function enter({ prepare, ...marks }, expected) {
   try {
     const prepared = await prepare();
     for (let i = 0; i < checkedRuns; i++) await prepared.run();
-    const outputs = Float32Array.from(prepared.check());
+    const outputs = Float32Array.from(await prepared.check());
     return { ...marks, ...prepared, outputs, difference: differenceOf(outputs, expected ?? outputs, marks.tolerated) };
   } catch (error) {
     return { ...marks, error: text(error) };

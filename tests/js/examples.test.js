@@ -5,7 +5,7 @@ import wavefile from 'wavefile';
 import { namWasm } from '../../bench/networks/libraries/nam-wasm.js';
 import { crepe, silero } from '../../examples/lib/networks.mjs';
 import { model as defined } from './nam-definition.js';
-import { fromRoot, isPresent, noise, print, readJson, runNode } from './support.js';
+import { fromRoot, isPresent, noise, print, readJson, runForResult, runNode } from './support.js';
 
 const folder = fromRoot('build/examples');
 const shared = '../shared/models';
@@ -206,5 +206,27 @@ describe('vad.mjs', () => {
     const isSpoken = (i) => spoken.some(([begin, end]) => i >= begin && i < end);
     expect(Array.from(expected.keys()).filter((i) => expected[i] >= 0.5 && !isSpoken(i))).toEqual([]);
     expect(Array.from(expected.keys()).filter((i) => expected[i] < 0.35 && isSpoken(i))).toEqual([]);
+  });
+});
+
+describe('tfjs-gradient.mjs', () => {
+  test("the gradients of tfjs's backend in JavaScript", async () => {
+    const { results, refused } = await runForResult('tfjs-gradient.mjs');
+    expect(results).toHaveLength(30);
+    for (const { differences, ...shape } of results) {
+      const isEqual = differences.length === 2 && differences.every((difference) => difference < 1e-5);
+      expect({ ...shape, differences, isEqual }).toMatchObject({ isEqual: true });
+    }
+    expect(refused).toBe('it trains convolutions of one dimension only');
+  });
+
+  test('a model that learns', async () => {
+    const { code, stdout, stderr } = await run('tfjs-gradient.mjs');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trim().split('\n');
+    const epochs = lines.map((line) => line.match(/^epoch (\d+) {2}loss ([\d.]+) {2}accuracy ([\d.]+) %$/));
+    expect(epochs.map(([, epoch]) => Number(epoch))).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(Number(epochs.at(-1)[2])).toBeLessThan(0.1 * Number(epochs[0][2]));
+    expect(Number(epochs.at(-1)[3])).toBeGreaterThan(95);
   });
 });
