@@ -7,6 +7,7 @@
   const imports = {
     'conv1d-wasm': '/dist/index.js',
     'conv1d-wasm/models': '/dist/models.js',
+    'conv1d-wasm/train': '/dist/train.js',
     'onnxruntime-web': `${modules}/onnxruntime-web/dist/ort.wasm.bundle.min.mjs`,
     '@tensorflow/tfjs-core': `${modules}/@tensorflow/tfjs-core/dist/tf-core.fesm.min.js`,
     '@tensorflow/tfjs-backend-wasm': `${modules}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.fesm.min.js`,

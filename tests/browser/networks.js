@@ -1,6 +1,17 @@
-// Trained networks in pages and in the audio thread, with the outputs that other programs give.
-import { compileModule, createConvolverNode, init, readNpy, readSafetensors, Tensor } from 'conv1d-wasm';
+// Networks in pages and in the audio thread: trained ones, with the outputs that other programs give, and one that learns.
+import {
+  compileModule,
+  Conv1d,
+  createConvolverNode,
+  createRuntime,
+  init,
+  Network,
+  readNpy,
+  readSafetensors,
+  Tensor,
+} from 'conv1d-wasm';
 import { readNam } from 'conv1d-wasm/models';
+import { Adam, mse, train } from 'conv1d-wasm/train';
 import { crepe, silero } from '/examples/lib/networks.mjs';
 import { expect, expectEqual, expectSameBits, finish, result, skip, test } from './testing.js';
 
@@ -110,9 +121,35 @@ async function testOthers() {
   });
 }
 
+/** What a network that learns a curve comes to: its loss and weights. */
+async function learn(runtime) {
+  const conv = (options) => new Conv1d({ ...options, padding: 'causal', runtime });
+  const network = Network.sequential([
+    conv({ inChannels: 1, outChannels: 8, kernelSize: 5, activation: 'tanh' }),
+    conv({ inChannels: 8, outChannels: 1, kernelSize: 1 }),
+  ]);
+  network.resetParameters({ scheme: 'pytorch', seed: 1 });
+  const samples = Float32Array.from({ length: 8 * 256 }, (_, t) => Math.sin(t / 7) + Math.sin(t * t));
+  const data = {
+    inputs: new Tensor(samples, [8, 1, 256]),
+    targets: new Tensor(
+      samples.map((x) => Math.tanh(2 * x)),
+      [8, 1, 256],
+    ),
+  };
+  const optimizer = new Adam({ learningRate: 0.02 });
+  const { loss } = await train(network, { data, loss: mse(), optimizer, epochs: 40, batchSize: 4, seed: 1 });
+  return { loss, weights: Object.values(network.stateDict()).flatMap(({ data: own }) => [...own]) };
+}
+
+const { variant, threads, threadsReason } = await init();
+result.builds.push({ variant, threads, threadsReason });
+await test('a network learns, with the same bits on one thread', async () => {
+  const [all, one] = [await learn(undefined), await learn(await createRuntime({ threads: 1 }))];
+  expect(all.loss < 0.02, `the loss is ${all.loss}`);
+  expectSameBits(Float32Array.from(all.weights), Float32Array.from(one.weights), 'the weights');
+});
 if (models) {
-  const { variant, threads, threadsReason } = await init();
-  result.builds.push({ variant, threads, threadsReason });
   await testAmps();
   await testOthers();
   await testAudioThread();
