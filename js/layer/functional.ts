@@ -37,7 +37,8 @@ export type GradOptions = Omit<FunctionalOptions, 'out'> & {
  * The gradients of a loss with respect to the arguments of `conv1d`, given those with respect to its result; see
  * `Conv1d.backward`.
  *
- * @param input, weight as those of `conv1d`.
+ * @param input as that of `conv1d`.
+ * @param weight as that of `conv1d`.
  * @param gradOutput of the shape of what `conv1d` gives.
  * @throws Conv1dError as `conv1d` and `Conv1d.backward` do.
  */
