@@ -4,9 +4,8 @@ import { describeLayer, makeData } from '../layer.js';
 import { layerOptions } from '../peers/ours.js';
 
 const tolerated = 1e-4;
-
 const threadsFrom = 50e6; // operations of a forward
-export const isLarge = ({ flops }) => flops >= threadsFrom;
+const isLarge = ({ flops }) => flops >= threadsFrom;
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
@@ -23,7 +22,7 @@ function checkGradients({ input, weight }, output, gradients) {
   }
 }
 
-/** One of `layer` in wasm memory: its forward, its gradients `needs`, and what it holds. */
+/** A layer with all its data in wasm memory; `step` is its forward and both gradients. */
 function open(runtime, layer, data, algorithm) {
   const { N, Cin, Cout, k, g, L } = layer;
   const conv = new Conv1d({ ...layerOptions(layer), bias: false, algorithm, runtime });
@@ -40,10 +39,7 @@ function open(runtime, layer, data, algorithm) {
   return {
     weightGradient,
     forward,
-    backward:
-      (...needs) =>
-      () =>
-        free(backward(...needs)),
+    gradient: (name) => free(backward(name)),
     step() {
       forward();
       free(backward('input', 'weight'));
@@ -59,8 +55,8 @@ export async function gradientEntries(runtime, shape) {
   const [direct, chosen] = ['direct', 'auto'].map((algorithm) => open(runtime, layer, data, algorithm));
   const entries = [
     { name: 'forward', run: direct.forward },
-    { name: 'gradInput', run: direct.backward('input') },
-    { name: 'gradWeight', run: direct.backward('weight') },
+    { name: 'gradInput', run: () => direct.gradient('input') },
+    { name: 'gradWeight', run: () => direct.gradient('weight') },
     { name: 'step', run: direct.step },
     { name: 'stepChosen', run: chosen.step },
   ];

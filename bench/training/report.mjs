@@ -38,7 +38,7 @@ function layerTable(rows) {
 
 const yes = (met) => (met ? 'yes' : 'no');
 
-/** Targets that every one of some rows has to reach: { what, target, figure of the worst, how many reach it }. */
+/** A target that every one of some rows has to reach: what, target, figures, how many reach it. Nothing without rows. */
 function least(rows, what, target, valueOf, unit, isMet = (row) => valueOf(row) >= target) {
   const values = rows.map(valueOf);
   if (values.length === 0) return [];
@@ -47,6 +47,7 @@ function least(rows, what, target, valueOf, unit, isMet = (row) => valueOf(row) 
   return [[what, `>= ${target} ${unit}`, figure, `${yes(met === rows.length)}, ${met} of ${rows.length}`]];
 }
 
+/** The same for the geometric mean of all. */
 function mean(rows, what, target, valueOf) {
   if (rows.length === 0) return [];
   const figure = geometricMean(rows.map(valueOf));
@@ -56,6 +57,7 @@ function mean(rows, what, target, valueOf) {
 function layerTargets(rows, isShape) {
   const select = (test) => rows.filter(({ layer }) => test(layer));
   const [dense, few, depthwise] = [select(isDense), select(isFew), select(isDepthwise)];
+  const large = rows.filter(({ threads }) => threads);
   const shapes = select((layer) => isShape(layer) && !isDepthwise(layer));
   const reaches = ({ weight, copies }) => weight >= 0.4 || copies <= 2;
   const limited = 'x the peak, or <= 2 x a copy';
@@ -63,16 +65,16 @@ function layerTargets(rows, isShape) {
     ...least(dense, 'gradWeight, dense', 0.7, (row) => row.weight, 'x the peak'),
     ...least(dense, 'gradInput, dense', 0.75, (row) => row.input, 'x direct'),
     ...mean(shapes, 'forward and both gradients, direct', 3.3, (row) => row.step),
-    ...mean(shapes, 'the same, as chosen', 3.3, (row) => row.chosen),
-    ...mean(depthwise, 'the same, depthwise, direct', 4, (row) => row.step),
-    ...mean(depthwise, 'the same, depthwise, as chosen', 4, (row) => row.chosen),
+    ...mean(shapes, 'forward and both gradients, as chosen', 3.3, (row) => row.chosen),
+    ...mean(depthwise, 'depthwise: forward and both gradients, direct', 4, (row) => row.step),
+    ...mean(depthwise, 'depthwise: forward and both gradients, as chosen', 4, (row) => row.chosen),
     ...least(few, 'gradWeight, few channels', 0.4, (row) => row.weight, limited, reaches),
     ...least(depthwise, 'gradWeight, depthwise', 0.4, (row) => row.weight, limited, reaches),
-    ...least(rows.filter(({ threads }) => threads), 'two threads', 1.8, (row) => row.threads, 'x one'), // prettier-ignore
+    ...least(large, 'two threads', 1.8, (row) => row.threads, 'x one'),
   ];
 }
 
-// Times as fast as it one thread has to be, or two threads as one.
+// So many times as fast as it we are to be, one thread each.
 const stepTargets = { 'tfjs-backend-cpu': 10, 'jax-js, wasm': 3 };
 const isOurs = ({ name }) => name.startsWith('conv1d-wasm');
 

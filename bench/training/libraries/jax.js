@@ -8,8 +8,7 @@ export const jax = () => ({
   name: 'jax-js, wasm',
   images,
   async prepare() {
-    const { Worker } = globalThis;
-    globalThis.Worker = undefined; // it has one thread where there is none
+    delete globalThis.Worker; // then it has one thread; nothing that is started later wants workers
     const { defaultDevice, init, jit, lax, nn, numpy: np, tree, valueAndGrad } = await import('@jax-js/jax');
     if (!(await init('wasm')).includes('wasm')) throw new Error('jax-js has no wasm backend here');
     defaultDevice('wasm');
@@ -49,10 +48,7 @@ export const jax = () => ({
       },
       check: () =>
         gradients.flatMap(({ weight, bias }) => [...weight.ref.dataSync(), ...(bias ? bias.ref.dataSync() : [])]),
-      dispose() {
-        tree.dispose([parameters, gradients, input, target]);
-        globalThis.Worker = Worker;
-      },
+      dispose: () => tree.dispose([parameters, gradients, input, target]),
     };
   },
 });
