@@ -10,12 +10,16 @@
     'conv1d-wasm/train': '/dist/train.js',
     'onnxruntime-web': `${modules}/onnxruntime-web/dist/ort.wasm.bundle.min.mjs`,
     '@tensorflow/tfjs-core': `${modules}/@tensorflow/tfjs-core/dist/tf-core.fesm.min.js`,
+    '@tensorflow/tfjs-backend-cpu': `${modules}/@tensorflow/tfjs-backend-cpu/dist/tf-backend-cpu.fesm.min.js`,
+    seedrandom: nothing, // of tfjs-backend-cpu, for operations that draw
     '@tensorflow/tfjs-backend-wasm': `${modules}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.fesm.min.js`,
+    '@tensorflow/tfjs-layers': `${modules}/@tensorflow/tfjs-layers/dist/tf-layers.fesm.min.js`,
     '@litertjs/core': `${modules}/@litertjs/core/dist/index.js`,
     '@litertjs/wasm-utils': `${modules}/@litertjs/wasm-utils/dist/index.js`,
     // The one file of it that writes: onnxruntime-web's first result would wait for all the others.
     '@bufbuild/protobuf/wire': `${modules}/@bufbuild/protobuf/dist/esm/wire/binary-encoding.js`,
     '@opendaw/nam-wasm': `${modules}/@opendaw/nam-wasm/dist/index.js`,
+    '@jax-js/jax': `${modules}/@jax-js/jax/dist/index.js`,
     flatbuffers: `${modules}/flatbuffers/mjs/flatbuffers.js`,
   };
   for (const name of ['fs', 'path', 'os', 'worker_threads', 'perf_hooks', 'util', 'crypto']) imports[name] = nothing;

@@ -1,11 +1,16 @@
 // Gradients of layers, as contenders to be timed beside the machine's limits.
 import { Conv1d, createRuntime, Tensor } from 'conv1d-wasm';
 import { describeLayer, makeData } from '../layer.js';
+import { loadLimits } from '../limits.js';
 import { layerOptions } from '../peers/ours.js';
 
 const tolerated = 1e-4;
 const threadsFrom = 50e6; // operations of a forward
 const isLarge = ({ flops }) => flops >= threadsFrom;
+
+/** What two threads of the machine do: those of ../limits.js that are peaks, loaded once. */
+let twoThreadPeaks;
+const loadTwoThreadPeaks = async () => (await loadLimits({ threads: 2 })).filter(({ name }) => name !== 'copy');
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
@@ -48,7 +53,7 @@ function open(runtime, layer, data, algorithm) {
   };
 }
 
-/** The runs of a row of shapes.json: { layer, entries, dispose }, where entries are { name, run }. */
+/** The runs of a row of shapes.json: { layer, entries, dispose }, where entries are { name, run, amount? }. */
 export async function gradientEntries(runtime, shape) {
   const layer = describeLayer(shape);
   const data = makeData(layer);
@@ -69,6 +74,8 @@ export async function gradientEntries(runtime, shape) {
       throw new Error('two threads give other gradients than one');
     }
     entries.push({ name: 'stepTwoThreads', run: both.step });
+    twoThreadPeaks ??= await loadTwoThreadPeaks();
+    for (const { name, prepare } of twoThreadPeaks) entries.push({ name: `${name}TwoThreads`, ...prepare() });
     own.push(...both.own, second);
   }
   return { layer, entries, dispose: () => own.forEach((each) => each.dispose()) };

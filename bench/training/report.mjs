@@ -10,28 +10,30 @@ const isFew = ({ name }) => name.startsWith('few.');
 /** What a measured layer comes to. */
 function layerRow({ layer, variant, limits, results }) {
   const timeOf = Object.fromEntries(results.map(({ name, median }) => [name, median]));
-  const limit = Object.fromEntries(limits.map(({ name, amount, median }) => [name, amount / median]));
-  const peak = (variant === 'relaxed' && limit.fma) || limit.muladd; // operations a millisecond
+  const rate = Object.fromEntries([...limits, ...results].map(({ name, amount, median }) => [name, amount / median]));
+  const peakName = variant === 'relaxed' && rate.fma ? 'fma' : 'muladd';
+  const peak = rate[peakName]; // operations a millisecond
   return {
     layer,
     peak,
     milliseconds: timeOf.forward,
     weight: layer.flops / timeOf.gradWeight / peak,
-    copies: timeOf.gradWeight * limit.copy,
+    copies: timeOf.gradWeight * rate.copy,
     input: timeOf.forward / timeOf.gradInput,
     step: timeOf.step / timeOf.forward,
     chosen: timeOf.stepChosen / timeOf.forward,
     threads: timeOf.stepTwoThreads && timeOf.stepChosen / timeOf.stepTwoThreads,
+    machine: timeOf.stepTwoThreads && rate[`${peakName}TwoThreads`] / peak,
   };
 }
 
 function layerTable(rows) {
-  const header = ['layer', 'forward, ms', 'gradWeight, of the peak', 'gradWeight, x a copy', 'gradInput, x forward', 'step / forward', 'step as chosen / forward', 'two threads, x one']; // prettier-ignore
+  const header = ['layer', 'forward, ms', 'gradWeight, of the peak', 'gradWeight, x a copy', 'gradInput, x forward', 'step / forward', 'step as chosen / forward', 'two threads, x one', 'FMAs of two, x one']; // prettier-ignore
   const cells = rows.map((row) => [
     row.layer.name,
     short(row.milliseconds),
     `${short(100 * row.weight)} %`,
-    ...[row.copies, row.input, row.step, row.chosen, row.threads].map(short),
+    ...[row.copies, row.input, row.step, row.chosen, row.threads, row.machine].map(short),
   ]);
   return markdownTable(header, cells);
 }
