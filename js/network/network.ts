@@ -36,7 +36,10 @@ type Build = (input: NetworkValue) => NetworkValue;
 
 /** What a network is beside its steps. */
 export interface NetworkOptions {
-  /** The names that its layers have in state dictionaries. Default none; `Network.sequential` gives them itself. */
+  /**
+   * The names that its layers have in state dictionaries. Default: none, or in a list their places; `Network.sequential` gives
+   * them itself.
+   */
   layers?: Readonly<Record<string, Layer>>;
   /** Default: that of its layers, or the one that `init` made. */
   runtime?: Runtime;
@@ -124,7 +127,9 @@ export class Network {
     this.outChannels = output.channels;
     this.#steps = withActivations(neededSteps(steps, last), runtime);
     this.#layers = [...new Set(this.#steps.flatMap(({ layer }) => layer ?? []))];
-    this.#names = new Map(Object.entries(given.layers ?? {}));
+    this.#names = new Map(
+      Object.entries(given.layers ?? (Array.isArray(first) ? Object.fromEntries(first.entries()) : {})),
+    );
     for (const [name, layer] of this.#names) {
       if (!this.#layers.includes(layer)) {
         throw optionError(`layers.${name}`, 'a layer that the network has', layer);
@@ -277,7 +282,7 @@ export class Network {
   /** @internal The named parameters that training changes, and whose memory they lie in. */
   trained(): { runtime: LoadedRuntime; parameters: Map<string, UpdatedParameter> } {
     const runtime = this.#runtime;
-    const entries = [...this.#names].flatMap(([name, layer]) =>
+    const entries = this.#trainedLayers().flatMap(([name, layer]) =>
       layer.trained.map((parameter): [string, UpdatedParameter] => {
         const update: UpdatedParameter['update'] = (change, scratch) =>
           layer.updateTrained(parameter, change, runtime, scratch);
@@ -287,9 +292,15 @@ export class Network {
     return { runtime, parameters: new Map(entries) };
   }
 
+  /** The layers that have names, each once: by the first, as in PyTorch's named_parameters. */
+  #trainedLayers(): [string, Layer][] {
+    const entries = [...this.#names];
+    return entries.filter(([, layer], i) => entries.findIndex(([, other]) => other === layer) === i);
+  }
+
   /** Where the gradients of all named parameters are. */
   #places(): ParameterPlace[] {
-    return [...this.#names].flatMap(([name, layer]) =>
+    return this.#trainedLayers().flatMap(([name, layer]) =>
       layer.trained.map((parameter) => {
         const { cell, shape, at } = parameter;
         const isOwn = (step: Step) => step.layer === layer && (cell === undefined || step.cell === cell);

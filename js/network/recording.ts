@@ -25,7 +25,10 @@ export type NetworkGradientName = 'input' | 'parameters';
 
 /** What `Recording.backward` gives. */
 export interface NetworkGradients {
-  /** Of every parameter of the layers that have names, in its shape and by its name in the network's state dict. */
+  /**
+   * Of every parameter of the layers that have names, in its shape and by its name in the network's state dict, the first if a
+   * layer has several.
+   */
   readonly parameters: Record<string, Tensor>;
   /** Of the input, in its shape; null where it was not asked for. */
   readonly input: Tensor | null;

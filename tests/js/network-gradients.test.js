@@ -178,6 +178,22 @@ describe('recordings', () => {
     recordings.forEach((recording) => recording.dispose());
   });
 
+  test('a layer that comes twice is learnt once, by its first name', () => {
+    const twice = conv(2, 2, 3);
+    const { parameters } = new Network([twice, twice]).record(input).backward(input);
+    expect(Object.keys(parameters)).toEqual(['0.weight', '0.bias']);
+    const copies = new Network([twice, conv(2, 2, 3)]);
+    copies.loadStateDict({
+      '0.weight': twice.weight,
+      '0.bias': twice.bias,
+      '1.weight': twice.weight,
+      '1.bias': twice.bias,
+    });
+    const apart = copies.record(input).backward(input).parameters;
+    const sums = apart['0.weight'].data.map((value, i) => value + apart['1.weight'].data[i]);
+    sums.forEach((value, i) => expect(parameters['0.weight'].data[i]).toBeCloseTo(value, 4));
+  });
+
   test('an old one says that the weights changed', () => {
     const recording = network.record(input);
     layer.resetParameters({ seed: 3 });

@@ -481,7 +481,7 @@ describe('ends well', () => {
 
   test('networks that cannot be trained', async () => {
     const layer = new Conv1d({ inChannels: 1, outChannels: 1, kernelSize: 1, runtime });
-    expect(await rejected(start({}, new Network([layer])))).toMatchObject({
+    expect(await rejected(start({}, new Network(1, (x) => x.conv(layer))))).toMatchObject({
       ...{ code: 'ERR_OPTION', field: 'network' },
       message: 'no layer of this network has a name: make it with Network.sequential, or with the option layers',
     });
