@@ -38,6 +38,7 @@ function layerTable(rows) {
   return markdownTable(header, cells);
 }
 
+const range = (values) => `${short(Math.min(...values))} to ${short(Math.max(...values))}`;
 const yes = (met) => (met ? 'yes' : 'no');
 
 /** A target that every one of some rows has to reach: what, target, figures, how many reach it. Nothing without rows. */
@@ -45,15 +46,15 @@ function least(rows, what, target, valueOf, unit, isMet = (row) => valueOf(row) 
   const values = rows.map(valueOf);
   if (values.length === 0) return [];
   const met = rows.filter(isMet).length;
-  const figure = `${short(Math.min(...values))} to ${short(Math.max(...values))}`;
-  return [[what, `>= ${target} ${unit}`, figure, `${yes(met === rows.length)}, ${met} of ${rows.length}`]];
+  return [[what, `>= ${target} ${unit}`, range(values), `${yes(met === rows.length)}, ${met} of ${rows.length}`]];
 }
 
 /** The same for the geometric mean of all. */
 function mean(rows, what, target, valueOf) {
   if (rows.length === 0) return [];
-  const figure = geometricMean(rows.map(valueOf));
-  return [[what, `<= ${target} x forward`, short(figure), yes(figure <= target)]];
+  const values = rows.map(valueOf);
+  const figure = geometricMean(values);
+  return [[what, `<= ${target} x forward`, `${short(figure)}, of ${range(values)}`, yes(figure <= target)]];
 }
 
 function layerTargets(rows, isShape) {
