@@ -205,8 +205,8 @@ uintptr_t parameter_gradients(uintptr_t recording, uintptr_t graph, int step) {
 bool run_recording(uintptr_t recording, bool training, double seed) {
   return !failed(recording_at(recording)->run({.training = training, .seed = static_cast<uint64_t>(seed)}, *pool));
 }
-void run_backward(uintptr_t recording, bool input, bool parameters) {
-  recording_at(recording)->run_backward({.input = input, .parameters = parameters}, *pool);
+void run_backward(uintptr_t recording, bool input, bool weights, bool biases) {
+  recording_at(recording)->run_backward({.input = input, .weights = weights, .biases = biases}, *pool);
 }
 
 // 0 when refused.

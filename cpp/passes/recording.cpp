@@ -271,8 +271,8 @@ void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool&
                    .input_gradients = !needs_input                  ? nullptr
                                       : gradient_of_[input].written ? spare_.data()
                                                                     : gradient(input),
-                   .weight_gradients = needs.parameters ? weights : nullptr,
-                   .bias_gradients = needs.parameters && step.layer->params().bias ? weights + weight_count : nullptr},
+                   .weight_gradients = needs.weights ? weights : nullptr,
+                   .bias_gradients = needs.biases && step.layer->params().bias ? weights + weight_count : nullptr},
                   pool);
   if (needs_input && gradient_of_[input].written) {
     const Run elements{.begin = 0, .end = static_cast<int32_t>(inputs)};
@@ -281,7 +281,8 @@ void Recording::back_through_layer(size_t index, const Needs& needs, ThreadPool&
     });
   }
   if (needs_input) gradient_of_[input].written = true;
-  if (needs.parameters && parameters.written) add(weights, parameters.count, own);
+  if (!needs.weights && !needs.biases) return;
+  if (parameters.written) add(weights, parameters.count, own);
   parameters.written = true;
 }
 
@@ -292,7 +293,7 @@ void Recording::back_through_operation(size_t index, const Needs& needs, ThreadP
   for (size_t i = 0; i < step.operands.size(); ++i) {
     gradients[i] = begin_gradient(static_cast<size_t>(step.operands[i]), needs);
   }
-  Parameters* parameters = needs.parameters ? node.parameters : nullptr;
+  Parameters* parameters = needs.weights ? node.parameters : nullptr;
   float* own = parameters == nullptr ? nullptr : parameters_.data() + parameters->at;
   if (parameters != nullptr && !parameters->written) std::fill_n(own, parameters->count, 0.0F);
   if (parameters != nullptr) parameters->written = true;

@@ -17,7 +17,8 @@ class Recording {
   // What run_backward() computes.
   struct Needs {
     bool input;
-    bool parameters;
+    bool weights;  // those of layers, and all parameters of operations
+    bool biases;   // of layers
   };
 
   // How run() computes operations that do in training what they do not do afterwards.

@@ -67,11 +67,12 @@ function compute(plan: Plan, input: Tensor, gradOutput: Tensor, wanted: Readonly
   const { placement } = input;
   const recording = plan.takeRecording(batch, length, false, input.shape);
   try {
-    recording.write('input', input);
-    if (options.activation !== 'none') recording.run(false, 0);
-    recording.write('outputGradients', gradOutput);
     const wantsBias = options.bias && wanted.has('bias');
-    recording.runBackward({ input: wanted.has('input'), parameters: wanted.has('weight') || wantsBias });
+    const isActivated = options.activation !== 'none';
+    if (isActivated || wanted.has('weight')) recording.write('input', input);
+    if (isActivated) recording.run(false, 0);
+    recording.write('outputGradients', gradOutput);
+    recording.runBackward({ input: wanted.has('input'), weights: wanted.has('weight'), biases: wantsBias });
     const [weight = [], bias = []] = [shapes.weight[0], shapes.bias[0]];
     return {
       input: wanted.has('input') ? recording.read('inputGradients', input.shape, placement) : null,

@@ -60,9 +60,9 @@ export class GraphRecording {
     if (!isRun) throw this.runtime.lastError(undefined);
   }
 
-  runBackward(needs: { readonly input: boolean; readonly parameters: boolean }): void {
+  runBackward(needs: { readonly input: boolean; readonly weights: boolean; readonly biases: boolean }): void {
     this.runtime.guard((core) => {
-      core.runBackward(this.#handle, needs.input, needs.parameters);
+      core.runBackward(this.#handle, needs.input, needs.weights, needs.biases);
     });
   }
 

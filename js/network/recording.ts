@@ -134,7 +134,7 @@ export class Recording {
     }
     const wanted = { parameters: needs.includes('parameters'), input: needs.includes('input') };
     recording.write('outputGradients', gradOutput);
-    recording.runBackward(wanted);
+    recording.runBackward({ input: wanted.input, weights: wanted.parameters, biases: wanted.parameters });
     const entries = wanted.parameters
       ? places.map((place) => [place.name, this.#readParameter(graph.handle, recording, place)] as const)
       : [];

@@ -94,7 +94,7 @@ export interface Core {
   /** Of the parameters of a step of the graph; 0 where it has none. */
   parameterGradients(recording: number, graph: number, step: number): number;
   runRecording(recording: number, training: boolean, seed: number): boolean;
-  runBackward(recording: number, input: boolean, parameters: boolean): void;
+  runBackward(recording: number, input: boolean, weights: boolean, biases: boolean): void;
   weight(layer: number): number;
   bias(layer: number): number;
   weightsChanged(layer: number): void;

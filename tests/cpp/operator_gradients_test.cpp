@@ -67,7 +67,7 @@ Gradients run_case(const GradientCase& own, int threads, bool low_memory) {
   std::ranges::copy(in.values, recording.input());
   EXPECT_FALSE(recording.run({.training = false, .seed = 0}, pool)) << own.of.name;
   std::ranges::copy(own.output_gradients, recording.output_gradients());
-  recording.run_backward({.input = true, .parameters = true}, pool);
+  recording.run_backward({.input = true, .weights = true, .biases = true}, pool);
   Gradients result{{"input", {recording.input_gradients(), recording.input_gradients() + in.values.size()}}};
   size_t i = 0;
   for (const Step& step : own.of.graph.steps) {
