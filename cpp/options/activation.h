@@ -91,8 +91,8 @@ enum class DerivativeOf : uint8_t { kInput, kOutput };
 // Whether f'(x) can be computed from f(x) as well as from x.
 bool has_derivative_of_output(Activation f, const float* parameters);
 
-// gradients[i] *= f'(x) for i < n, where values[i] is x, or f(x) under kOutput. At a corner it is the derivative from the
-// side that PyTorch takes.
+// gradients[i] *= f'(x) for i < n, where values[i] is x, or f(x) under kOutput. At a corner it is the derivative from
+// the side that PyTorch takes.
 void apply_derivative(Activation f, const float* parameters, DerivativeOf of, const float* values, float* gradients,
                       size_t n);
 
