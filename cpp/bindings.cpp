@@ -44,7 +44,7 @@ struct NamedError {
   std::string field;
   std::string message;
 };
-NamedError take_error() { return {last_error.code, last_error.field, last_error.message}; }
+NamedError take_error() { return {std::string(last_error.code), std::string(last_error.field), last_error.message}; }
 
 void start_threads(int threads) { pool = new (std::nothrow) ThreadPool(threads); }
 

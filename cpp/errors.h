@@ -4,17 +4,18 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "operator/correlation.h"
 
 namespace conv1d {
 
-// `code` is one of the stable ERR_* names; `field` is the option or argument at fault;
+// `code` is one of the stable ERR_* names, and a literal as `field` is; `field` is the option or argument at fault;
 // `message` states the rule and the value.
 struct Error {
-  const char* code;
-  const char* field;
+  std::string_view code;
+  std::string_view field;
   std::string message;
 };
 

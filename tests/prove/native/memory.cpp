@@ -115,7 +115,7 @@ class Trials {
 };
 
 bool is_memory_error(const std::optional<Error>& error) {
-  require(!error || error->code == "ERR_OUT_OF_MEMORY", error ? error->code + ": " + error->message : "");
+  require(!error || error->code == "ERR_OUT_OF_MEMORY", error ? std::string(error->code) + ": " + error->message : "");
   return error.has_value();
 }
 
