@@ -12,7 +12,7 @@ const documents = [
   ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
   ...['models', 'train', 'worklet', 'worklet/models', 'worklet/train'].map((entry) => `${entry}/package.json`),
 ];
-const runtimeFile = /^dist\/([\w.-]+\.js|([\w-]+\/)?[\w.-]+\.d\.ts|wasm\/[\w.-]+\.(js|wasm))$/;
+const runtimeFile = /^dist\/([\w.-]+\.js|([\w-]+\/)*[\w.-]+\.d\.ts|wasm\/[\w.-]+\.(js|wasm))$/;
 
 // Kilobytes after gzip. What a page loads at the start is the entry; the glue and a .wasm file come when it calls init().
 const budgets = [
