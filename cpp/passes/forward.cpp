@@ -186,6 +186,7 @@ Placement Forward::place(double batch, const std::vector<int32_t>& lengths) cons
 }
 
 std::optional<Error> Forward::place_values(int32_t batch, Node* nodes) {
+  if (keep_ == Keep::kNone && graph_.steps.size() == 1) return std::nullopt;
   Placement placement = place(batch, lengths_of(nodes));
   const double end = placement.bytes;
   if (end > static_cast<double>(kMaxElements) * sizeof(float) || !values_.reserve(static_cast<size_t>(end))) {

@@ -1,5 +1,11 @@
 import { optionError } from './errors.js';
 
+/** Checks a seed, given as the option of that name. */
+export function checkSeed(seed: number): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
+  throw optionError('seed', 'an integer from 0 to 2^32 - 1', seed);
+}
+
 /**
  * A generator of numbers in [0, 1), the same for the same seed: Mulberry32 (Tommy Ettinger, public domain).
  *
@@ -7,9 +13,7 @@ import { optionError } from './errors.js';
  * @throws Conv1dError ERR_OPTION.
  */
 export function makeRandom(seed: number): () => number {
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
-    throw optionError('seed', 'an integer from 0 to 2^32 - 1', seed);
-  }
+  checkSeed(seed);
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -106,7 +106,8 @@ export abstract class Convolution {
   /**
    * The gradients of a loss with respect to the input and the parameters, given those with respect to the output: what
    * PyTorch's autograd computes for the layer. They live where the input lives. The layer's activation counts; what its
-   * derivative needs is computed again. float16 layers compute in float32 and round once.
+   * derivative needs is computed again. float16 layers compute in float32 and round once. A float32 layer keeps the memory
+   * that this takes for the next input of the same shape, until it is disposed or collected.
    *
    * ```js
    * const output = conv.forward(input);

@@ -20,7 +20,7 @@ export type Gradients = Record<GradientName, Tensor | null>;
 
 const gradientNames: readonly GradientName[] = ['input', 'weight', 'bias'];
 
-export function readNeeds(needs: unknown): ReadonlySet<GradientName> {
+function readNeeds(needs: unknown): ReadonlySet<GradientName> {
   const isList = Array.isArray(needs) && needs.every((name) => (gradientNames as readonly unknown[]).includes(name));
   if (!isList) throw optionError('needs', "a list of 'input', 'weight' and 'bias'", needs);
   return new Set(needs as readonly GradientName[]);

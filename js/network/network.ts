@@ -10,6 +10,7 @@ import {
   show,
   stateDictError,
 } from '../common/errors.js';
+import { checkSeed, drawSeed } from '../common/random.js';
 import type { LoadStateDictOptions } from '../files/state-dict.js';
 import { readActivation } from '../layer/activation.js';
 import type { ForwardAsyncOptions } from '../layer/async-options.js';
@@ -381,10 +382,8 @@ export class Network {
    * @throws Conv1dError ERR_OPTION, ERR_DISPOSED.
    */
   resetParameters(options: ResetOptions = {}): void {
-    const { scheme, seed = Math.floor(Math.random() * 2 ** 32) } = pickOptions(options, ['scheme', 'seed']);
-    if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
-      throw optionError('seed', 'an integer from 0 to 2^32 - 1', seed);
-    }
+    const { scheme, seed = drawSeed() } = pickOptions(options, ['scheme', 'seed']);
+    checkSeed(seed);
     [...this.#names.values()].forEach((layer, i) => {
       const own = (seed + i) % 2 ** 32;
       if (ChannelLayer.owns(layer)) layer.resetParameters();

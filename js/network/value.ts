@@ -114,13 +114,12 @@ export class NetworkValue {
       const text = `the network has inChannels ${String(inChannels)}, the value has ${String(this.channels)} channels`;
       throw shapeError('network', text, inChannels);
     }
-    let value: NetworkValue = this; // eslint-disable-line @typescript-eslint/no-this-alias
     const indices = [this.#index];
-    for (const step of steps) {
-      value = value.#append({ ...step, operands: step.operands.map((operand) => indices[operand] ?? 0) });
-      indices.push(value.#index);
-    }
-    return value;
+    return steps.reduce<NetworkValue>((value, step) => {
+      const next = value.#append({ ...step, operands: step.operands.map((operand) => indices[operand] ?? 0) });
+      indices.push(next.#index);
+      return next;
+    }, this);
   }
 
   #indexOf(field: string, other: unknown): number {
